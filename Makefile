@@ -1,0 +1,33 @@
+# Two commands do everything on a fresh clone, set-up included: `make report` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+DATASET ?= 4dme
+ROOT ?=
+RUN = $(VENV)/bin/python
+
+.PHONY: report test lint clean
+report: $(VENV)/.installed
+	$(RUN) -m mebias report $(DATASET) $(if $(ROOT),--root "$(ROOT)")
+
+test: $(VENV)/.installed-dev
+	MEBIAS_FAST=1 $(RUN) -m pytest
+
+lint: $(VENV)/.installed-dev
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Keyframes of micro-expression datasets, compared."""

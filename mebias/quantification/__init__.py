@@ -1,0 +1,1 @@
+"""The quantification room."""

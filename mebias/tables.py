@@ -1,0 +1,451 @@
+"""The tidy tables that flow between the rooms: names, units, types and checks.
+
+Each table is declared once, here. A column is one of four kinds:
+
+- ``text``: a string; missing is the empty string;
+- ``whole``: a whole number held as float64, so that missing is NaN (frame numbers, counts);
+- ``real``: a float64; missing is NaN;
+- ``flag``: a bool.
+
+`conform` puts a frame into this form and turns what cannot be put into it into one
+clear sentence; everything downstream may rely on it.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from mebias.errors import TableError, listed, suggest
+
+Kind = Literal["text", "whole", "real", "flag"]
+
+KEYFRAMES = ("onset", "apex", "offset")
+ALL = "all"
+"""The group of a whole-dataset row."""
+UNKNOWN = "unknown"
+"""The group of subjects whose ethnicity nobody stated."""
+SIMULATED = "SIMULATED"
+"""Prefix of the dataset name of every simulated cohort: the mark travels with each row."""
+
+HUMAN_STATUS = ("annotated", "missing", "invalid", "censored", "corrected", "imputed")
+SELECTED_STATUS = ("selected", "truncated", "undetectable", "failed")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its kind, what it means, and its value where a table lacks it.
+
+    ``default`` None marks a column that a table must have.
+    """
+
+    kind: Kind
+    meaning: str
+    default: str | float | bool | None = None
+
+
+def _text(meaning: str, default: str | None = "") -> Column:
+    return Column("text", meaning, default)
+
+
+def _whole(meaning: str, default: float | None = float("nan")) -> Column:
+    return Column("whole", meaning, default)
+
+
+def _real(meaning: str, default: float | None = float("nan")) -> Column:
+    return Column("real", meaning, default)
+
+
+def _flag(meaning: str) -> Column:
+    return Column("flag", meaning, False)
+
+
+_DATASET = _text("dataset id; simulated ones begin with SIMULATED", "data")
+_CLIP = _text("clip id, unique in its dataset", None)
+_GROUP = _text("group as the dataset's authors or the user state it", ALL)
+_STRATUM = _text("part of the data looked at apart (micro, macro), else all", ALL)
+_SOURCE = _text("who chose the frame: human, truth, a rule, a label version", None)
+_DISTANCE = _text("frame distance of the rule: signed, uint8")
+_CODER = _text("coder of the human frame")
+_PASS = _text("coding pass of the human frame")
+_KEYFRAME = _text("onset, apex or offset", None)
+_EXPRESSION = _text("micro or macro, where the table says")
+
+SCHEMAS: dict[str, dict[str, Column]] = {
+    "clips": {
+        "dataset": _DATASET,
+        "clip": _CLIP,
+        "video": _text("the recording the clip comes from"),
+        "subject": _text("the person, sessions merged", None),
+        "ethnicity": _GROUP,
+        "emotion": _text("label as the authors give it"),
+        "aus": _text("action units as the authors give them"),
+        "expression_type": _EXPRESSION,
+        "fps": _real("frames per second", None),
+        "first_frame": _whole("number of the first frame on disk"),
+        "n_frames": _whole("frames on disk"),
+        "lead_frames": _whole("frames on disk before the human onset"),
+        "tail_frames": _whole("frames on disk after the human offset"),
+    },
+    "keyframes": {
+        "dataset": _DATASET,
+        "clip": _CLIP,
+        "source": _SOURCE,
+        "distance": _DISTANCE,
+        "coder": _CODER,
+        "pass": _PASS,
+        "keyframe": _KEYFRAME,
+        "frame": _real("frame number; whole for labels, real-valued for truth", None),
+        "frame_low": _real("first frame of a coded interval"),
+        "frame_high": _real("last frame of a coded interval"),
+        "status": _text("annotated, missing, ... (human); selected, truncated, ... (rule)", None),
+        "window_low": _whole("first candidate frame"),
+        "window_high": _whole("last candidate frame"),
+        "freedom": _whole("frames the window lets the keyframe move; 0 = immovable"),
+        "at_edge": _flag("selected frame is a bound of a window that has freedom"),
+        "score": _real("distance of the chosen pair (grey levels)"),
+        "runner_up_margin": _real("score minus the best score at any other frame"),
+        "sd": _real("standard deviation of the keyframe's position (frames)"),
+        "low": _real("lower bound of its interval (frames)"),
+        "high": _real("upper bound of its interval (frames)"),
+    },
+    "shifts": {
+        "dataset": _DATASET,
+        "clip": _CLIP,
+        "subject": _text("the person", None),
+        "ethnicity": _GROUP,
+        "emotion": _text("label as the authors give it"),
+        "expression_type": _EXPRESSION,
+        "fps": _real("frames per second", None),
+        "source": _text("rule or label version compared with human", "selected"),
+        "distance": _DISTANCE,
+        "coder": _CODER,
+        "pass": _PASS,
+        "keyframe": _KEYFRAME,
+        "human": _whole("human frame", None),
+        "human_status": _text("status of the human frame", "annotated"),
+        "selected": _whole("compared frame", None),
+        "selected_status": _text("status of the compared frame", "selected"),
+        "selected_sd": _real("its standard deviation (frames)"),
+        "shift_frames": _real("selected - human (frames); positive = later"),
+        "shift_ms": _real("selected - human (ms); positive = later"),
+        "shift_window": _real("shift as a share of the freedom, signed"),
+        "window_low": _whole("first candidate frame"),
+        "window_high": _whole("last candidate frame"),
+        "freedom": _whole("frames the window lets the keyframe move"),
+        "at_edge": _flag("selected frame is a bound of a window that has freedom"),
+        "rise_frames": _whole("human apex - human onset"),
+        "fall_frames": _whole("human offset - human apex"),
+    },
+    "estimates": {
+        "dataset": _DATASET,
+        "ethnicity": _GROUP,
+        "stratum": _STRATUM,
+        "source": _SOURCE,
+        "distance": _DISTANCE,
+        "keyframe": _KEYFRAME,
+        "arm": _text("arm of a recognition run"),
+        "quantity": _text("what is estimated", None),
+        "unit": _text("frames, ms, window, share"),
+        "weighting": _text("clip, subject, subject-mean"),
+        "estimate": _real("the estimate", None),
+        "std_error": _real("its standard error"),
+        "df": _real("degrees of freedom of its interval"),
+        "conf_low": _real("lower bound"),
+        "conf_high": _real("upper bound"),
+        "conf_level": _real("nominal level of the interval", 0.95),
+        "n_clips": _whole("clips behind it"),
+        "n_subjects": _whole("subjects behind it"),
+        "method": _text("how it was computed"),
+        "coverage_note": _text("coverage measured in the nearest calibrated cell"),
+        "reason": _text("why a value is NaN"),
+    },
+    "tests": {
+        "family": _text("family within which p-values are adjusted", None),
+        "family_size": _whole("hypotheses in the family, fixed in advance"),
+        "hypothesis": _text("the null hypothesis", None),
+        "dataset": _DATASET,
+        "ethnicity": _GROUP,
+        "stratum": _STRATUM,
+        "source": _SOURCE,
+        "distance": _DISTANCE,
+        "keyframe": _KEYFRAME,
+        "estimate": _real("the contrast"),
+        "unit": _text("its unit"),
+        "conf_low": _real("lower bound"),
+        "conf_high": _real("upper bound"),
+        "margin": _real("margin of practical relevance, same unit"),
+        "statistic": _real("test statistic"),
+        "df": _real("its degrees of freedom"),
+        "p_permutation": _real("p-value of the permutation of subjects"),
+        "p_cr2": _real("p-value of the CR2 test"),
+        "p_value": _real("the deciding p-value"),
+        "p_adjusted": _real("Holm-adjusted within the family"),
+        "n_clips": _whole("clips behind it"),
+        "n_subjects": _whole("subjects behind it"),
+        "method": _text("how it was computed and which p-value decides"),
+        "reason": _text("why a value is NaN"),
+    },
+    "claims": {
+        "dataset": _DATASET,
+        "claim": _text("the claim, in words", None),
+        "grade": _text("supported, not supported, can't be told", None),
+        "estimate": _real("estimate behind it"),
+        "conf_low": _real("lower bound of the family-wise interval"),
+        "conf_high": _real("upper bound of the family-wise interval"),
+        "unit": _text("its unit"),
+        "rests_on": _text("what the grade rests on"),
+        "would_settle": _text("what would settle it"),
+    },
+    "planted": {
+        "dataset": _DATASET,
+        "contrast": _text("groups contrasted", None),
+        "source": _SOURCE,
+        "distance": _DISTANCE,
+        "keyframe": _KEYFRAME,
+        "planted_error_ms": _real("planted contrast of the coders' error, label - truth (ms)"),
+        "drawn_error_ms": _real("the same contrast in the labels drawn (ms)"),
+        "expected_shift_ms": _real("contrast of shifts that a perfect selector would show (ms)"),
+        "found_shift_ms": _real("contrast of shifts found (ms)"),
+        "conf_low": _real("lower bound of what was found"),
+        "conf_high": _real("upper bound of what was found"),
+        "p_adjusted": _real("Holm-adjusted p-value of what was found"),
+        "outcome": _text("quiet, found, missed, false alarm, can't be told", None),
+    },
+    "transitions": {
+        "dataset": _DATASET,
+        "source": _SOURCE,
+        "type_old": _text("expression type in the old version", None),
+        "type_new": _text("expression type in the new version", None),
+        "n_clips": _whole("expressions with this transition", None),
+        "n_subjects": _whole("subjects they come from"),
+        "share": _real("share of the expressions of the old type"),
+        "conf_low": _real("lower bound of the share"),
+        "conf_high": _real("upper bound of the share"),
+        "n_revised_onset": _whole("of these, onsets revised"),
+        "n_revised_apex": _whole("of these, apexes revised"),
+        "n_revised_offset": _whole("of these, offsets revised"),
+        "method": _text("how the interval was computed"),
+        "reason": _text("why a value is NaN"),
+    },
+    "issues": {
+        "dataset": _DATASET,
+        "clip": _text("clip, empty where the whole dataset is meant"),
+        "field": _text("column or keyframe concerned"),
+        "severity": _text("error, warning, note", None),
+        "found": _text("what was found"),
+        "expected": _text("what was expected"),
+        "message": _text("one sentence with what to do", None),
+    },
+}
+
+
+def empty(name: str) -> pd.DataFrame:
+    """An empty table of the given name, with all its columns.
+
+    >>> list(empty("issues").columns)[:3]
+    ['dataset', 'clip', 'field']
+    """
+    return conform(pd.DataFrame(columns=list(_required(name))), name)
+
+
+def from_rows(rows: Iterable[dict[str, object]], name: str) -> pd.DataFrame:
+    """A table from a list of dicts; empty lists give the empty table."""
+    rows = list(rows)
+    return conform(pd.DataFrame(rows), name) if rows else empty(name)
+
+
+def issue(
+    severity: str,
+    message: str,
+    *,
+    dataset: str,
+    clip: str = "",
+    field: str = "",
+    found: object = "",
+    expected: object = "",
+) -> dict[str, object]:
+    """One row of the issues table."""
+    return {
+        "dataset": dataset,
+        "clip": clip,
+        "field": field,
+        "severity": severity,
+        "found": str(found),
+        "expected": str(expected),
+        "message": message,
+    }
+
+
+def conform(table: pd.DataFrame, name: str, origin: str = "") -> pd.DataFrame:
+    """Put a table into its declared form, or say in one sentence why that cannot be.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns in any order. Columns that the schema does not know are kept, last.
+    name : str
+        A key of `SCHEMAS`.
+    origin : str, optional
+        Where the table came from (a file), for the message.
+
+    Returns
+    -------
+    DataFrame
+        A new frame with a fresh index, declared columns first.
+
+    Raises
+    ------
+    TableError
+        A required column is missing, or a value is not of its column's kind.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> row = {"dataset": "d", "severity": "note", "message": "all well"}
+    >>> conform(pd.DataFrame([row]), "issues").loc[0, "clip"]
+    ''
+    """
+    where = origin or f"the {name} table"
+    schema = SCHEMAS[name]
+    missing = [column for column in _required(name) if column not in table.columns]
+    if missing:
+        close = suggest(missing[0], [str(c) for c in table.columns])
+        raise TableError(
+            f"{where} has no column {listed(missing)} (found: "
+            f"{listed(table.columns, 12) or 'none'}){close}; add it or rename the column."
+        )
+    columns: dict[str, pd.Series] = {}
+    for column, spec in schema.items():
+        if column in table.columns:
+            columns[column] = _coerce(table[column], column, spec, where)
+        else:
+            columns[column] = _constant(spec, len(table))
+    extra = {str(c): table[c].reset_index(drop=True) for c in table.columns if c not in schema}
+    return pd.DataFrame({**columns, **extra})
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table whole or not at all; floats with 12 significant digits."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        table.to_csv(partial, index=False, float_format="%.12g", lineterminator="\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def read_csv(path: Path, name: str) -> pd.DataFrame:
+    """Read a table from a CSV and put it into its declared form.
+
+    Raises
+    ------
+    TableError
+        The file is missing, empty, not text, ragged, or not of the declared form.
+    """
+    return conform(read_text_csv(path), name, origin=path.name)
+
+
+def read_text_csv(path: Path) -> pd.DataFrame:
+    """Read any CSV with a header as text, every cell as it stands.
+
+    Raises
+    ------
+    TableError
+        The file is missing, is not UTF-8 text, has no header or a ragged row.
+    """
+    if not path.is_file():
+        raise TableError(f"{path.name} was not found; check the path of the table.")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as handle:
+            rows = [row for row in csv.reader(handle, strict=True) if row]
+    except UnicodeDecodeError as error:
+        raise TableError(
+            f"{path.name} is not UTF-8 text (byte {error.start}); save it as a CSV in UTF-8."
+        ) from None
+    except csv.Error as error:
+        raise TableError(f"{path.name} is not a readable CSV ({error}); export it anew.") from None
+    except OSError as error:
+        raise TableError(
+            f"{path.name} cannot be read ({error.strerror}); check its permissions."
+        ) from None
+    if not rows:
+        raise TableError(f"{path.name} is empty; expected a header and at least one row.")
+    header = [cell.strip() for cell in rows[0]]
+    repeated = sorted({c for c in header if header.count(c) > 1})
+    if repeated:
+        raise TableError(f"{path.name} has the column {repeated[0]!r} twice; rename one of them.")
+    for number, row in enumerate(rows[1:], start=2):
+        if len(row) != len(header):
+            raise TableError(
+                f"{path.name}, row {number}, has {len(row)} cells where its header has "
+                f"{len(header)}; mend that row."
+            )
+    return pd.DataFrame(rows[1:], columns=header, dtype=str)
+
+
+def is_simulated(dataset: str) -> bool:
+    """Whether a dataset name carries the mark of a simulated cohort."""
+    return dataset == SIMULATED or dataset.startswith(SIMULATED + " ")
+
+
+def _required(name: str) -> Iterable[str]:
+    return (column for column, spec in SCHEMAS[name].items() if spec.default is None)
+
+
+def _constant(spec: Column, length: int) -> pd.Series:
+    dtype = {"text": "str", "whole": "float64", "real": "float64", "flag": "bool"}[spec.kind]
+    return pd.Series([spec.default] * length, dtype=dtype)
+
+
+def _coerce(values: pd.Series, column: str, spec: Column, where: str) -> pd.Series:
+    values = values.reset_index(drop=True)
+    if spec.kind == "text":
+        return values.astype("object").where(values.notna(), "").astype(str)
+    if spec.kind == "flag":
+        return _flags(values, column, where)
+    return _numbers(values, column, spec.kind, where)
+
+
+def _numbers(values: pd.Series, column: str, kind: Kind, where: str) -> pd.Series:
+    if values.dtype.kind in "iuf":
+        numbers = values.astype("float64")
+    else:
+        text = values.astype("object").where(values.notna(), "").astype(str).str.strip()
+        blank = text.str.casefold().isin(["", "nan", "na", "none", "null", "<na>"])
+        numbers = pd.to_numeric(text.where(~blank), errors="coerce").astype("float64")
+        _refuse(numbers.isna() & ~blank, values, column, where, "a number")
+    _refuse(np.isinf(numbers), values, column, where, "a finite number")
+    if kind == "whole":
+        _refuse(
+            numbers.notna() & (numbers != numbers.round()), values, column, where, "a whole number"
+        )
+    return numbers
+
+
+def _flags(values: pd.Series, column: str, where: str) -> pd.Series:
+    if values.dtype.kind == "b":
+        return values
+    text = values.astype("object").where(values.notna(), "").astype(str).str.strip().str.casefold()
+    true, false = text.isin(["true", "1", "1.0"]), text.isin(["false", "0", "0.0", "", "nan"])
+    _refuse(~(true | false), values, column, where, "true or false")
+    return true
+
+
+def _refuse(
+    bad: pd.Series | np.ndarray, values: pd.Series, column: str, where: str, expected: str
+) -> None:
+    if bad.any():
+        first = int(np.flatnonzero(bad)[0])
+        more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
+        raise TableError(
+            f"{where}, row {first + 2}, column {column}: found {str(values.iloc[first])!r}{more}, "
+            f"expected {expected}; mend the cell or leave it empty."
+        )
