@@ -21,7 +21,9 @@ def test_missing_column_is_named_with_the_nearest_one_found():
 
 
 def test_a_bad_number_is_named_by_row_and_column():
-    table = pd.DataFrame({"source": ["s"] * 2, "quantity": "q", "estimate": ["1", "1,5"]})
+    table = pd.DataFrame(
+        {"source": ["s"] * 2, "keyframe": "apex", "quantity": "q", "estimate": ["1", "1,5"]}
+    )
     with pytest.raises(TableError, match=r"row 3, column estimate: found '1,5'"):
         tables.conform(table, "estimates")
 
