@@ -1,0 +1,265 @@
+"""Re-select the keyframes of a cohort with one or several rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+from multiprocessing import get_context
+
+import numpy as np
+import pandas as pd
+
+from mebias import tables
+from mebias.cohort import Cohort, FrameSource
+from mebias.errors import FrameError, OptionError
+from mebias.selection.choose import Choice, choose
+from mebias.selection.distances import PairDistances, get_distance
+from mebias.selection.rules import Rule, Windows, get_rules
+
+Row = dict[str, object]
+
+_USABLE = ("annotated", "corrected", "censored")
+
+
+@dataclass(frozen=True)
+class _Coding:
+    """One human coding of one clip; missing keyframes are None."""
+
+    dataset: str
+    clip: str
+    coder: str
+    coding_pass: str
+    onset: int | None
+    apex: int | None
+    offset: int | None
+
+    def complete(self) -> tuple[int, int, int] | None:
+        if self.onset is None or self.apex is None or self.offset is None:
+            return None
+        return self.onset, self.apex, self.offset
+
+
+def reselect(
+    cohort: Cohort,
+    rule: str | Rule | Sequence[str | Rule] = "gamdss",
+    *,
+    distance: str | Sequence[str] = "signed",
+    jobs: int = 1,
+    progress: bool = False,
+) -> pd.DataFrame:
+    """Re-select onset, apex and offset of every clip.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Clips with human keyframes. Without frames, windows and freedom are still given and
+        every row has the status ``failed``.
+    rule : str, Rule or sequence of them
+        Names in `mebias.selection.RULES`, or rules of your own.
+    distance : str or sequence of str
+        ``signed`` (pixel differences as they are) or ``uint8`` (as the released program).
+    jobs : int
+        Worker processes; the result does not depend on it.
+    progress : bool
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    DataFrame
+        A keyframes table, one row per clip, coding, rule, distance and keyframe. ``status``
+        is ``selected``; ``truncated`` where frames of the window are not on disk; ``failed``
+        where the clip lacks a keyframe or a readable frame (``reason`` says which).
+
+    Examples
+    --------
+    >>> import mebias
+    >>> cohort = mebias.simulate("samm", n_subjects=3, n_clips=3, size=(48, 48))
+    >>> table = mebias.reselect(cohort, rule="gamdss")
+    >>> sorted(table["keyframe"].unique())
+    ['apex', 'offset', 'onset']
+    """
+    if jobs < 1:
+        raise OptionError(f"jobs is {jobs}; expected 1 or more.")
+    rules = get_rules(rule)
+    distances = (distance,) if isinstance(distance, str) else tuple(distance)
+    for name in distances:
+        get_distance(name)
+    codings = list(_codings(cohort.keyframes))
+    rows: list[Row] = []
+    chunks = _run(cohort.frames, codings, rules, distances, jobs)
+    for found in _bar(chunks, len(codings), progress):
+        rows.extend(found)
+    table = tables.from_rows(rows, "keyframes")
+    order = ["source", "distance"]
+    return table.sort_values(order, kind="stable", ignore_index=True)
+
+
+def _codings(keyframes: pd.DataFrame) -> Iterator[_Coding]:
+    """Human codings in the order of their first row."""
+    human = keyframes[keyframes["source"] == "human"]
+    keys = ["dataset", "clip", "coder", "pass"]
+    usable = human["status"].isin(_USABLE) & human["frame"].notna()
+    wide = (
+        human.assign(frame=human["frame"].where(usable))
+        .pivot_table(index=keys, columns="keyframe", values="frame", dropna=False, sort=False,
+                     observed=True)
+        .reindex(columns=list(tables.KEYFRAMES))
+    )  # fmt: skip
+    for key, values in zip(wide.index, wide.to_numpy(), strict=True):
+        frames = [None if np.isnan(v) else int(v) for v in values]
+        yield _Coding(*key, *frames)
+
+
+def _run(
+    frames: FrameSource | None,
+    codings: Sequence[_Coding],
+    rules: tuple[Rule, ...],
+    distances: tuple[str, ...],
+    jobs: int,
+) -> Iterator[list[Row]]:
+    if jobs == 1 or frames is None:
+        for coding in codings:
+            yield _one(frames, coding, rules, distances)
+        return
+    context = get_context("spawn")  # a fork of a process with running threads may hang
+    with ProcessPoolExecutor(jobs, context, _start, (frames, rules, distances)) as pool:
+        yield from pool.map(_work, codings, chunksize=max(1, len(codings) // (8 * jobs)))
+
+
+_worker: tuple[FrameSource, tuple[Rule, ...], tuple[str, ...]]
+
+
+def _start(frames: FrameSource, rules: tuple[Rule, ...], distances: tuple[str, ...]) -> None:
+    global _worker
+    _worker = frames, rules, distances
+
+
+def _work(coding: _Coding) -> list[Row]:
+    frames, rules, distances = _worker
+    return _one(frames, coding, rules, distances)
+
+
+def _one(
+    frames: FrameSource | None,
+    coding: _Coding,
+    rules: tuple[Rule, ...],
+    distances: tuple[str, ...],
+) -> list[Row]:
+    human = coding.complete()
+    if human is None:
+        lacking = [k for k in tables.KEYFRAMES if getattr(coding, k) is None]
+        reason = f"no usable human {' and '.join(lacking)}"
+        return [
+            row
+            for rule, distance in product(rules, distances)
+            for row in _failed(coding, rule, distance, None, reason)
+        ]
+    if frames is None:
+        return [
+            row
+            for rule, distance in product(rules, distances)
+            for row in _failed(coding, rule, distance, rule.windows(*human), "no frames on disk")
+        ]
+    rows: list[Row] = []
+    cache: dict[int, np.ndarray] = {}
+
+    def read(number: int) -> np.ndarray:
+        if number not in cache:
+            cache[number] = frames.read(coding.clip, number)
+        return cache[number]
+
+    try:
+        on_disk = set(frames.numbers(coding.clip).tolist())
+    except FrameError as error:
+        return [
+            row
+            for rule, distance in product(rules, distances)
+            for row in _failed(coding, rule, distance, rule.windows(*human), str(error))
+        ]
+    for distance in distances:
+        squared = PairDistances(read, get_distance(distance), coding.clip)
+        for rule in rules:
+            rows.extend(_select(squared, on_disk, coding, human, rule, distance))
+    return rows
+
+
+def _select(
+    squared: PairDistances,
+    on_disk: set[int],
+    coding: _Coding,
+    human: tuple[int, int, int],
+    rule: Rule,
+    distance: str,
+) -> list[Row]:
+    windows = rule.windows(*human)
+    candidates = {k: _candidates(windows.of(k), on_disk) for k in tables.KEYFRAMES}
+    for keyframe, numbers in candidates.items():
+        if not numbers:
+            low, high = windows.of(keyframe)
+            reason = f"none of the frames {low}-{high} for the {keyframe} is on disk"
+            return _failed(coding, rule, distance, windows, reason)
+    try:
+        chosen = choose(squared, human, *candidates.values())
+    except FrameError as error:
+        return _failed(coding, rule, distance, windows, str(error))
+    rows = []
+    for keyframe, choice in zip(tables.KEYFRAMES, chosen, strict=True):
+        whole = len(candidates[keyframe]) == windows.of(keyframe)[1] - windows.of(keyframe)[0] + 1
+        status = "selected" if whole else "truncated"
+        rows.append(_row(coding, rule, distance, keyframe, windows, choice, status))
+    return rows
+
+
+def _candidates(bounds: tuple[int, int], on_disk: set[int]) -> list[int]:
+    return [n for n in range(bounds[0], bounds[1] + 1) if n in on_disk]
+
+
+def _row(
+    coding: _Coding,
+    rule: Rule,
+    distance: str,
+    keyframe: str,
+    windows: Windows | None,
+    choice: Choice | None,
+    status: str,
+    reason: str = "",
+) -> Row:
+    nan = float("nan")
+    low, high = windows.of(keyframe) if windows else (nan, nan)
+    return {
+        "dataset": coding.dataset,
+        "clip": coding.clip,
+        "source": rule.name,
+        "distance": distance,
+        "coder": coding.coder,
+        "pass": coding.coding_pass,
+        "keyframe": keyframe,
+        "frame": choice.frame if choice else nan,
+        "status": status,
+        "window_low": low,
+        "window_high": high,
+        "freedom": high - low,
+        "at_edge": bool(choice and high > low and choice.frame in (low, high)),
+        "score": choice.score if choice else nan,
+        "runner_up_margin": choice.margin if choice else nan,
+        "reason": reason,
+    }
+
+
+def _failed(
+    coding: _Coding, rule: Rule, distance: str, windows: Windows | None, reason: str
+) -> list[Row]:
+    return [
+        _row(coding, rule, distance, k, windows, None, "failed", reason) for k in tables.KEYFRAMES
+    ]
+
+
+def _bar(chunks: Iterable[list[Row]], total: int, progress: bool) -> Iterable[list[Row]]:
+    if not progress:
+        return chunks
+    from tqdm.auto import tqdm
+
+    bar: Iterable[list[Row]] = tqdm(chunks, total=total, desc="re-selecting", unit="clip")
+    return bar

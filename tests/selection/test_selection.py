@@ -1,0 +1,241 @@
+"""Selection against brute force in plain integers, and what it says when it cannot select."""
+
+import itertools
+import math
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mebias import tables
+from mebias.cohort import Cohort
+from mebias.errors import FrameError, OptionError
+from mebias.manifests import get_manifest
+from mebias.selection import RULES, Gamdss, reselect
+from mebias.selection.distances import DISTANCES
+
+
+class Stack:
+    """A frame source over arrays in memory."""
+
+    def __init__(self, frames, gaps=()):
+        self.frames = frames
+        self.gaps = set(gaps)
+
+    def numbers(self, clip):
+        return np.array([n for n in sorted(self.frames[clip]) if n not in self.gaps])
+
+    def read(self, clip, number):
+        return self.frames[clip][number]
+
+
+def make_cohort(labels, frames, gaps=()):
+    """A cohort of clips c0, c1, ... from (onset, apex, offset) labels; NaN is missing."""
+    clips = [
+        {"clip": f"c{i}", "subject": "s", "fps": 100.0, "dataset": "d"} for i in range(len(labels))
+    ]
+    rows = [
+        {
+            "dataset": "d", "clip": f"c{i}", "source": "human", "keyframe": k, "frame": v,
+            "status": "missing" if math.isnan(v) else "annotated",
+        }
+        for i, label in enumerate(labels)
+        for k, v in zip(tables.KEYFRAMES, label, strict=True)
+    ]  # fmt: skip
+    return Cohort(
+        manifest=get_manifest("folder"),
+        clips=tables.from_rows(clips, "clips"),
+        keyframes=tables.from_rows(rows, "keyframes"),
+        issues=tables.empty("issues"),
+        frames=Stack(frames, gaps) if frames is not None else None,
+    )
+
+
+def brute_force(frames, human, rule, distance):
+    """The rule's text, done the slow way: every pair, Python integers, explicit tie order."""
+    onset, apex, offset = human
+    rise, fall = int(0.1 * (apex - onset)), int(0.1 * (offset - apex))
+    later = rise if rule == "gamdss" else 0
+
+    def squared(a, other):
+        x, y = frames[a].astype(int), frames[other].astype(int)
+        difference = (x - y) % 256 if distance == "uint8" else x - y
+        return int((difference**2).sum())
+
+    pairs = itertools.product(range(onset, onset + rise + 1), range(apex - rise, apex + later + 1))
+    best = min(
+        pairs,
+        key=lambda p: (
+            -squared(p[1], p[0]),
+            p != (onset, apex),
+            abs(p[0] - onset),
+            abs(p[1] - apex),
+            p[1],
+        ),
+    )
+    last = min(
+        range(offset - fall, offset + 1), key=lambda f: (-squared(best[1], f), f != offset, -f)
+    )
+    return (*best, last)
+
+
+@st.composite
+def clips(draw):
+    onset = draw(st.integers(0, 5))
+    apex = onset + draw(st.integers(0, 35))
+    offset = apex + draw(st.integers(0, 35))
+    levels = draw(st.sampled_from([2, 3, 256]))  # few levels: many ties
+    channels = draw(st.sampled_from([(), (3,)]))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    shape = (2, 3, *channels)
+    frames = {n: rng.integers(0, levels, shape).astype(np.uint8) for n in range(offset + 40)}
+    return (onset, apex, offset), frames
+
+
+@settings(max_examples=150, deadline=None)
+@given(clips(), st.sampled_from(sorted(RULES)), st.sampled_from(sorted(DISTANCES)))
+def test_choice_equals_brute_force(clip, rule, distance):
+    human, frames = clip
+    table = reselect(make_cohort([human], {"c0": frames}), rule, distance=distance)
+    assert tuple(table["frame"]) == brute_force(frames, human, rule, distance)
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+@pytest.mark.parametrize("distance", sorted(DISTANCES))
+def test_every_clip_of_a_simulated_cohort_equals_brute_force(rule, distance):
+    from mebias.simulation import simulate
+
+    cohort = simulate("casme3", seed=3, n_subjects=5, n_clips=20, fps=120, size=(40, 40))
+    table = reselect(cohort, rule, distance=distance)
+    human = cohort.keyframes.pivot_table(index="clip", columns="keyframe", values="frame")
+    chosen = table.pivot_table(index="clip", columns="keyframe", values="frame")
+    moved = 0
+    for clip in human.index:
+        label = tuple(int(human.loc[clip, k]) for k in tables.KEYFRAMES)
+        frames = {int(n): cohort.frames.read(clip, int(n)) for n in range(label[0], label[2] + 8)
+                  if n in cohort.frames.numbers(clip)}  # fmt: skip
+        expected = brute_force(frames, label, rule, distance)
+        assert tuple(chosen.loc[clip, list(tables.KEYFRAMES)]) == expected
+        moved += expected != label
+    assert moved > 5  # a test in which nothing moves would show nothing
+
+
+@given(st.integers(0, 2**32))
+@settings(max_examples=30, deadline=None)
+def test_distances_are_exact_integers(seed):
+    rng = np.random.default_rng(seed)
+    a, b = (rng.integers(0, 256, (97, 113, 3)).astype(np.uint8) for _ in range(2))
+    signed = a.astype(np.int64) - b
+    assert DISTANCES["signed"](a, b) == (signed**2).sum()
+    assert DISTANCES["uint8"](a, b) == ((signed % 256) ** 2).sum()
+
+
+def test_large_saturated_frames_do_not_overflow():
+    a, b = np.full((2000, 2000, 3), 255, np.uint8), np.zeros((2000, 2000, 3), np.uint8)
+    assert DISTANCES["signed"](a, b) == 2000 * 2000 * 3 * 255**2
+
+
+def test_uint8_takes_the_apex_as_minuend():
+    frames = {n: np.full((1, 1), v, np.uint8) for n, v in enumerate([10, 10, 9])}
+    table = reselect(make_cohort([(0, 2, 2)], {"c0": frames}), distance="uint8")
+    assert table.loc[table["keyframe"] == "onset", "score"].item() == 255  # 9 - 10 wraps
+
+
+def test_freedom_edge_score_and_margin():
+    values = {n: 0 for n in range(60)}
+    values |= {10: 0, 12: 5, 30: 60, 31: 90, 49: 70, 50: 70, 48: 0}
+    frames = {n: np.full((1, 1), v, np.uint8) for n, v in values.items()}
+    table = reselect(make_cohort([(10, 30, 50)], {"c0": frames})).set_index("keyframe")
+    assert table["frame"].to_dict() == {"onset": 10, "apex": 31, "offset": 48}
+    assert table["freedom"].to_dict() == {"onset": 2, "apex": 4, "offset": 2}
+    assert table["at_edge"].to_dict() == {"onset": True, "apex": False, "offset": True}
+    assert table["score"].to_dict() == {"onset": 90, "apex": 90, "offset": 90}
+    # at onset 11 the distance is 90 too; at apex 30 it is 60; at offsets 49 and 50 it is 20
+    assert table["runner_up_margin"].to_dict() == {"onset": 0, "apex": 30, "offset": 70}
+
+
+def test_no_freedom_keeps_the_human_frames():
+    frames = {n: np.full((1, 1), n, np.uint8) for n in range(20)}
+    table = reselect(make_cohort([(3, 8, 12)], {"c0": frames}))
+    assert list(table["frame"]) == [3, 8, 12]
+    assert (table["freedom"] == 0).all()
+    assert not table["at_edge"].any()
+    assert table["runner_up_margin"].isna().all()
+
+
+def test_missing_frames_truncate_the_window():
+    frames = {n: np.full((1, 1), n, np.uint8) for n in range(60)}
+    table = reselect(make_cohort([(10, 30, 50)], {"c0": frames}, gaps=[32])).set_index("keyframe")
+    assert table.loc["apex", ["frame", "status"]].tolist() == [31, "truncated"]
+    assert table.loc["onset", "status"] == "selected"
+
+
+def test_a_bad_clip_fails_alone_with_a_reason():
+    good = {n: np.full((1, 1), n, np.uint8) for n in range(60)}
+    deep = {n: np.full((1, 1), n, np.uint16) for n in range(60)}
+    odd = good | {30: np.zeros((2, 2), np.uint8)}
+    labels = [(10, 30, 50), (10, 30, 50), (10, 30, 50), (10, float("nan"), 50)]
+    frames = {"c0": good, "c1": deep, "c2": odd, "c3": good}
+    table = reselect(make_cohort(labels, frames))
+    status = table.groupby("clip")["status"].first().to_dict()
+    assert status == {"c0": "selected", "c1": "failed", "c2": "failed", "c3": "failed"}
+    reason = table.groupby("clip")["reason"].first()
+    assert "uint16, expected 8-bit" in reason["c1"]
+    assert "shape" in reason["c2"]
+    assert reason["c3"] == "no usable human apex"
+
+
+def test_without_frames_windows_are_still_given():
+    table = reselect(make_cohort([(10, 30, 50)], None)).set_index("keyframe")
+    assert table["freedom"].to_dict() == {"onset": 2, "apex": 4, "offset": 2}
+    assert (table["status"] == "failed").all()
+    assert (table["reason"] == "no frames on disk").all()
+
+
+def test_workers_give_the_same_table():
+    from mebias.simulation import simulate
+
+    cohort = simulate("samm", seed=1, n_subjects=3, n_clips=6, size=(32, 32))
+    assert pickle.loads(pickle.dumps(cohort.frames)) is not None
+    pd.testing.assert_frame_equal(reselect(cohort, jobs=2), reselect(cohort, jobs=1))
+
+
+def test_a_rule_of_ones_own_and_several_at_once():
+    frames = {n: np.full((1, 1), n, np.uint8) for n in range(80)}
+    cohort = make_cohort([(10, 30, 50)], {"c0": frames})
+    table = reselect(cohort, ["gamdss", Gamdss("wide", lam=0.5)], distance=["signed", "uint8"])
+    assert table.groupby(["source", "distance"], sort=False).ngroups == 4
+    assert table[table["source"] == "wide"]["freedom"].max() == 20
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        ({"rule": "gamds"}, "did you mean gamdss"),
+        ({"distance": "uint9"}, "did you mean uint8"),
+        ({"jobs": 0}, "expected 1 or more"),
+    ],
+)
+def test_bad_options_are_named(call, words):
+    with pytest.raises(OptionError, match=words):
+        reselect(make_cohort([(1, 2, 3)], {"c0": {}}), **call)
+
+
+def test_lam_outside_its_range_is_refused():
+    with pytest.raises(OptionError, match="0 to 1"):
+        Gamdss("x", lam=1.5)
+
+
+def test_an_unreadable_frame_fails_its_clip_only():
+    class Broken(Stack):
+        def read(self, clip, number):
+            raise FrameError(f"{clip}/{number}.jpg is truncated; copy it again.")
+
+    cohort = make_cohort([(10, 30, 50)], {"c0": {n: None for n in range(60)}})
+    object.__setattr__(cohort, "frames", Broken(cohort.frames.frames))
+    table = reselect(cohort)
+    assert (table["status"] == "failed").all()
+    assert "truncated" in table["reason"][0]
