@@ -37,8 +37,7 @@ def signed_squared(apex: np.ndarray, other: np.ndarray) -> int:
     >>> signed_squared(np.uint8([[3, 0]]), np.uint8([[0, 4]]))
     25
     """
-    # OpenCV sums in integers per block and in doubles above: exact below 2**53.
-    return int(cv2.norm(apex, other, cv2.NORM_L2SQR))
+    return _squared_norm(cv2.norm(apex, other, cv2.NORM_L2SQR))
 
 
 def uint8_squared(apex: np.ndarray, other: np.ndarray) -> int:
@@ -53,7 +52,14 @@ def uint8_squared(apex: np.ndarray, other: np.ndarray) -> int:
     True
     """
     wrapped = np.subtract(apex, other)  # uint8 arithmetic wraps by definition
-    return int(cv2.norm(wrapped, cv2.NORM_L2SQR))
+    return _squared_norm(cv2.norm(wrapped, cv2.NORM_L2SQR))
+
+
+def _squared_norm(value: float) -> int:
+    # OpenCV sums exactly, but its version 5 returns the square of the rounded root: the last
+    # bit may be off, so that truncation would break ties. Rounding is exact below 2**50, a
+    # frame of 17 gigapixels.
+    return round(value)
 
 
 DISTANCES: dict[str, Distance] = {"signed": signed_squared, "uint8": uint8_squared}
