@@ -1,1 +1,76 @@
-"""Keyframes of micro-expression datasets, compared."""
+"""Are the keyframes of micro-expression datasets biased, and how sure is that?
+
+The public API on one screen::
+
+    mebias.datasets()                                 # what is known, as a table
+    mebias.example()                                  # a small SIMULATED shifts table
+    cohort   = mebias.load("samm", root="...")        # or a manifest file of your own
+    cohort   = mebias.simulate("4dme", seed=0)        # truth known: cohort.truth
+    selected = mebias.reselect(cohort, rule="gamdss") # a keyframes table
+    shifts   = mebias.compare(cohort, selected)       # a shifts table
+    findings = mebias.quantify(shifts)                # .estimates .tests .claims .issues
+    versions = mebias.compare_versions(old, new, dataset="casme3")  # two human versions
+    report   = mebias.report("4dme")                  # or mebias.report(cohort); report.path
+
+Names are loaded at their first use: importing mebias imports neither pandas nor
+matplotlib, so that the command line answers at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mebias.cohort import Cohort
+    from mebias.datasets import datasets_table as datasets
+    from mebias.datasets import load
+    from mebias.pipeline import compare_versions, example, report
+    from mebias.quantification import Findings, compare, quantify
+    from mebias.reporting import figures
+    from mebias.selection import reselect
+    from mebias.simulation import simulate
+
+__all__ = [
+    "Cohort",
+    "Findings",
+    "compare",
+    "compare_versions",
+    "datasets",
+    "example",
+    "figures",
+    "load",
+    "quantify",
+    "report",
+    "reselect",
+    "simulate",
+]
+
+_HOME = {
+    "Cohort": "mebias.cohort",
+    "Findings": "mebias.quantification",
+    "compare": "mebias.quantification",
+    "compare_versions": "mebias.pipeline",
+    "example": "mebias.pipeline",
+    "load": "mebias.datasets",
+    "quantify": "mebias.quantification",
+    "report": "mebias.pipeline",
+    "reselect": "mebias.selection",
+    "simulate": "mebias.simulation",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name == "__version__":
+        return import_module("mebias.provenance").version()
+    if name == "datasets":
+        return import_module("mebias.datasets")  # the room itself is callable
+    if name == "figures":
+        return import_module("mebias.reporting.figures")
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'mebias' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

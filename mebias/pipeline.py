@@ -1,0 +1,438 @@
+"""The whole way: from a dataset's name to its report."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mebias import provenance, tables
+from mebias.cohort import Cohort
+from mebias.datasets import load, read_versions, resolve_root
+from mebias.errors import (
+    DataRootError,
+    FrameError,
+    MixedDataError,
+    OptionError,
+    SimulatedDataWarning,
+    listed,
+)
+from mebias.manifests import Manifest, get_manifest
+from mebias.quantification import (
+    Findings,
+    compare,
+    planted_vs_found,
+    quantify,
+    revisions,
+    unevenness,
+)
+from mebias.selection import reselect
+from mebias.selection.rules import Rule, get_rules
+from mebias.simulation import simulate
+
+if TYPE_CHECKING:
+    from mebias.reporting import Report
+
+DEFAULT_RULES: tuple[str, ...] = ("gamdss", "gamdss-released")
+DEFAULT_DISTANCES: tuple[str, ...] = ("signed", "uint8")
+
+Roots = str | Path | Mapping[str, str | Path] | None
+Data = str | Path | Cohort
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Two human versions of one dataset's labels, paired.
+
+    Attributes
+    ----------
+    shifts : DataFrame
+        A shifts table: ``human`` is the old frame, ``selected`` the new one.
+    transitions : DataFrame
+        Expression types, old against new.
+    subjects : DataFrame
+        Revisions per subject and keyframe.
+    settings : dict
+        The files and versions compared, for provenance.
+    """
+
+    shifts: pd.DataFrame
+    transitions: pd.DataFrame
+    subjects: pd.DataFrame
+    settings: dict[str, object]
+
+    def quantify(self, *, seed: int = 0, min_subjects: int = 5) -> Findings:
+        """Estimates and issues of the revision, unevenness over subjects included."""
+        findings = quantify(self.shifts, seed=seed, min_subjects=min_subjects)
+        extra = unevenness(self.shifts)
+        estimates = tables.conform(pd.concat([findings.estimates, extra]), "estimates")
+        return replace(findings, estimates=estimates)
+
+
+def get_cohort(
+    data: Data,
+    *,
+    root: str | Path | None = None,
+    seed: int = 0,
+    trimmed: bool = False,
+    plant: Mapping[str, Sequence[float]] | None = None,
+    ethnicity: str | Path | None = None,
+    fps: float | None = None,
+) -> Cohort:
+    """A cohort from a dataset's name: from its root, else simulated in its shape.
+
+    Parameters
+    ----------
+    data : str, Path or Cohort
+        A dataset id, a manifest file, or a cohort, which is returned as it is.
+    root : path, optional
+        The dataset's folder; else ``$MEBIAS_DATA/<dataset>``; else a simulated cohort.
+    seed, trimmed, plant
+        Of the simulation; the last two are refused where real data are read.
+    ethnicity, fps
+        As in `mebias.load`.
+
+    Warns
+    -----
+    SimulatedDataWarning
+        No root is set, so that the cohort is simulated.
+    """
+    if isinstance(data, Cohort):
+        return data
+    manifest = get_manifest(data)
+    found = resolve_root(manifest.id, root)
+    if found is not None:
+        if trimmed or plant:
+            raise OptionError(
+                f"trimmed and plant shape simulated cohorts, but {manifest.id} is read from "
+                f"{found.name}; leave them out."
+            )
+        return load(data, found, ethnicity=ethnicity, fps=fps)
+    if manifest.simulation is None:
+        raise DataRootError(
+            f"{manifest.id} needs a data root: give --root DIR (expected there: {manifest.request})"
+        )
+    if ethnicity is not None:
+        raise OptionError(
+            f"an ethnicity table describes real subjects, but no root is set for {manifest.id}; "
+            f"give --root DIR too."
+        )
+    warnings.warn(
+        f"{tables.SIMULATED}: no data root is set for {manifest.name}, so a cohort of its "
+        f"published shape is simulated; nothing in the results is about {manifest.name}.",
+        SimulatedDataWarning,
+        stacklevel=2,
+    )
+    return simulate(data, seed=seed, trimmed=trimmed, plant=plant, fps=fps)
+
+
+def report(
+    data: Data | Sequence[Data],
+    *,
+    root: Roots = None,
+    out: str | Path | None = None,
+    rule: str | Rule | Sequence[str | Rule] = DEFAULT_RULES,
+    distance: str | Sequence[str] = DEFAULT_DISTANCES,
+    seed: int = 0,
+    trimmed: bool = False,
+    plant: Mapping[str, Sequence[float]] | None = None,
+    ethnicity: str | Path | None = None,
+    fps: float | None = None,
+    min_subjects: int = 5,
+    jobs: int = 1,
+    progress: bool = False,
+) -> Report:
+    """From a dataset to its report: select, compare, quantify, write.
+
+    Parameters
+    ----------
+    data : str, Path, Cohort or sequence of them
+        Dataset ids, manifest files or cohorts; real and simulated ones do not mix.
+    root : path or mapping, optional
+        The dataset's folder; for several datasets a mapping from id to folder.
+    out : path, optional
+        Where to write; ``reports/<dataset>`` by default.
+    rule, distance : str or sequence of str
+        As in `mebias.reselect`; tests rest on ``gamdss`` with ``signed``.
+    seed : int
+        Seed of the simulation and of the permutations.
+    min_subjects : int
+        Groups with fewer subjects are described, not tested.
+    jobs : int
+        Worker processes for the selection.
+    progress : bool
+        Show progress on stderr.
+
+    Returns
+    -------
+    Report
+        ``.path`` is the HTML file.
+
+    Raises
+    ------
+    MixedDataError
+        Real and simulated data in one call.
+
+    Examples
+    --------
+    >>> import mebias, tempfile
+    >>> cohort = mebias.simulate("4dme", n_subjects=12, n_clips=30, size=(32, 32))
+    >>> report = mebias.report(cohort, out=tempfile.mkdtemp())
+    >>> report.path.name
+    'report.html'
+    """
+    from mebias.reporting import prepare_output, write_report
+
+    get_rules(rule)
+    cohorts = get_cohorts(
+        data, root=root, seed=seed, trimmed=trimmed, plant=plant, ethnicity=ethnicity, fps=fps
+    )
+    folder = Path(out) if out is not None else default_out(cohorts)
+    prepare_output(folder)
+    keyframes = pd.concat(
+        [reselect(c, rule, distance=distance, jobs=jobs, progress=progress) for c in cohorts],
+        ignore_index=True,
+    )
+    parts = [(c, keyframes[keyframes["dataset"] == c.name]) for c in cohorts]
+    shifts = pd.concat([compare(c, k) for c, k in parts], ignore_index=True)
+    findings = quantify(shifts, seed=seed, min_subjects=min_subjects)
+    findings = with_cohorts(findings, cohorts)
+    arguments = {
+        "rule": [r.name for r in get_rules(rule)],
+        "distance": [distance] if isinstance(distance, str) else list(distance),
+        "seed": seed,
+        "min_subjects": min_subjects,
+    }
+    return write_report(
+        folder,
+        title=", ".join(c.manifest.name for c in cohorts),
+        cohorts=cohorts,
+        findings=findings,
+        keyframes=keyframes,
+        extra_tables={"clips": pd.concat([c.clips for c in cohorts], ignore_index=True)},
+        provenance=provenance.record("report", arguments, {c.name: c.settings for c in cohorts}),
+    )
+
+
+def get_cohorts(
+    data: Data | Sequence[Data], *, root: Roots = None, **options: object
+) -> list[Cohort]:
+    """One cohort per dataset, refusing real beside simulated ones before anything runs."""
+    several = [data] if isinstance(data, str | Path | Cohort) else list(data)
+    cohorts = []
+    for one in several:
+        own = root.get(dataset_id(one)) if isinstance(root, Mapping) else root
+        cohorts.append(get_cohort(one, root=own, **options))  # type: ignore[arg-type]
+    if isinstance(root, Mapping):
+        unknown = set(root) - {dataset_id(one) for one in several}
+        if unknown:
+            raise OptionError(f"--root names {listed(sorted(unknown))}, which is not in this call.")
+    elif root is not None and len(several) > 1:
+        raise OptionError("several datasets need a root each: --root samm=DIR --root 4dme=DIR.")
+    names = [cohort.name for cohort in cohorts]
+    if len(set(names)) < len(names):
+        raise OptionError(f"the same dataset stands twice in one call: {listed(names)}.")
+    real = [c.name for c in cohorts if not c.simulated]
+    made = [c.name for c in cohorts if c.simulated]
+    if real and made:
+        raise MixedDataError(
+            f"real and simulated data do not mix: {listed(real)} is read, {listed(made)} would be "
+            f"simulated; give a root for each, or report them apart."
+        )
+    return cohorts
+
+
+def compare_versions(old: str | Path, new: str | Path, *, dataset: str = "folder") -> Versions:
+    """Compare two human versions of the same labels.
+
+    Parameters
+    ----------
+    old, new : path
+        Two annotation tables: the authors' workbooks of a known dataset, or two CSVs in
+        the layout of ``folder``.
+    dataset : str
+        Whose tables they are.
+
+    Returns
+    -------
+    Versions
+        Rows are paired as the manifest says: by row after checking subject and file name
+        on each, or by clip.
+
+    Raises
+    ------
+    DataRootError
+        A table is missing; the message says where to ask for it.
+    AnnotationError
+        The two tables do not pair.
+    """
+    manifest = get_manifest(dataset)
+    old_clips, old_keyframes, new_clips, new_keyframes, info = read_versions(
+        Path(old), Path(new), manifest
+    )
+    names = version_names(info, Path(old), Path(new))
+    shifts, transitions, subjects = revisions(
+        old_clips, old_keyframes, new_clips, new_keyframes, old_name=names[0], new_name=names[1]
+    )
+    return Versions(shifts, transitions, subjects, dict(info))
+
+
+def example() -> pd.DataFrame:
+    """A small SIMULATED shifts table, for trying things out.
+
+    Returns
+    -------
+    DataFrame
+        12 subjects in three groups, 36 clips, the rule ``gamdss``; the coders of group B
+        were made to place the offset 40 ms late.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> mebias.example()["dataset"].unique().tolist()
+    ['SIMULATED 4dme']
+    """
+    cohort = simulate(
+        "4dme", n_subjects=12, n_clips=36, fps=120, size=(48, 48), plant={"B": (0, 0, 40)}
+    )
+    return compare(cohort, reselect(cohort))
+
+
+def with_cohorts(findings: Findings, cohorts: Sequence[Cohort]) -> Findings:
+    """Findings with the cohorts' own issues first and, if simulated, planted against found."""
+    loaded = [c.issues for c in cohorts if len(c.issues)]
+    issues = tables.conform(pd.concat([*loaded, findings.issues]), "issues")
+    planted = [
+        planted_vs_found(findings.shifts, findings, c.truth, c.planted)
+        for c in cohorts
+        if c.truth is not None and c.planted is not None
+    ]
+    if not planted:
+        return replace(findings, issues=issues)
+    return replace(findings, issues=issues, planted=tables.conform(pd.concat(planted), "planted"))
+
+
+def dataset_id(data: Data) -> str:
+    """The manifest id of a dataset name, manifest file or cohort."""
+    return data.manifest.id if isinstance(data, Cohort) else get_manifest(data).id
+
+
+def default_out(cohorts: Sequence[Cohort]) -> Path:
+    """``reports/<dataset>``, several joined by ``+``."""
+    return Path("reports") / "+".join(c.manifest.id for c in cohorts)
+
+
+def version_names(info: Mapping[str, object], old: Path, new: Path) -> tuple[str, str]:
+    """Names of the two versions, from the manifest, else from the files."""
+    found = info.get("versions")
+    if isinstance(found, list | tuple) and len(set(found)) == 2:
+        return str(found[0]), str(found[1])
+    return old.stem, new.stem
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a run would read, take and write."""
+
+    clips: int
+    frames: int
+    seconds: float
+    megabytes: float
+
+
+def estimate_work(cohort: Cohort, rule: str | Sequence[str], *, jobs: int = 1) -> Work:
+    """What re-selecting and reporting a cohort would cost, measured on a few frames.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Clips with frames; without frames only tables are counted.
+    rule : str or sequence of str
+        The rules that would run.
+    jobs : int
+        Worker processes.
+    """
+    planned = reselect(replace(cohort, frames=None), rule)
+    needed = planned[planned["window_low"].notna()]
+    wanted = {
+        (clip, number)
+        for clip, low, high in zip(
+            needed["clip"], needed["window_low"], needed["window_high"], strict=True
+        )
+        for number in range(int(low), int(high) + 1)
+    }
+    per_frame = _seconds_per_frame(cohort, sorted(wanted)) if cohort.frames is not None else 0.0
+    frames = len(wanted) if cohort.frames is not None else 0
+    figures, row_bytes = 12.0, 160
+    return Work(
+        clips=len(cohort),
+        frames=frames,
+        seconds=frames * per_frame / jobs + figures,
+        megabytes=2.0 + len(planned) * 2 * len(DEFAULT_DISTANCES) * row_bytes / 1e6,
+    )
+
+
+def _seconds_per_frame(cohort: Cohort, wanted: Sequence[tuple[str, int]]) -> float:
+    assert cohort.frames is not None
+    sample = wanted[:: max(1, len(wanted) // 30)]
+    read: Callable[[str, int], object] = cohort.frames.read
+    start, done = time.perf_counter(), 0
+    for clip, number in sample:
+        try:
+            read(clip, number)
+            done += 1
+        except FrameError:
+            continue  # a dry run counts; the run itself reports what cannot be read
+    return (time.perf_counter() - start) / done if done else 0.0
+
+
+def report_versions(
+    old: str | Path,
+    new: str | Path,
+    *,
+    dataset: str = "folder",
+    out: str | Path | None = None,
+    seed: int = 0,
+    min_subjects: int = 5,
+) -> Report:
+    """A report on which labels were revised between two human versions, how far and where.
+
+    Parameters
+    ----------
+    old, new : path
+        As in `compare_versions`.
+    dataset : str
+        Whose tables they are.
+    out : path, optional
+        Where to write; ``reports/<dataset>-versions`` by default.
+
+    Returns
+    -------
+    Report
+        ``.path`` is the HTML file.
+    """
+    from mebias.reporting import prepare_output, write_report
+
+    folder = Path(out) if out is not None else Path("reports") / f"{dataset}-versions"
+    manifest: Manifest = get_manifest(dataset)
+    versions = compare_versions(old, new, dataset=dataset)
+    prepare_output(folder)
+    findings = versions.quantify(seed=seed, min_subjects=min_subjects)
+    return write_report(
+        folder,
+        title=f"{manifest.name}: two versions of the labels",
+        cohorts=[],
+        findings=findings,
+        keyframes=None,
+        extra_tables={"transitions": versions.transitions, "subjects": versions.subjects},
+        provenance=provenance.record(
+            "report",
+            {"seed": seed, "min_subjects": min_subjects},
+            {manifest.id: versions.settings},
+        ),
+    )
