@@ -7,6 +7,7 @@ dataset is a new TOML file, no code.
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ FOLDER = "folder"
 _KEYS = {
     "id", "name", "citation", "doi", "license", "request", "modality", "fps", "index_base",
     "inclusive_offset", "cut_at_labels", "definitions", "published", "annotations", "frames",
-    "demographics", "simulation", "sources", "notes",
+    "demographics", "simulation", "sources", "notes", "censored", "subjects",
 }  # fmt: skip
 
 
@@ -87,7 +88,13 @@ class Shape:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A dataset's card. Text fields are ``unknown`` where no source is at hand."""
+    """A dataset's card. Text fields are ``unknown`` where no source is at hand.
+
+    ``censored_onset``: up to this frame, an onset that equals its apex is censored (the
+    recording began later than the movement). ``subject_width``: subjects that a workbook
+    turned into numbers get their leading zeros back. ``subject_person``: a pattern whose
+    first group is the person in a subject that names a session.
+    """
 
     id: str
     name: str
@@ -108,6 +115,9 @@ class Manifest:
     simulation: Shape | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    censored_onset: int | None = None
+    subject_width: int = 0
+    subject_person: str = ""
 
     def annotation(self, version: str | None = None) -> AnnotationFile:
         """The annotation file of a version, or the default one.
@@ -206,11 +216,15 @@ def read_manifest(path: Path) -> Manifest:
         return _build(data, path.name)
     except KeyError as error:
         raise ManifestError(f"{path.name} lacks the key {error}; add it.") from None
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, re.error) as error:
         raise ManifestError(f"{path.name} holds a value of the wrong type: {error}.") from None
 
 
 def _build(data: dict[str, Any], origin: str) -> Manifest:
+    subjects = data.get("subjects", {})
+    person = str(subjects.get("person", ""))
+    if person and re.compile(person).groups < 1:
+        raise ManifestError(f"{origin}: subjects.person needs a group, such as '(S[0-9]+)_.*'.")
     definitions = {key: "unknown" for key in ("onset", "apex", "offset", "inclusion")}
     base = data["index_base"]
     annotations = tuple(_annotation(a, origin) for a in data["annotations"])
@@ -236,6 +250,9 @@ def _build(data: dict[str, Any], origin: str) -> Manifest:
         simulation=_shape(data["simulation"], origin) if "simulation" in data else None,
         sources=data.get("sources", {}),
         notes=tuple(data.get("notes", ())),
+        censored_onset=int(data["censored"]["max_onset"]) if "censored" in data else None,
+        subject_width=int(subjects.get("width", 0)),
+        subject_person=person,
     )
 
 
