@@ -1,4 +1,4 @@
-"""Are the keyframes of micro-expression datasets biased, and how sure is that?
+"""Bias of micro-expression keyframes: is there any, and how sure is that.
 
 The public API on one screen::
 

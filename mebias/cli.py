@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fail(message: str, code: int, debug: bool) -> int:
     if debug:
-        raise  # noqa: PLE0704 - called from an except block, to show its traceback
+        raise  # called from an except block: shows its traceback
     print(f"mebias: error: {message}", file=sys.stderr)
     return code
 
