@@ -1,0 +1,103 @@
+"""What a single cell says: a frame number, a name, a text; or why it says nothing."""
+
+from __future__ import annotations
+
+import datetime
+import math
+import re
+from collections.abc import Iterable
+
+from mebias.datasets.workbook import Row, Table, plain
+from mebias.errors import AnnotationError
+
+MISSING = frozenset({"", "/", "\\", "-1", "nan"})
+"""What authors write where a keyframe was not coded."""
+
+_WHOLE = re.compile(r"\+?[0-9]+(?:\.0*)?")
+_LARGEST = 10**9
+
+
+def frame_number(table: Table, row: Row, column: str, missing: Iterable[str] = ()) -> float:
+    """The frame number in a cell; NaN where it says that none was coded.
+
+    Raises
+    ------
+    AnnotationError
+        The cell holds something else; the message names file, row, column and cell.
+    """
+    cell = table.cell(row, column)
+    text = plain(cell)
+    if text.casefold() in MISSING or text in missing:
+        return math.nan
+    if not isinstance(cell, bool | datetime.date | datetime.time) and _WHOLE.fullmatch(text):
+        number = float(text)
+        if number < _LARGEST:
+            return number
+    raise AnnotationError(
+        f"{table.where(row[0], column)}: found {_shown(cell)}, expected a whole frame number from "
+        f"0, or a blank cell where none was coded; mend the cell."
+    )
+
+
+def rate(table: Table, row: Row, column: str) -> float | None:
+    """Frames per second in a cell; None where it is blank."""
+    cell = table.cell(row, column)
+    text = plain(cell)
+    if text.casefold() in MISSING:
+        return None
+    try:
+        number = math.nan if isinstance(cell, bool) else float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number > 0):
+        raise AnnotationError(
+            f"{table.where(row[0], column)}: found {_shown(cell)}, expected frames per second, a "
+            f"number above 0; mend the cell."
+        )
+    return number
+
+
+def text(table: Table, row: Row, column: str) -> str:
+    """A free text such as an emotion; blank where there is none."""
+    return plain(table.cell(row, column))
+
+
+def name(table: Table, row: Row, column: str) -> str:
+    """A text that names a person, a clip or a folder, and so becomes part of a path.
+
+    Raises
+    ------
+    AnnotationError
+        The cell holds a date (a spreadsheet's guess), or a path that leaves the data root.
+    """
+    cell = table.cell(row, column)
+    if isinstance(cell, datetime.date | datetime.time):
+        raise AnnotationError(
+            f"{table.where(row[0], column)}: found the date {cell}, expected a name; the "
+            f"spreadsheet program turned it into a date: format the column as text and mend it."
+        )
+    found = plain(cell)
+    if leaves_root(found):
+        raise AnnotationError(
+            f"{table.where(row[0], column)}: found {found!r}, expected a name inside the data "
+            f"root, without '..', backslash, drive or leading '/'; mend the cell."
+        )
+    return found
+
+
+def leaves_root(path: str) -> bool:
+    r"""Whether a relative path could name something outside the folder it is joined to.
+
+    >>> [leaves_root(p) for p in ("a/b", "../a", "/a", "a\\b", "c:x")]
+    [False, True, True, True, True]
+    """
+    parts = path.split("/")
+    drive = re.match(r"[A-Za-z]:", path)
+    control = any(ord(c) < 32 for c in path)
+    dots = any(part in {".", ".."} for part in parts)
+    return path.startswith("/") or "\\" in path or bool(drive) or control or dots
+
+
+def _shown(cell: object) -> str:
+    shown = repr(cell) if isinstance(cell, str) else str(cell)
+    return shown if len(shown) <= 60 else shown[:57] + "..."

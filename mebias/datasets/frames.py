@@ -1,0 +1,263 @@
+"""Images in folders: which frames of a clip are on disk, and one of them at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mebias.errors import FrameError, ManifestError, listed
+
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
+_NUMBER = re.compile(r"[0-9]+")
+_DIGITS = 15
+_KEPT = 64
+_ASK = "fetch the image anew from its source"
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a clip's folder is named after; `folder`, where given, is that folder itself."""
+
+    subject: str
+    session: str
+    clip: str
+    folder: str = ""
+
+
+Listing = tuple[np.ndarray, tuple[str, ...]]
+
+
+class FolderFrames:
+    """Frames as image files in one folder per clip or recording.
+
+    A frame's number is the last integer in its file name, since padding and prefixes vary
+    within a dataset. Listings are kept for the folders used last and are not pickled.
+
+    Parameters
+    ----------
+    root : Path
+        Data root.
+    folders : mapping
+        Clip to folder, relative to the root; clips without frames are not in it.
+    """
+
+    def __init__(self, root: Path, folders: Mapping[str, str]) -> None:
+        self.root = root
+        self.folders = dict(folders)
+        self._listings: OrderedDict[str, Listing] = OrderedDict()
+
+    @classmethod
+    def find(cls, root: Path, patterns: Iterable[str], places: Mapping[str, Place]) -> FolderFrames:
+        """Look up each clip's folder: the first pattern that names one on disk.
+
+        Raises
+        ------
+        FrameError
+            A name fits two folders that differ in case only.
+        ManifestError
+            A pattern has a placeholder other than subject, session and clip.
+        """
+        tree = _Tree(root)
+        patterns = tuple(patterns)
+        folders = {}
+        for clip, place in places.items():
+            paths = [place.folder] if place.folder else _filled(patterns, place)
+            found = next((f for f in map(tree.find, paths) if f is not None), None)
+            if found is not None:
+                folders[clip] = found
+        return cls(root, folders)
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"root": self.root, "folders": self.folders}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state, _listings=OrderedDict())
+
+    def numbers(self, clip: str) -> np.ndarray:
+        """Numbers of the frames on disk, ascending; empty where the clip has none.
+
+        Raises
+        ------
+        FrameError
+            Two files of the clip have one number.
+        """
+        return self._listing(clip)[0].copy()
+
+    def read(self, clip: str, number: int) -> np.ndarray:
+        """One frame as stored, uint8: (height, width) grey or (height, width, 3) BGR.
+
+        Raises
+        ------
+        FrameError
+            The frame is not on disk, is empty or truncated, or has 16 bits or transparency.
+        """
+        path = self.path(clip, number)
+        return decode(_bytes(path), path.relative_to(self.root).as_posix())
+
+    def path(self, clip: str, number: int) -> Path:
+        """The file of a frame."""
+        numbers, names = self._listing(clip)
+        place = int(np.searchsorted(numbers, number))
+        if place == len(numbers) or numbers[place] != number:
+            has = f"it has {numbers[0]} to {numbers[-1]}" if len(numbers) else "it has none"
+            raise FrameError(f"clip {clip} has no frame {number} on disk: {has}.")
+        return self.root / self.folders[clip] / names[place]
+
+    def _listing(self, clip: str) -> Listing:
+        folder = self.folders.get(clip)
+        if folder is None:
+            return np.empty(0, dtype=np.int64), ()
+        if folder not in self._listings:
+            self._listings[folder] = _list(self.root, folder)
+            if len(self._listings) > _KEPT:
+                self._listings.popitem(last=False)
+        self._listings.move_to_end(folder)
+        return self._listings[folder]
+
+
+class _Tree:
+    """Folders below a root, found without regard to case where that leaves one answer."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._below: dict[str, dict[str, list[str]]] = {}
+
+    def find(self, path: str) -> str | None:
+        """The folder as it is spelled on disk, or None."""
+        current = ""
+        for part in path.strip("/").split("/"):
+            alike = self._names(current).get(part.casefold(), [])
+            if part not in alike and len(alike) > 1:
+                raise FrameError(
+                    f"{path} fits several folders: {listed(alike)}; rename one of them."
+                )
+            if not alike:
+                return None
+            name = part if part in alike else alike[0]
+            current = f"{current}/{name}" if current else name
+        return current
+
+    def _names(self, folder: str) -> dict[str, list[str]]:
+        if folder not in self._below:
+            names: dict[str, list[str]] = {}
+            with os.scandir(self.root / folder) as entries:
+                for entry in entries:
+                    if entry.is_dir():
+                        names.setdefault(entry.name.casefold(), []).append(entry.name)
+            self._below[folder] = names
+        return self._below[folder]
+
+
+def _filled(patterns: Iterable[str], place: Place) -> list[str]:
+    try:
+        return [
+            p.format(subject=place.subject, session=place.session, clip=place.clip)
+            for p in patterns
+        ]
+    except (KeyError, IndexError, ValueError) as error:
+        raise ManifestError(
+            f"a frame pattern of the manifest cannot be filled in ({error}); known placeholders "
+            f"are {{subject}}, {{session}} and {{clip}}."
+        ) from None
+
+
+def _list(root: Path, folder: str) -> Listing:
+    files: dict[int, str] = {}
+    for name in _image_names(root / folder):
+        digits = _NUMBER.findall(name.rpartition(".")[0])
+        if not digits:
+            continue
+        if len(digits[-1]) > _DIGITS:
+            raise FrameError(f"{folder}/{name}: the frame number is too long; rename the file.")
+        number = int(digits[-1])
+        if number in files:
+            raise FrameError(
+                f"{folder} has two files of frame {number}: "
+                f"{listed(sorted([files[number], name]))}; keep one."
+            )
+        files[number] = name
+    order = sorted(files)
+    return np.array(order, dtype=np.int64), tuple(files[n] for n in order)
+
+
+def _image_names(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries]
+    except OSError as error:
+        raise FrameError(
+            f"folder {folder.name} cannot be listed ({error.strerror}); check its permissions."
+        ) from None
+    # macOS leaves files that begin with ._ beside images on foreign disks.
+    return [n for n in names if n.lower().endswith(_SUFFIXES) and not n.startswith(".")]
+
+
+def _bytes(path: Path) -> np.ndarray:
+    try:
+        return np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise FrameError(
+            f"{path.name} cannot be read ({error.strerror}); check that it exists and that you "
+            f"may read it."
+        ) from None
+
+
+def decode(data: np.ndarray, name: str) -> np.ndarray:
+    """An image from the bytes of its file.
+
+    Parameters
+    ----------
+    data : ndarray of uint8
+        The file's bytes.
+    name : str
+        The file, for messages.
+
+    Raises
+    ------
+    FrameError
+        The file is empty, truncated, no image, or not 8-bit grey or color.
+    """
+    import cv2
+
+    raw = data.tobytes()
+    if not raw:
+        raise FrameError(f"{name} is empty; {_ASK}.")
+    if is_truncated(raw):
+        raise FrameError(f"{name} is truncated: its end is missing; {_ASK}.")
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = None
+    if image is None:
+        raise FrameError(f"{name} is not a readable image; {_ASK}.")
+    if image.dtype != np.uint8:
+        raise FrameError(
+            f"{name} holds {image.dtype} values, expected 8 bits per channel; convert the frames."
+        )
+    if image.ndim == 3 and image.shape[2] != 3:
+        raise FrameError(
+            f"{name} has {image.shape[2]} channels, expected grey or three colors; convert the "
+            f"frames without transparency."
+        )
+    return np.ascontiguousarray(image)
+
+
+def is_truncated(raw: bytes) -> bool:
+    """Whether an image file stops before its end, which decoders pass over in silence.
+
+    In a JPEG's compressed data neither marker can occur, so an end marker after the last
+    start of a scan is the true one, even behind an embedded thumbnail.
+    """
+    if raw.startswith(b"\xff\xd8"):
+        return raw.rfind(b"\xff\xd9") <= raw.rfind(b"\xff\xda")
+    if raw.startswith(b"\x89PNG"):
+        return b"IEND" not in raw[-4096:]
+    if raw.startswith(b"BM"):
+        return len(raw) < int.from_bytes(raw[2:6], "little")
+    return False
