@@ -31,6 +31,7 @@ from mebias.quantification import (
     revisions,
     unevenness,
 )
+from mebias.quantification.design import recording_issues
 from mebias.selection import reselect
 from mebias.selection.rules import Rule, get_rules
 from mebias.simulation import simulate
@@ -305,8 +306,8 @@ def example() -> pd.DataFrame:
 
 def with_cohorts(findings: Findings, cohorts: Sequence[Cohort]) -> Findings:
     """Findings with the cohorts' own issues first and, if simulated, planted against found."""
-    loaded = [c.issues for c in cohorts if len(c.issues)]
-    issues = tables.conform(pd.concat([*loaded, findings.issues]), "issues")
+    noticed = [table for c in cohorts for table in (c.issues, recording_issues(c.clips))]
+    issues = tables.conform(pd.concat([*noticed, findings.issues]), "issues")
     planted = [
         planted_vs_found(findings.shifts, findings, c.truth, c.planted)
         for c in cohorts

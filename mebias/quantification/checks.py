@@ -1,0 +1,194 @@
+"""A shifts table from anywhere: checked, completed, or refused in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from mebias import tables
+from mebias.errors import MixedDataError, TableError, listed, suggest
+from mebias.quantification.compare import with_shifts
+
+CODING = ["dataset", "source", "distance", "subject", "clip", "coder", "pass"]
+"""What tells one coding of one clip, compared with one source, from another."""
+USABLE_HUMAN = ("annotated", "corrected")
+USABLE_SELECTED = ("selected", "truncated")
+WRITTEN = ("annotated", "corrected", "censored", "invalid")
+"""Statuses of a label that stands in a table, right or wrong."""
+PRIMARY = ("gamdss", "signed")
+_TOLERANCE = 1e-6
+
+
+def checked_shifts(shifts: pd.DataFrame) -> pd.DataFrame:
+    """A shifts table in its declared form, with every derived column recomputed.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        At least clip, subject, keyframe, human, selected, fps.
+
+    Returns
+    -------
+    DataFrame
+        Same rows, same order; blank groups are ``unknown``.
+
+    Raises
+    ------
+    TableError
+        The message names row (as a spreadsheet counts, the header being row 1) and column.
+    MixedDataError
+        Real and simulated rows in one table.
+    """
+    shifts = tables.conform(shifts, "shifts")
+    if shifts.empty:
+        raise TableError("the shifts table has no rows; there is nothing to quantify.")
+    for column in ("clip", "subject"):
+        _refuse(shifts[column] == "", shifts, column, "a name")
+    shifts["ethnicity"] = shifts["ethnicity"].where(shifts["ethnicity"] != "", tables.UNKNOWN)
+    _refuse_words(shifts, "keyframe", tables.KEYFRAMES)
+    _refuse_words(shifts, "human_status", tables.HUMAN_STATUS)
+    _refuse_words(shifts, "selected_status", (*tables.SELECTED_STATUS, *tables.HUMAN_STATUS))
+    _refuse(~(shifts["fps"] > 0), shifts, "fps", "frames per second above 0")
+    _refuse_mixture(shifts)
+    _refuse_repeats(shifts)
+    _refuse_two_values(shifts, ["dataset", "subject"], "ethnicity")
+    _refuse_two_values(shifts, ["dataset", "subject", "clip"], "fps")
+    _refuse_reserved_group(shifts)
+    _refuse_disorder(shifts)
+    return _completed(shifts)
+
+
+def usable(shifts: pd.DataFrame) -> pd.Series:
+    """Which rows enter estimates and tests.
+
+    A selected frame counts where it is compared with a label that a human set and that is
+    not known to be wrong. Between two human versions every pair of written frames counts:
+    what was changed is asked, not what is right.
+    """
+    there = shifts["human"].notna() & shifts["selected"].notna()
+    chosen = shifts["human_status"].isin(USABLE_HUMAN) & shifts["selected_status"].isin(
+        USABLE_SELECTED
+    )
+    versions = shifts["human_status"].isin(WRITTEN) & shifts["selected_status"].isin(WRITTEN)
+    return there & (chosen | versions)
+
+
+def primary_source(part: pd.DataFrame) -> tuple[str, str] | None:
+    """Source and distance that tests rest on: gamdss signed, else the only one there is."""
+    there = list(part[["source", "distance"]].drop_duplicates().itertuples(index=False, name=None))
+    if PRIMARY in there:
+        return PRIMARY
+    return (str(there[0][0]), str(there[0][1])) if len(there) == 1 else None
+
+
+def _completed(shifts: pd.DataFrame) -> pd.DataFrame:
+    windowed = shifts["window_low"].notna() & shifts["window_high"].notna()
+    span = shifts["window_high"] - shifts["window_low"]
+    _refuse(windowed & (span < 0), shifts, "window_high", "a frame not before window_low")
+    chosen = shifts["selected"]
+    outside = (chosen < shifts["window_low"]) | (chosen > shifts["window_high"])
+    _refuse(windowed & outside, shifts, "selected", "a frame inside its window")
+    edge = (span > 0) & ((chosen == shifts["window_low"]) | (chosen == shifts["window_high"]))
+    given = shifts[["shift_frames", "shift_ms"]]
+    full = with_shifts(
+        shifts.assign(
+            freedom=shifts["freedom"].where(~windowed, span),
+            at_edge=shifts["at_edge"].where(~windowed, edge),
+        )
+    )
+    for column in given:
+        differs = (given[column] - full[column]).abs() > _TOLERANCE * (1 + full[column].abs())
+        _refuse(differs, shifts, column, "selected - human (leave the column out if in doubt)")
+    return full
+
+
+def _refuse(
+    bad: pd.Series, shifts: pd.DataFrame, column: str, expected: str, what: str = ""
+) -> None:
+    if bad.any():
+        place = int(np.flatnonzero(bad)[0])
+        more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
+        raise TableError(
+            f"the shifts table, row {place + 2}, column {column}: found "
+            f"{what or repr(_plain(shifts[column].iloc[place]))}{more}, expected {expected}."
+        )
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _refuse_words(shifts: pd.DataFrame, column: str, known: Sequence[str]) -> None:
+    bad = ~shifts[column].isin(known)
+    if bad.any():
+        word = str(shifts[column][bad].iloc[0])
+        _refuse(bad, shifts, column, f"{' or '.join(known)}{suggest(word, known)}")
+
+
+def _refuse_mixture(shifts: pd.DataFrame) -> None:
+    names = shifts["dataset"].unique()
+    made = [name for name in names if tables.is_simulated(name)]
+    real = [name for name in names if not tables.is_simulated(name)]
+    if made and real:
+        raise MixedDataError(
+            f"the shifts table holds real and simulated data ({listed(real)}; {listed(made)}); "
+            f"quantify them apart."
+        )
+
+
+def _refuse_repeats(shifts: pd.DataFrame) -> None:
+    by = [*CODING, "keyframe"]
+    repeated = shifts.duplicated(by)
+    if repeated.any():
+        second = int(np.flatnonzero(repeated)[0])
+        row = shifts.iloc[second]
+        first = int(np.flatnonzero((shifts[by] == row[by]).all(axis=1))[0])
+        raise TableError(
+            f"the shifts table, rows {first + 2} and {second + 2}, both hold the "
+            f"{row['keyframe']} of clip {row['clip']} of subject {row['subject']}; keep one, or "
+            f"tell them apart by source, distance, coder or pass."
+        )
+
+
+def _refuse_two_values(shifts: pd.DataFrame, by: list[str], column: str) -> None:
+    pairs = shifts.drop_duplicates([*by, column])
+    second = pairs[pairs.duplicated(by)]
+    if len(second):
+        row = second.iloc[0]
+        first = shifts[(shifts[by] == row[by]).all(axis=1)].iloc[0]
+        raise TableError(
+            f"the shifts table, row {int(second.index[0]) + 2}, column {column}: {by[-1]} "
+            f"{row[by[-1]]} has {_plain(row[column])!r} here and {_plain(first[column])!r} in row "
+            f"{int(first.name) + 2}; expected one value per {by[-1]}."
+        )
+
+
+def _refuse_reserved_group(shifts: pd.DataFrame) -> None:
+    for dataset, part in shifts.groupby("dataset", sort=False):
+        groups = part["ethnicity"].unique()
+        if len(groups) > 1 and tables.ALL in groups:
+            raise TableError(
+                f"the shifts table uses 'all' as one of several groups of {dataset}, but 'all' "
+                f"stands for the whole dataset; rename that group or leave it blank (unknown)."
+            )
+
+
+def _refuse_disorder(shifts: pd.DataFrame) -> None:
+    """Labels in use whose keyframes are out of order."""
+    trusted = shifts[shifts["human_status"].isin(USABLE_HUMAN)]
+    wide = trusted.pivot_table(
+        index=CODING, columns="keyframe", values="human", sort=False, observed=True
+    ).reindex(columns=list(tables.KEYFRAMES))
+    for early, late in (("onset", "apex"), ("apex", "offset"), ("onset", "offset")):
+        wrong = wide[wide[late] < wide[early]]
+        if len(wrong):
+            key = dict(zip(CODING, wrong.index[0], strict=True))
+            here = (shifts[list(key)] == pd.Series(key)).all(axis=1)
+            row = int(np.flatnonzero(here & (shifts["keyframe"] == late))[0])
+            raise TableError(
+                f"the shifts table, row {row + 2}: the {late} of clip {key['clip']} is frame "
+                f"{wrong[late].iloc[0]:g}, before its {early} at {wrong[early].iloc[0]:g}; "
+                f"expected {early} <= {late}: mend it, or give the row the human_status invalid."
+            )

@@ -1,0 +1,135 @@
+"""From human and selected keyframes to shifts, one row per clip, coding and keyframe."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mebias import tables
+from mebias.cohort import Cohort
+from mebias.errors import TableError, listed
+
+_HUMAN_ONLY = ["human", "human_status", "rise_frames", "fall_frames"]
+_OF_CLIP = ["dataset", "clip", "subject", "ethnicity", "emotion", "expression_type", "fps"]
+
+
+def compare(cohort: Cohort, selected: pd.DataFrame) -> pd.DataFrame:
+    """Set selected keyframes beside the human ones.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        Clips and their human keyframes.
+    selected : DataFrame
+        A keyframes table, such as `mebias.reselect` returns. Rows without a coder and a
+        pass are compared with every coding of their clip.
+
+    Returns
+    -------
+    DataFrame
+        A shifts table: one row per clip, coding, source and keyframe. ``shift_frames`` and
+        ``shift_ms`` (clip's own fps) are selected - human, positive = later;
+        ``shift_window`` is the shift as a share of the window's freedom (frames), NaN where
+        the keyframe could not move.
+
+    Raises
+    ------
+    TableError
+        The keyframes belong to clips that the cohort does not have, or are repeated.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> cohort = mebias.simulate("4dme", n_subjects=5, n_clips=10, size=(32, 32))
+    >>> shifts = mebias.compare(cohort, mebias.reselect(cohort))
+    >>> len(shifts)
+    30
+    """
+    selected = tables.conform(selected, "keyframes")
+    _refuse_foreign(cohort, selected)
+    by = ["dataset", "clip", "keyframe"]
+    if (selected["coder"] != "").any() or (selected["pass"] != "").any():
+        by += ["coder", "pass"]
+    _refuse_repeats(selected, [*by, "source", "distance"])
+    chosen = selected.rename(columns={"frame": "selected", "status": "selected_status"})
+    chosen = chosen.assign(selected_sd=chosen["sd"])
+    keep = ["source", "distance", "selected", "selected_status", "selected_sd", "window_low",
+            "window_high", "freedom", "at_edge"]  # fmt: skip
+    paired = _human(cohort).merge(chosen[by + keep], on=by, how="inner")
+    shifts = with_shifts(paired.merge(cohort.clips[_OF_CLIP], on=["dataset", "clip"]))
+    return _in_order(tables.conform(shifts, "shifts"), cohort, selected)
+
+
+def with_shifts(paired: pd.DataFrame) -> pd.DataFrame:
+    """Add the columns that follow from human, selected, window and fps."""
+    shift = paired["selected"] - paired["human"]
+    freedom = paired["freedom"]
+    return paired.assign(
+        shift_frames=shift,
+        shift_ms=1000.0 * shift / paired["fps"],
+        shift_window=shift / freedom.where(freedom > 0),
+    )
+
+
+def _human(cohort: Cohort) -> pd.DataFrame:
+    """Human keyframes with the lengths of their phases, NaN where a label is not usable."""
+    keys = ["dataset", "clip", "coder", "pass"]
+    human = cohort.keyframes[cohort.keyframes["source"] == "human"]
+    human = human.rename(columns={"frame": "human", "status": "human_status"})
+    usable = human["human"].where(human["human_status"].isin(["annotated", "corrected"]))
+    wide = human[keys].assign(keyframe=human["keyframe"], frame=usable)
+    frames = {
+        keyframe: part.set_index(keys)["frame"] for keyframe, part in wide.groupby("keyframe")
+    }
+    index = pd.MultiIndex.from_frame(human[keys])
+    at = {
+        keyframe: frames[keyframe].reindex(index).to_numpy()
+        if keyframe in frames
+        else np.full(len(human), np.nan)
+        for keyframe in tables.KEYFRAMES
+    }
+    phases = human.assign(
+        rise_frames=at["apex"] - at["onset"], fall_frames=at["offset"] - at["apex"]
+    )
+    return phases[[*keys, "keyframe", *_HUMAN_ONLY]]
+
+
+def _refuse_foreign(cohort: Cohort, selected: pd.DataFrame) -> None:
+    known = pd.MultiIndex.from_frame(cohort.clips[["dataset", "clip"]])
+    given = pd.MultiIndex.from_frame(selected[["dataset", "clip"]])
+    foreign = selected.loc[~given.isin(known), "clip"].unique()
+    if len(foreign):
+        raise TableError(
+            f"the keyframes table has clips that {cohort.name} does not have: {listed(foreign)}; "
+            f"compare a cohort with keyframes selected from it."
+        )
+
+
+def _refuse_repeats(selected: pd.DataFrame, by: list[str]) -> None:
+    repeated = selected.duplicated(by, keep=False)
+    if repeated.any():
+        first = selected[repeated].iloc[0]
+        same = (selected[by] == first[by]).all(axis=1)
+        rows = [int(place) + 2 for place in np.flatnonzero(same)[:2]]
+        raise TableError(
+            f"the keyframes table has two rows ({rows[0]} and {rows[1]}) for the "
+            f"{first['keyframe']} of clip {first['clip']} by {first['source']}; keep one."
+        )
+
+
+def _in_order(shifts: pd.DataFrame, cohort: Cohort, selected: pd.DataFrame) -> pd.DataFrame:
+    """Rows by source, distance, clip and keyframe, each in the order of its first table."""
+    ranks = [
+        _rank(shifts["source"], selected["source"]),
+        _rank(shifts["distance"], selected["distance"]),
+        _rank(shifts["clip"], cohort.clips["clip"]),
+        _rank(shifts["coder"], cohort.keyframes["coder"]),
+        _rank(shifts["pass"], cohort.keyframes["pass"]),
+        _rank(shifts["keyframe"], pd.Series(tables.KEYFRAMES)),
+    ]
+    return shifts.iloc[np.lexsort(ranks[::-1])].reset_index(drop=True)
+
+
+def _rank(values: pd.Series, order: pd.Series) -> np.ndarray:
+    places = {value: place for place, value in enumerate(order.unique())}
+    return values.map(places).to_numpy()

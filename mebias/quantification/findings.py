@@ -1,0 +1,133 @@
+"""What was found: tables, and how they are shown and written."""
+
+from __future__ import annotations
+
+import html
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from mebias import tables
+
+WRITTEN = ("shifts", "estimates", "tests", "claims", "issues", "planted")
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Estimates, tests and what rests on them.
+
+    Attributes
+    ----------
+    shifts : DataFrame
+        The checked shifts everything rests on.
+    estimates : DataFrame
+        Numbers with their intervals.
+    tests : DataFrame
+        Hypotheses, with p-values adjusted within their family.
+    claims : DataFrame
+        Claims about real data, graded; empty for simulated data.
+    flags : DataFrame
+        Clips to look at again; empty unless a posterior of the keyframes is at hand.
+    issues : DataFrame
+        What the design cannot show, and what was left out.
+    planted : DataFrame
+        Simulated data: planted against found; else empty.
+    """
+
+    shifts: pd.DataFrame
+    estimates: pd.DataFrame
+    tests: pd.DataFrame
+    claims: pd.DataFrame
+    issues: pd.DataFrame
+    flags: pd.DataFrame = field(default_factory=lambda: tables.empty("flags"))
+    planted: pd.DataFrame = field(default_factory=lambda: tables.empty("planted"))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the findings rest on simulated data."""
+        return tables.is_simulated(str(self.shifts["dataset"].iloc[0]))
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets, in the order of the shifts."""
+        return [str(name) for name in self.shifts["dataset"].unique()]
+
+    def to_csv(self, folder: str | Path) -> list[Path]:
+        """Write each table under its name; tables without rows are left out.
+
+        Parameters
+        ----------
+        folder : path
+            Made if it is not there.
+
+        Returns
+        -------
+        list of Path
+            The files written.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for name in WRITTEN:
+            table: pd.DataFrame = getattr(self, name)
+            if len(table) or name in ("estimates", "tests", "issues"):
+                tables.write_csv(table, folder / f"{name}.csv")
+                paths.append(folder / f"{name}.csv")
+        return paths
+
+    def to_dict(self) -> dict[str, object]:
+        """All tables but the shifts, as lists of records; NaN becomes None.
+
+        Returns
+        -------
+        dict
+            JSON types only: datasets, simulated, estimates, tests, claims, planted, flags,
+            issues.
+        """
+        named = ("estimates", "tests", "claims", "planted", "flags", "issues")
+        return {
+            "datasets": self.datasets,
+            "simulated": self.simulated,
+            **{name: _records(getattr(self, name)) for name in named},
+        }
+
+    def headline(self) -> pd.DataFrame:
+        """The headline rows: mean shift (ms, subject weighting), all keyframes and groups."""
+        e = self.estimates
+        chosen = e["quantity"].eq("mean_shift") & e["unit"].eq("ms") & e["weighting"].eq("subject")
+        return e[chosen & e["stratum"].eq(tables.ALL)].reset_index(drop=True)
+
+    def __repr__(self) -> str:
+        return (
+            f"Findings({', '.join(self.datasets)}: {len(self.estimates)} estimates, "
+            f"{len(self.tests)} tests, {len(self.issues)} issues)"
+        )
+
+    def _repr_html_(self) -> str:
+        shown = self.headline()[
+            ["dataset", "ethnicity", "source", "distance", "keyframe", "estimate", "conf_low",
+             "conf_high", "n_clips", "n_subjects"]
+        ]  # fmt: skip
+        table = shown.to_html(index=False, border=0, float_format=lambda v: f"{v:.2f}", na_rep="–")
+        problems = self.issues[self.issues["severity"] != "note"]["message"]
+        items = "".join(f"<li>{html.escape(m)}</li>" for m in problems)
+        mark = f"<p><b>{tables.SIMULATED}</b></p>" if self.simulated else ""
+        return (
+            f"{mark}<p>Mean shift in ms (selected - human, weighting subject)</p>{table}"
+            f"{f'<ul>{items}</ul>' if items else ''}"
+        )
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, object]]:
+    return [
+        {str(key): _json(value) for key, value in row.items()}
+        for row in table.to_dict(orient="records")
+    ]
+
+
+def _json(value: object) -> object:
+    if isinstance(value, float):
+        return None if math.isnan(value) else value
+    return value if isinstance(value, bool | int) else str(value)
