@@ -1,0 +1,126 @@
+"""What a report is made of, prepared once for all its sections."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from mebias import tables
+from mebias.cohort import Cohort
+from mebias.reporting.lookup import Estimates, Part, main_part
+from mebias.reporting.methods import Run
+from mebias.reporting.text import group_sizes
+
+if TYPE_CHECKING:
+    from mebias.quantification import Findings
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that sections read.
+
+    Attributes
+    ----------
+    title : str
+        Heading of the report.
+    cohorts : sequence of Cohort
+        Empty where two versions of labels are compared.
+    findings : Findings
+        Estimates, tests, claims, issues, planted, shifts.
+    keyframes : DataFrame or None
+        What the rules selected.
+    extra_tables : mapping
+        Tables written beside the findings: clips; transitions, subjects.
+    provenance : mapping
+        The record of the run.
+    """
+
+    title: str
+    cohorts: Sequence[Cohort]
+    findings: Findings
+    keyframes: pd.DataFrame | None
+    extra_tables: Mapping[str, pd.DataFrame]
+    provenance: Mapping[str, object]
+
+    @cached_property
+    def run(self) -> Run:
+        """What the methods rest on."""
+        return Run(
+            self.cohorts, self.findings.shifts, self.findings.estimates, self.findings.tests,
+            self.provenance, self.of_versions,
+        )  # fmt: skip
+
+    @cached_property
+    def estimates(self) -> Estimates:
+        """The estimates, indexed."""
+        return Estimates(self.findings.estimates)
+
+    @cached_property
+    def datasets(self) -> list[str]:
+        """Names of the datasets in the order of the shifts, else of the cohorts."""
+        names = dict.fromkeys(str(d) for d in self.findings.shifts["dataset"])
+        return list(names) or [c.name for c in self.cohorts]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data were made."""
+        return any(tables.is_simulated(name) for name in self.datasets)
+
+    @property
+    def of_versions(self) -> bool:
+        """Whether two human versions of the labels are compared."""
+        return "transitions" in self.extra_tables
+
+    @property
+    def min_subjects(self) -> int:
+        """Groups with fewer subjects are described only."""
+        return self.run.min_subjects
+
+    def shifts(self, dataset: str) -> pd.DataFrame:
+        """Shifts of one dataset."""
+        shifts = self.findings.shifts
+        return shifts[shifts["dataset"] == dataset]
+
+    def tests(self, dataset: str) -> pd.DataFrame:
+        """Tests of one dataset."""
+        tests = self.findings.tests
+        return tests[tests["dataset"] == dataset]
+
+    def part(self, dataset: str) -> Part | None:
+        """The rule the report leads with."""
+        return main_part(self.estimates.parts(dataset))
+
+    def sizes(self, dataset: str) -> dict[str, int]:
+        """Subjects per group, of all clips where they are known, else of the shifts."""
+        clips = self.clips(dataset)
+        return group_sizes(clips if clips is not None else self.shifts(dataset))
+
+    def clips(self, dataset: str) -> pd.DataFrame | None:
+        """Clips of one dataset, if they are known."""
+        clips = self.extra_tables.get("clips")
+        return None if clips is None else clips[clips["dataset"] == dataset]
+
+    def n_clips(self, dataset: str) -> int:
+        """Clips of one dataset."""
+        clips = self.clips(dataset)
+        known = clips if clips is not None else self.shifts(dataset)
+        return len(known.drop_duplicates(["subject", "clip"]))
+
+    def slug(self, stem: str, dataset: str) -> str:
+        """A name for a file or an anchor; the dataset is in it where there are several.
+
+        The position keeps apart names that differ in signs only.
+        """
+        if len(self.datasets) == 1:
+            return stem
+        safe = re.sub(r"[^a-z0-9]+", "-", dataset.casefold()).strip("-") or "data"
+        others = [re.sub(r"[^a-z0-9]+", "-", d.casefold()).strip("-") for d in self.datasets]
+        if others.count(safe) > 1:
+            safe += f"-{self.datasets.index(dataset) + 1}"
+        return f"{stem}-{safe}"
+

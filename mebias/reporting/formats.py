@@ -1,0 +1,145 @@
+"""Numbers as a reader meets them: sane rounding, true minus signs, nothing where nothing is."""
+
+from __future__ import annotations
+
+import math
+
+NONE = "–"
+"""Stands in a table where a value is undefined; a note says why."""
+
+_DECIMALS = {"ms": 1, "frames": 2, "window": 2, "log ratio": 2, "": 2}
+
+
+def is_missing(value: object) -> bool:
+    """Whether a number is absent or NaN.
+
+    >>> is_missing(None), is_missing(float("nan")), is_missing(0.0)
+    (True, True, False)
+    """
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def number(value: float | None, decimals: int = 1, *, sign: bool = False) -> str:
+    """A rounded number with a true minus sign; never ``-0.0``.
+
+    >>> number(-1.26), number(-0.01), number(2.0, sign=True), number(float("nan"))
+    ('−1.3', '0.0', '+2.0', '–')
+    """
+    if value is None or is_missing(value):
+        return NONE
+    rounded = round(float(value), decimals)
+    if rounded == 0:
+        return f"{0:.{decimals}f}"
+    text = f"{rounded:+.{decimals}f}" if sign else f"{rounded:.{decimals}f}"
+    return text.replace("-", "−")
+
+
+def share(value: float | None) -> str:
+    """A share in per cent; one that is not 0 or 1 never looks like it.
+
+    >>> share(0.124), share(0.001), share(0.0), share(0.999), share(1.0)
+    ('12 %', '<1 %', '0 %', '>99 %', '100 %')
+    """
+    if value is None or is_missing(value):
+        return NONE
+    percent = 100 * float(value)
+    if 0 < percent < 0.5:
+        return "<1 %"
+    if 99.5 <= percent < 100:
+        return ">99 %"
+    return f"{percent:.0f} %"
+
+
+def amount(value: float | None, unit: str, *, sign: bool = True) -> str:
+    """A value without its unit, rounded as its unit asks.
+
+    >>> amount(0.25, "share"), amount(1.234, "frames"), amount(-3.0, "ms")
+    ('25 %', '+1.23', '−3.0')
+    """
+    if unit == "share":
+        return share(value)
+    return number(value, _DECIMALS.get(unit, 2), sign=sign)
+
+
+def interval(low: float | None, high: float | None, unit: str) -> str:
+    """An interval in brackets, or nothing where it is undefined.
+
+    >>> interval(-1.0, 2.0, "ms"), interval(0.1, 0.2, "share"), interval(None, None, "ms")
+    ('[−1.0, 2.0]', '[10 %, 20 %]', '')
+    """
+    if is_missing(low) or is_missing(high):
+        return ""
+    return f"[{amount(low, unit, sign=False)}, {amount(high, unit, sign=False)}]"
+
+
+def with_interval(
+    value: float | None, low: float | None, high: float | None, unit: str, *, sign: bool = True
+) -> str:
+    """A value and its interval, as they stand in a cell.
+
+    >>> with_interval(1.0, 0.5, 1.5, "ms")
+    '+1.0 [0.5, 1.5]'
+    """
+    return f"{amount(value, unit, sign=sign)} {interval(low, high, unit)}".strip()
+
+
+def p_value(value: float | None) -> str:
+    """A p-value as it stands in a sentence.
+
+    >>> p_value(0.0312), p_value(0.0001), p_value(float("nan"))
+    ('p = 0.031', 'p < 0.001', 'no p-value')
+    """
+    if value is None or is_missing(value):
+        return "no p-value"
+    return "p < 0.001" if value < 0.0005 else f"p = {value:.3f}"
+
+
+def p_cell(value: float | None) -> str:
+    """A p-value as it stands in a table.
+
+    >>> p_cell(0.0312), p_cell(0.0001), p_cell(None)
+    ('0.031', '<0.001', '–')
+    """
+    if value is None or is_missing(value):
+        return NONE
+    return "<0.001" if value < 0.0005 else f"{value:.3f}"
+
+
+def count(value: float, one: str, many: str = "") -> str:
+    """A count with its noun.
+
+    >>> count(1, "clip"), count(2, "clip"), count(0, "category", "categories")
+    ('1 clip', '2 clips', '0 categories')
+    """
+    whole = round(value)
+    return f"{whole} {one if whole == 1 else many or one + 's'}"
+
+
+def whole(value: float | None) -> str:
+    """A count in a table.
+
+    >>> whole(3.0), whole(float("nan"))
+    ('3', '–')
+    """
+    return NONE if value is None or is_missing(value) else f"{value:.0f}"
+
+
+def joined(items: list[str], last: str = "and") -> str:
+    """A list in a sentence.
+
+    >>> joined(["a"]), joined(["a", "b"]), joined(["a", "b", "c"])
+    ('a', 'a and b', 'a, b and c')
+    """
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def per_cent_level(levels: list[float]) -> str:
+    """The level of the intervals in a table: ``95 %``, or ``interval`` where they differ.
+
+    >>> per_cent_level([0.95, 0.95]), per_cent_level([0.9, 0.95])
+    ('95 %', 'interval')
+    """
+    distinct = {round(level, 6) for level in levels if not is_missing(level)}
+    return f"{100 * distinct.pop():g} %" if len(distinct) == 1 else "interval"

@@ -1,0 +1,282 @@
+"""Tables of the page: cells from the tidy tables, rounded, undefined values explained below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from mebias import tables
+from mebias.reporting.blocks import Cell, Grid, Notes
+from mebias.reporting.formats import (
+    NONE,
+    amount,
+    is_missing,
+    p_cell,
+    per_cent_level,
+    share,
+    whole,
+    with_interval,
+)
+from mebias.reporting.lookup import Estimates, Part, Value
+
+ALL_LABEL = "all subjects"
+
+
+def group_label(group: str) -> str:
+    """A group as it stands in a table.
+
+    >>> group_label("all"), group_label("A")
+    ('all subjects', 'A')
+    """
+    return ALL_LABEL if group == tables.ALL else group
+
+
+def value_cell(value: Value | None, notes: Notes, *, sign: bool = True) -> Cell:
+    """A number with its interval; an undefined one carries a mark to its reason."""
+    if value is None:
+        return Cell(NONE, numeric=True)
+    text = with_interval(value.estimate, value.low, value.high, value.unit, sign=sign)
+    explained = is_missing(value.estimate) or is_missing(value.low)
+    return Cell(text, numeric=True, mark=notes.mark(value.reason if explained else ""))
+
+
+def shift_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
+    """Mean shift, spread and shares per keyframe and group of one rule."""
+    notes = Notes()
+    rows, levels = [], []
+    for keyframe in estimates.keyframes(part):
+        for group in estimates.groups(part):
+
+            def get(
+                quantity: str,
+                unit: str | None = None,
+                keyframe: str = keyframe,
+                group: str = group,
+            ) -> Value | None:
+                return estimates.get(part, keyframe, quantity, group, unit=unit)
+
+            mean = get("mean_shift", "ms")
+            sizes = mean or get("share_immovable") or get("share_moved")
+            if sizes is None:
+                continue
+            levels.append(sizes.level)
+            rows.append((
+                Cell(keyframe, head=True),
+                Cell(group_label(group), head=True),
+                Cell(f"{whole(sizes.n_clips)} / {whole(sizes.n_subjects)}", numeric=True),
+                value_cell(mean, notes),
+                _plain(get("uniform_null_mean", "ms")),
+                value_cell(get("mean_shift", "frames"), notes),
+                value_cell(get("sd_shift", "ms") or get("sd_shift"), notes, sign=False),
+                value_cell(get("share_moved"), notes),
+                value_cell(get("share_immovable"), notes),
+                value_cell(get("share_at_edge"), notes),
+            ))  # fmt: skip
+    spread = estimates.get(part, "onset", "sd_shift", unit="ms") is not None
+    head = (
+        ("Keyframe", False),
+        ("Group", False),
+        ("Clips / subjects", True),
+        (f"Mean shift, ms [{per_cent_level(levels)}]", True),
+        ("Random frame, ms", True),
+        ("Mean shift, frames", True),
+        (f"SD of shifts, {'ms' if spread else 'frames'}", True),
+        ("Moved", True),
+        ("Immovable", True),
+        ("At edge", True),
+    )
+    legend = (
+        "Shift = selected - human, positive = later, averaged over subjects. Random frame: the "
+        "mean shift of a frame drawn uniformly from the same windows."
+    )
+    return _without_empty(Grid(caption, head, tuple(rows), (legend, *notes.lines())))
+
+
+def weighting_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
+    """The mean shift in every weighting, in ms, frames and as a share of the window."""
+    notes = Notes()
+    found = part.select(estimates.table)
+    found = found[found["quantity"] == "mean_shift"]
+    weightings = [w for w in ("subject", "clip", "subject-mean") if (found["weighting"] == w).any()]
+    rows = []
+    for keyframe in estimates.keyframes(part):
+        for group in estimates.groups(part):
+            for weighting in weightings:
+                values = [
+                    estimates.get(part, keyframe, "mean_shift", group, unit=u, weighting=weighting)
+                    for u in ("ms", "frames", "window")
+                ]
+                if not any(values):
+                    continue
+                rows.append((
+                    Cell(keyframe, head=True),
+                    Cell(group_label(group), head=True),
+                    Cell(weighting, head=True),
+                    *(value_cell(value, notes) for value in values),
+                ))  # fmt: skip
+    head = (
+        ("Keyframe", False),
+        ("Group", False),
+        ("Weighting", False),
+        ("Mean shift, ms", True),
+        ("frames", True),
+        ("share of the window", True),
+    )
+    return _without_empty(Grid(caption, head, tuple(rows), notes.lines()))
+
+
+def contrast_grid(tests: pd.DataFrame, caption: str) -> Grid:
+    """Tests with estimate, interval, both p-values and the adjusted one."""
+    notes = Notes()
+    rows = []
+    for row in tests.to_dict("records"):
+        adjusted = row["p_adjusted"]
+        explained = is_missing(adjusted) or is_missing(row["estimate"])
+        rows.append((
+            Cell(_hypothesis(row), head=True, mark=notes.mark(row["reason"] if explained else "")),
+            Cell(
+                f"{amount(row['estimate'], row['unit'])} "
+                f"{_bracket(row['conf_low'], row['conf_high'], row['unit'])}".strip(),
+                numeric=True,
+            ),
+            Cell(row["unit"] if not is_missing(row["estimate"]) else NONE),
+            Cell(p_cell(row["p_permutation"]), numeric=True),
+            Cell(p_cell(row["p_cr2"]), numeric=True),
+            Cell(p_cell(row["p_value"]), numeric=True),
+            Cell(p_cell(adjusted), numeric=True, tone="low" if _below(adjusted) else ""),
+            Cell(f"{row['family']} ({whole(row['family_size'])})"),
+            Cell(f"{whole(row['n_clips'])} / {whole(row['n_subjects'])}", numeric=True),
+        ))  # fmt: skip
+    head = (
+        ("Hypothesis tested", False),
+        ("Contrast [interval]", True),
+        ("Unit", False),
+        ("p, permutation", True),
+        ("p, CR2", True),
+        ("p, deciding", True),
+        ("p, adjusted", True),
+        ("Family (size)", False),
+        ("Clips / subjects", True),
+    )
+    methods = tuple(f"Method: {m}" for m in tests["method"].unique() if m)
+    return _without_empty(Grid(caption, head, tuple(rows), (*notes.lines(), *methods)))
+
+
+def claims_grid(claims: pd.DataFrame, caption: str) -> Grid:
+    """Claims with their grade, what it rests on and what would settle it."""
+    rows = []
+    for row in claims.to_dict("records"):
+        shown = with_interval(row["estimate"], row["conf_low"], row["conf_high"], row["unit"])
+        unit = row["unit"] if row["unit"] not in ("", "share") else ""
+        rows.append((
+            Cell(row["claim"], head=True),
+            Cell(row["grade"], tone=row["grade"].split(" ")[0].replace("'", "")),
+            Cell(f"{shown} {unit}".strip(), numeric=True),
+            Cell(row["rests_on"]),
+            Cell(row["would_settle"]),
+        ))  # fmt: skip
+    head = (
+        ("Claim", False),
+        ("Grade", False),
+        ("Estimate [interval]", True),
+        ("Rests on", False),
+        ("Would settle it", False),
+    )
+    return _without_empty(Grid(caption, head, tuple(rows)))
+
+
+def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:
+    """What was planted in a simulated cohort against what was found."""
+    rows = []
+    for row in planted.to_dict("records"):
+        rows.append((
+            Cell(f"{row['contrast']}, {row['keyframe']}", head=True),
+            Cell(row["outcome"], tone=row["outcome"].split(" ")[0].replace("'", "")),
+            Cell(amount(row["planted_error_ms"], "ms"), numeric=True),
+            Cell(amount(row["drawn_error_ms"], "ms"), numeric=True),
+            Cell(amount(row["expected_shift_ms"], "ms"), numeric=True),
+            Cell(
+                with_interval(row["found_shift_ms"], row["conf_low"], row["conf_high"], "ms"),
+                numeric=True,
+            ),
+            Cell(p_cell(row["p_adjusted"]), numeric=True),
+        ))  # fmt: skip
+    head = (
+        ("Contrast", False),
+        ("Outcome", False),
+        ("Planted error, ms", True),
+        ("Error in the labels drawn, ms", True),
+        ("Shift a perfect selector would show, ms", True),
+        ("Shift found, ms [interval]", True),
+        ("p, adjusted", True),
+    )
+    return _without_empty(Grid(caption, head, tuple(rows)))
+
+
+def frame_grid(
+    table: pd.DataFrame,
+    caption: str,
+    columns: Sequence[tuple[str, str, Callable[[object], str] | None]],
+    notes: Sequence[str] = (),
+) -> Grid:
+    """A tidy table as it stands: (column, head, how to print it; None for text)."""
+    present = [c for c in columns if c[0] in table.columns]
+    rows = tuple(
+        tuple(
+            Cell(str(row[name]) if show is None else show(row[name]), numeric=show is not None)
+            for name, _, show in present
+        )
+        for row in table.to_dict("records")
+    )
+    return Grid(caption, tuple((h, s is not None) for _, h, s in present), rows, tuple(notes))
+
+
+def any_number(value: object) -> str:
+    """A number of any kind, short.
+
+    >>> any_number(3.0), any_number(0.25), any_number(float("nan"))
+    ('3', '0.25', '–')
+    """
+    if value is None or is_missing(value):
+        return NONE
+    return f"{float(str(value)):.3g}".replace("-", "−")
+
+
+def any_share(value: object) -> str:
+    """A share of any kind."""
+    return share(None if value is None else float(str(value)))
+
+
+def _plain(value: Value | None) -> Cell:
+    return Cell(NONE if value is None else amount(value.estimate, value.unit), numeric=True)
+
+
+def _hypothesis(row: dict[str, object]) -> str:
+    text, keyframe = str(row["hypothesis"]), str(row["keyframe"])
+    return text if not keyframe or keyframe in text else f"{keyframe}: {text}"
+
+
+def _bracket(low: float, high: float, unit: str) -> str:
+    if is_missing(low) or is_missing(high):
+        return ""
+    return f"[{amount(low, unit, sign=False)}, {amount(high, unit, sign=False)}]"
+
+
+def _below(p: float) -> bool:
+    return not is_missing(p) and p < 0.05
+
+
+def _without_empty(grid: Grid) -> Grid:
+    """Drop columns in which no row has a value."""
+    kept = [
+        i
+        for i in range(len(grid.head))
+        if any(row[i].head or row[i].text not in ("", NONE) or row[i].mark for row in grid.rows)
+    ]
+    return Grid(
+        grid.caption,
+        tuple(grid.head[i] for i in kept),
+        tuple(tuple(row[i] for i in kept) for row in grid.rows),
+        grid.notes,
+    )

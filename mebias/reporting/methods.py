@@ -1,0 +1,211 @@
+"""The methods in quotable words, with references, versions and seeds: ``methods.md``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mebias import tables
+from mebias.cohort import Cohort
+from mebias.reporting.formats import count, joined
+
+REFERENCES: tuple[tuple[str, str, str], ...] = (
+    ("GAMDSS", "The rule under test: GAMDSS. arXiv:2603.04766.",
+     "https://arxiv.org/abs/2603.04766"),
+    ("Pustejovsky & Tipton 2018", "Pustejovsky JE, Tipton E. Small-sample methods for "
+     "cluster-robust variance estimation and hypothesis testing in fixed effects models. Journal "
+     "of Business & Economic Statistics 2018;36(4):672-683.",
+     "https://doi.org/10.1080/07350015.2016.1247004"),
+    ("Korn & Graubard 1998", "Korn EL, Graubard BI. Confidence intervals for proportions with "
+     "small expected number of positive counts estimated from survey data. Survey Methodology "
+     "1998;24(2):193-201.", ""),
+    ("Holm 1979", "Holm S. A simple sequentially rejective multiple test procedure. Scandinavian "
+     "Journal of Statistics 1979;6(2):65-70.", ""),
+)  # fmt: skip
+
+_FORMULA = {
+    "gamdss": "With human onset O, apex A and offset F, rise r = A - O, fall q = F - A, w_r = "
+    "floor(0.1 r) and w_f = floor(0.1 q), candidates were [O, O + w_r] for the onset, "
+    "[A - w_r, A + w_r] for the apex and [F - w_f, F] for the offset (gamdss).",
+    "gamdss-released": "gamdss-released, after the released program, lets the apex move earlier "
+    "only: [A - w_r, A].",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the methods rest on."""
+
+    cohorts: Sequence[Cohort]
+    shifts: pd.DataFrame
+    estimates: pd.DataFrame
+    tests: pd.DataFrame
+    provenance: Mapping[str, object]
+    versions_of_labels: bool
+
+    @property
+    def arguments(self) -> Mapping[str, object]:
+        """Options of the run."""
+        found = self.provenance.get("arguments")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def software(self) -> Mapping[str, object]:
+        """Versions of the software."""
+        found = self.provenance.get("versions")
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def min_subjects(self) -> int:
+        """Groups with fewer subjects are described only."""
+        found = self.arguments.get("min_subjects", 5)
+        return found if isinstance(found, int) else 5
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the data were made."""
+        return any(tables.is_simulated(str(d)) for d in self.shifts["dataset"].unique())
+
+
+def paragraphs(run: Run) -> list[tuple[str, str]]:
+    """The methods as (head, paragraph), in the order of the work."""
+    found = [("Data", _data(run))]
+    if run.versions_of_labels:
+        found.append(("Pairing", _pairing(run)))
+    else:
+        found.append(("Selection", _selection(run)))
+    found.append(("Shifts", _shifts(run)))
+    found.append(("Estimates", _estimates(run)))
+    found.append(("Tests", _tests(run)))
+    found.append(("Software", _software(run)))
+    return [(head, text) for head, text in found if text]
+
+
+def used_references(run: Run) -> list[tuple[str, str]]:
+    """References that the paragraphs name, as (text, address)."""
+    text = " ".join(t for _, t in paragraphs(run))
+    return [(full, url) for name, full, url in REFERENCES if name in text]
+
+
+def markdown(title: str, run: Run) -> str:
+    """The file ``methods.md``."""
+    mark = f"**{tables.SIMULATED}**: the data were made, not recorded.\n\n" if run.simulated else ""
+    body = "\n\n".join(f"**{head}.** {text}" for head, text in paragraphs(run))
+    references = "\n".join(
+        f"- {text}{f' <{url}>' if url else ''}" for text, url in used_references(run)
+    )
+    return f"# Methods: {_plain(title)}\n\n{mark}{body}\n\n## References\n\n{references}\n"
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _data(run: Run) -> str:
+    told = []
+    for dataset, part in run.shifts.groupby("dataset", sort=False):
+        clips = part.drop_duplicates(["subject", "clip"])
+        rates = sorted(clips["fps"].unique())
+        rate = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g}"
+        told.append(
+            f"{dataset}: {count(len(clips), 'clip')} of "
+            f"{count(clips['subject'].nunique(), 'subject')} at {rate} frames per second"
+        )
+    text = f"{'; '.join(told)}."
+    if run.simulated:
+        text += (
+            f" The cohorts were simulated in the published shape of the datasets named "
+            f"(seed {run.arguments.get('seed', 0)}): true keyframes are known, groups are called "
+            f"A, B, C, and nothing in the results is about the named datasets."
+        )
+    elif not run.versions_of_labels:
+        text += " Human keyframes are the authors' labels; ethnicity is what they or the user state."
+    return text
+
+
+def _selection(run: Run) -> str:
+    rules = [str(s) for s in run.shifts["source"].unique()]
+    distances = [str(d) for d in run.shifts["distance"].unique() if d]
+    known = [_FORMULA[rule] for rule in rules if rule in _FORMULA]
+    text = f"Keyframes were re-selected with {joined(rules)}"
+    text += f" on the frame distances {joined(distances)}" if distances else ""
+    if known:
+        text += " (GAMDSS). " + " ".join(known)
+        text += (
+            " The pair of onset and apex with the largest Euclidean distance between frames was "
+            "taken, then the offset farthest from that apex; among equals the human frame, then "
+            "the smallest move."
+        )
+    else:
+        text += "."
+    if "uint8" in distances:
+        text += (
+            " signed takes differences of grey levels as they are; uint8 wraps them modulo 256, "
+            "as the released program does."
+        )
+    return text
+
+
+def _pairing(run: Run) -> str:
+    sources = joined([str(s) for s in run.shifts["source"].unique()])
+    return (
+        f"Two human versions of the same labels were paired expression by expression; the newer "
+        f"one is {sources}. Strata (micro, macro) are those of the old version, so that they do "
+        f"not depend on the revision. A label that stands unchanged is called not revised: it may "
+        f"never have been looked at again."
+    )
+
+
+def _shifts(run: Run) -> str:
+    pair = "new - old" if run.versions_of_labels else "selected - human"
+    text = f"A shift is {pair} frame, in frames and in ms at the clip's frame rate; positive = later."
+    if (run.estimates["quantity"] == "uniform_null_mean").any():
+        text += (
+            " Beside each mean shift stands the mean shift of a frame drawn uniformly from the "
+            "same windows."
+        )
+    return text
+
+
+def _estimates(run: Run) -> str:
+    text = (
+        "The sampling unit is the subject. Mean shifts are given in three weightings: subject "
+        "(random-intercept weights), clip, and subject-mean (plain mean of subjects' means), with "
+        "CR2 standard errors and Satterthwaite degrees of freedom (Pustejovsky & Tipton 2018) for "
+        "the first two. "
+    )
+    quantities = set(run.estimates["quantity"])
+    if any(q.startswith("share") for q in quantities):
+        text += "Shares carry Korn-Graubard intervals (Korn & Graubard 1998). "
+    used = run.estimates[run.estimates["method"] != ""]
+    ways = used.groupby("quantity", sort=True)["method"].unique()
+    if len(ways):
+        told = "; ".join(f"{quantity}: {', '.join(sorted(way))}" for quantity, way in ways.items())
+        text += f"By quantity: {told}. "
+    levels = sorted({float(level) for level in run.estimates["conf_level"].dropna()})
+    if levels:
+        text += f"The nominal level of the intervals is {joined([f'{100 * x:g} %' for x in levels])}."
+    return text.strip()
+
+
+def _tests(run: Run) -> str:
+    if run.tests.empty:
+        return "No hypothesis was tested."
+    families = run.tests.groupby("family", sort=False)["family_size"].max()
+    told = joined([f"{name} ({size:.0f})" for name, size in families.items()])
+    ways = [m for m in run.tests["method"].unique() if m]
+    text = (
+        f"Hypotheses stand in families fixed in advance, here {told}, with Holm's adjustment "
+        f"within a family (Holm 1979). Contrasts between groups were tested by permutation of "
+        f"whole subjects, studentized by the cluster-robust error (seed "
+        f"{run.arguments.get('seed', 0)}), and by a CR2 Wald test; both p-values are given. "
+        f"Groups with fewer than {run.min_subjects} subjects were described, not tested."
+    )
+    return f"{text} Methods as run: {'; '.join(ways)}." if ways else text
+
+
+def _software(run: Run) -> str:
+    named = [f"{name} {version}" for name, version in run.software.items()]
+    return f"Computed with {joined(named)}." if named else ""
