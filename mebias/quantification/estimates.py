@@ -1,0 +1,149 @@
+"""Every estimate of a shifts table, with its interval, in one tidy table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from mebias import tables
+from mebias.quantification.checks import usable
+from mebias.quantification.interval import Interval
+from mebias.quantification.means import WEIGHTINGS, mean_interval
+from mebias.quantification.shares import share_interval
+from mebias.quantification.spread import sd_interval
+
+Row = dict[str, object]
+_PART = ["dataset", "source", "distance"]
+
+
+def estimates_table(
+    shifts: pd.DataFrame, *, strata: bool = True, conf_level: float = 0.95
+) -> pd.DataFrame:
+    """Estimate shifts per dataset, group, source and keyframe.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts (`checked_shifts`).
+    strata : bool
+        Macro- and micro-expressions apart too, where the table tells them apart.
+    conf_level : float
+        Level of every interval.
+
+    Returns
+    -------
+    DataFrame
+        An estimates table. ``mean_shift`` (frames; ms; window: share of the freedom, movable
+        clips only) in three weightings; ``sd_shift``; ``share_moved``, ``share_later``,
+        ``share_earlier`` of all clips; ``mean_shift_moved``, the mean over moved clips; and,
+        where windows are known, ``share_immovable`` of all clips, ``share_at_edge`` of movable
+        clips, ``uniform_null_mean`` (mean shift of a frame drawn at random from the window)
+        and ``mean_excess_uniform`` (mean shift minus that, clip by clip).
+    """
+    rows: list[Row] = []
+    for key, part in shifts[usable(shifts)].groupby(_PART, sort=False):
+        of_part = dict(zip(_PART, key, strict=True))
+        for stratum, in_stratum in _strata(part, strata):
+            for group, in_group in _groups(in_stratum):
+                for keyframe in tables.KEYFRAMES:
+                    own = in_group[in_group["keyframe"] == keyframe]
+                    if own.empty:
+                        continue
+                    place = {
+                        **of_part, "stratum": stratum, "ethnicity": group, "keyframe": keyframe,
+                    }  # fmt: skip
+                    rows += [{**place, **row} for row in _of_cell(own, conf_level)]
+    return tables.from_rows(rows, "estimates")
+
+
+def _strata(part: pd.DataFrame, wanted: bool) -> list[tuple[str, pd.DataFrame]]:
+    kinds = [kind for kind in ("micro", "macro") if (part["expression_type"] == kind).any()]
+    if not wanted or len(kinds) < 2:
+        return [(tables.ALL, part)]
+    apart = [(kind, part[part["expression_type"] == kind]) for kind in kinds]
+    return [(tables.ALL, part), *apart]
+
+
+def _groups(part: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The whole, then each group; a table without stated groups has the whole only."""
+    names = sorted(part["ethnicity"].unique())
+    if set(names) <= {tables.ALL, tables.UNKNOWN}:
+        return [(tables.ALL, part)]
+    return [(tables.ALL, part), *((n, part[part["ethnicity"] == n]) for n in names)]
+
+
+def _of_cell(own: pd.DataFrame, conf_level: float) -> Iterator[Row]:
+    """All quantities of one group and keyframe."""
+    cell = _Cell(own, conf_level)
+    shift_frames, shift_ms = _numbers(own, "shift_frames"), _numbers(own, "shift_ms")
+    every = np.ones(len(own), dtype=bool)
+    moved = shift_frames != 0
+    yield from cell.means("mean_shift", "ms", shift_ms, every)
+    yield from cell.means("mean_shift", "frames", shift_frames, every)
+    yield from cell.means("mean_shift", "window", _numbers(own, "shift_window"), every)
+    yield cell.spread("sd_shift", "ms", shift_ms)
+    yield cell.spread("sd_shift", "frames", shift_frames)
+    yield cell.share("share_moved", moved, every)
+    yield cell.share("share_later", shift_frames > 0, every)
+    yield cell.share("share_earlier", shift_frames < 0, every)
+    for unit, values in (("ms", shift_ms), ("frames", shift_frames)):
+        yield from cell.means("mean_shift_moved", unit, values, moved, ("subject",))
+    freedom = _numbers(own, "freedom")
+    windowed = np.isfinite(freedom)
+    if windowed.any():
+        yield cell.share("share_immovable", freedom == 0, windowed)
+        yield cell.share("share_at_edge", own["at_edge"].to_numpy(dtype=bool), freedom > 0)
+        yield from _against_uniform(cell, own, shift_ms, windowed)
+
+
+def _against_uniform(
+    cell: _Cell, own: pd.DataFrame, shift_ms: np.ndarray, windowed: np.ndarray
+) -> Iterator[Row]:
+    middle = (_numbers(own, "window_low") + _numbers(own, "window_high")) / 2
+    null_ms = 1000.0 * (middle - _numbers(own, "human")) / _numbers(own, "fps")
+    known = windowed & np.isfinite(null_ms)
+    yield from cell.means("uniform_null_mean", "ms", null_ms, known, ("subject",))
+    yield from cell.means("mean_excess_uniform", "ms", shift_ms - null_ms, known, ("subject",))
+
+
+class _Cell:
+    """Rows of one group and keyframe, and the quantities taken over parts of them."""
+
+    def __init__(self, own: pd.DataFrame, conf_level: float) -> None:
+        self.subjects = own["subject"].to_numpy(dtype=object)
+        self.clips = own["clip"].to_numpy(dtype=object)
+        self.conf_level = conf_level
+
+    def means(
+        self,
+        quantity: str,
+        unit: str,
+        values: np.ndarray,
+        where: np.ndarray,
+        weightings: tuple[str, ...] = WEIGHTINGS,
+    ) -> Iterator[Row]:
+        where = where & np.isfinite(values)
+        if not where.any():
+            return
+        for weighting in weightings:
+            found = mean_interval(values[where], self.subjects[where], weighting, self.conf_level)
+            yield self._row(quantity, unit, found, where) | {"weighting": weighting}
+
+    def spread(self, quantity: str, unit: str, values: np.ndarray) -> Row:
+        where = np.isfinite(values)
+        found = sd_interval(values[where], self.subjects[where], self.conf_level)
+        return self._row(quantity, unit, found, where) | {"weighting": "clip"}
+
+    def share(self, quantity: str, hits: np.ndarray, where: np.ndarray) -> Row:
+        found = share_interval(hits[where], self.subjects[where], self.conf_level)
+        return self._row(quantity, "share", found, where) | {"weighting": "clip"}
+
+    def _row(self, quantity: str, unit: str, found: Interval, where: np.ndarray) -> Row:
+        n_clips = len(set(zip(self.subjects[where], self.clips[where], strict=True)))
+        return found.row() | {"quantity": quantity, "unit": unit, "n_clips": n_clips}
+
+
+def _numbers(own: pd.DataFrame, column: str) -> np.ndarray:
+    return own[column].to_numpy(dtype=float)
