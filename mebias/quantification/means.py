@@ -113,7 +113,7 @@ def mean_interval(
     >>> values, subjects = np.array([1.0, 2.0, 3.0, 6.0]), np.array(["a", "a", "b", "c"])
     >>> found = mean_interval(values, subjects, "clip")
     >>> round(found.estimate, 2), round(found.df, 2)
-    (3.0, 1.77)
+    (3.0, 1.8)
     """
     data = clusters(values, subjects)
     known = {
