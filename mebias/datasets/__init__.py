@@ -1,8 +1,17 @@
-"""Datasets: from the authors' files, or anyone's own folder, to a cohort."""
+"""Datasets: from the authors' files, or anyone's own folder, to a cohort.
+
+The room is callable: ``mebias.datasets()`` is the table of what is known.
+"""
+
+import sys
+from types import ModuleType
+
+import pandas as pd
 
 from mebias.datasets.frames import FolderFrames
 from mebias.datasets.load import MARKER, load
 from mebias.datasets.roots import VARIABLE, datasets_table, resolve_root
+from mebias.datasets.versions import read_versions
 
 __all__ = [
     "MARKER",
@@ -10,5 +19,16 @@ __all__ = [
     "FolderFrames",
     "datasets_table",
     "load",
+    "read_versions",
     "resolve_root",
 ]
+
+
+class _Room(ModuleType):
+    """A module that answers a call with the table of known datasets."""
+
+    def __call__(self) -> pd.DataFrame:
+        return datasets_table()
+
+
+sys.modules[__name__].__class__ = _Room

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,6 @@ from mebias.manifests import FOLDER, AnnotationFile, Manifest
 
 _READ_APART = {"subject", "clip", "onset", "apex", "offset", "fps", "frames", "video"}
 _PER_ROW = {"coder", "pass"}
-_MUST_AGREE = ("subject", "fps", "emotion", "ethnicity", "video", "frames")
 
 
 @dataclass(frozen=True)
@@ -189,7 +188,7 @@ def _text(found: Entries, row: Row, name: str) -> str:
     raw = cells.text(found.table, row, name)
     if raw in found.annotation.missing.get(name, ()):
         return ""
-    known: Mapping[str, Mapping[str, str]] = found.annotation.values
+    known: Mapping[str, Mapping[str, str]] = found.annotation.values  # noqa: PD011 (no frame)
     return known[name].get(raw, raw) if name in known else raw
 
 
@@ -217,7 +216,7 @@ def _note_declared_missing(found: Entries, entry: Entry, row: Row) -> None:
                 "warning",
                 f"{found.table.where(entry.row, keyframe)}: found {raw}, which means in this "
                 f"table that the {keyframe} is missing.",
-                clip=_label(entry),
+                clip=label(entry),
                 field=keyframe,
                 found=raw,
                 expected="a frame number",
@@ -241,7 +240,7 @@ def _checked_order(found: Entries, entry: Entry) -> Entry:
         "warning",
         f"{where}: found {values}, expected onset <= apex <= offset; marked invalid and left out: "
         f"{listed(wrong)}. Mend the table if you know better.",
-        clip=_label(entry),
+        clip=label(entry),
         field=wrong[0],
         found=values,
         expected="onset <= apex <= offset",
@@ -249,7 +248,8 @@ def _checked_order(found: Entries, entry: Entry) -> Entry:
     return _with_status(entry, dict.fromkeys(wrong, "invalid"))
 
 
-def _label(entry: Entry) -> str:
+def label(entry: Entry) -> str:
+    """Subject and clip of an entry, as the table writes them."""
     return f"{entry.session}/{entry.cell}"
 
 
@@ -293,12 +293,12 @@ def _note_base(found: Entries) -> None:
                 "warning",
                 f"{found.table.where(entry.row, *below)}: found {values}, but frames are counted "
                 f"from {base}; kept as it stands.",
-                clip=_label(entry),
+                clip=label(entry),
                 field=below[0],
                 found=values,
                 expected=f"{base} or later",
             )
-    censored = [_label(e) for e in found.entries if e.status["onset"] == "censored"]
+    censored = [label(e) for e in found.entries if e.status["onset"] == "censored"]
     if censored:
         found.note(
             "note",
@@ -309,65 +309,13 @@ def _note_base(found: Entries) -> None:
         )
 
 
-def clip_ids(found: Entries) -> list[str]:
-    """A clip id for each entry, from the columns that the manifest names as key."""
-    key = found.annotation.key
-    return [_clip_id(entry, key) for entry in found.entries]
-
-
-def _clip_id(entry: Entry, key: Sequence[str]) -> str:
-    parts = {"subject": entry.session, "clip": entry.cell}
-    base = "/".join(parts[name] for name in ("subject", "clip") if name in key)
-    for name in key:
-        if name in tables.KEYFRAMES:
-            frame = entry.frames[name]
-            base += "#missing" if math.isnan(frame) else f"#{frame:.0f}"
-        elif name not in parts:
-            base += f"#{entry.texts.get(name, '')}"
-    return base
-
-
-def refuse_repeats(found: Entries, ids: Sequence[str]) -> None:
-    """Refuse rows of one key, and rows of one clip that disagree on what a clip has once.
-
-    Raises
-    ------
-    AnnotationError
-        The message names both rows.
-    """
-    first: dict[tuple[str, ...], Entry] = {}
-    lead: dict[str, Entry] = {}
-    coded = "coder" in found.table.columns
-    for clip, entry in zip(ids, found.entries, strict=True):
-        coder = tuple(str(entry.field(name)) for name in ("coder", "pass")) if coded else ()
-        other = first.setdefault((clip, *coder), entry)
-        if other is not entry:
-            of_whom = f" of coder {coder[0]!r}, pass {coder[1]!r}," if coded else ""
-            hint = "" if coded else " (several coders of one clip need a column coder)"
-            raise AnnotationError(
-                f"{found.table.file}, rows {other.row} and {entry.row}: clip {clip!r}{of_whom} "
-                f"stands in both, expected once{hint}; delete or rename one."
-            )
-        _refuse_disagreement(found, clip, lead.setdefault(clip, entry), entry)
-
-
-def _refuse_disagreement(found: Entries, clip: str, one: Entry, two: Entry) -> None:
-    for name in _MUST_AGREE:
-        if one.field(name) != two.field(name):
-            raise AnnotationError(
-                f"{found.table.file}, rows {one.row} and {two.row}, column {name}: clip {clip!r} "
-                f"has {one.field(name)!r} and {two.field(name)!r}, expected the same in all rows "
-                f"of a clip; mend one."
-            )
-
-
 def clips_table(found: Entries, ids: Sequence[str], fps: float | None = None) -> pd.DataFrame:
     """The clips of a table, one row each in the order of their first rows."""
     rows: dict[str, dict[str, object]] = {}
     extra = [c for c in found.annotation.columns if c not in _READ_APART | _PER_ROW]
     by_onset = any(name in tables.KEYFRAMES for name in found.annotation.key)
     for clip, entry in zip(ids, found.entries, strict=True):
-        video = entry.texts.get("video", "") or (_label(entry) if by_onset else "")
+        video = entry.texts.get("video", "") or (label(entry) if by_onset else "")
         row = {name: entry.texts.get(name, "") for name in extra} | {
             "dataset": found.dataset,
             "clip": clip,
@@ -426,11 +374,3 @@ def checked_fps(fps: float | None) -> float | None:
     if fps is not None and not (math.isfinite(fps) and fps > 0):
         raise OptionError(f"--fps is {fps}; expected frames per second, a number above 0.")
     return fps
-
-
-def by_clip(ids: Iterable[str], entries: Iterable[Entry]) -> dict[str, Entry]:
-    """The first entry of each clip."""
-    first: dict[str, Entry] = {}
-    for clip, entry in zip(ids, entries, strict=True):
-        first.setdefault(clip, entry)
-    return first

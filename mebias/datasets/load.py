@@ -14,16 +14,14 @@ from mebias import tables
 from mebias.cohort import Cohort
 from mebias.datasets.annotations import (
     Entries,
-    by_clip,
     checked_fps,
-    clip_ids,
     clips_table,
     keyframes_table,
     read_entries,
-    refuse_repeats,
 )
 from mebias.datasets.demographics import match_groups, read_groups, stated_groups
 from mebias.datasets.frames import FolderFrames, Place
+from mebias.datasets.identity import by_clip, clip_ids, refuse_repeats
 from mebias.datasets.roots import check_root, find_annotation
 from mebias.errors import DataRootError
 from mebias.manifests import get_manifest

@@ -119,6 +119,11 @@ def read_sheets(path: Path) -> tuple[Sheet, ...]:
     return (_read_csv(data, path.name),)
 
 
+def has_sheet(path: Path, name: str) -> bool:
+    """Whether a workbook has a sheet of this name, whatever its case."""
+    return any(sheet.name.strip().casefold() == name.casefold() for sheet in read_sheets(path))
+
+
 def _guarded(reader: object, data: bytes, name: str) -> tuple[Sheet, ...]:
     assert callable(reader)
     try:
