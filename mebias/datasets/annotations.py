@@ -52,7 +52,6 @@ class Entries:
     dataset: str
     entries: list[Entry] = field(default_factory=list)
     issues: list[dict[str, object]] = field(default_factory=list)
-    order_violations: int = 0
 
     def note(self, severity: str, message: str, **where: object) -> None:
         """Add a row to the issues."""
@@ -216,7 +215,7 @@ def _note_declared_missing(found: Entries, entry: Entry, row: Row) -> None:
                 "warning",
                 f"{found.table.where(entry.row, keyframe)}: found {raw}, which means in this "
                 f"table that the {keyframe} is missing.",
-                clip=label(entry),
+                clip=clip_id(entry, found.annotation.key),
                 field=keyframe,
                 found=raw,
                 expected="a frame number",
@@ -235,12 +234,11 @@ def _checked_order(found: Entries, entry: Entry) -> Entry:
             f"{where}: found {values}, expected onset <= apex <= offset; mend the row, or leave "
             f"the wrong cell blank."
         )
-    found.order_violations += 1
     found.note(
         "warning",
         f"{where}: found {values}, expected onset <= apex <= offset; marked invalid and left out: "
         f"{listed(wrong)}. Mend the table if you know better.",
-        clip=label(entry),
+        clip=clip_id(entry, found.annotation.key),
         field=wrong[0],
         found=values,
         expected="onset <= apex <= offset",
@@ -251,6 +249,19 @@ def _checked_order(found: Entries, entry: Entry) -> Entry:
 def label(entry: Entry) -> str:
     """Subject and clip of an entry, as the table writes them."""
     return f"{entry.session}/{entry.cell}"
+
+
+def clip_id(entry: Entry, key: Sequence[str]) -> str:
+    """The clip id of an entry, from the columns that the manifest names as key."""
+    parts = {"subject": entry.session, "clip": entry.cell}
+    base = "/".join(parts[name] for name in ("subject", "clip") if name in key)
+    for name in key:
+        if name in tables.KEYFRAMES:
+            frame = entry.frames[name]
+            base += "#missing" if math.isnan(frame) else f"#{frame:.0f}"
+        elif name not in parts:
+            base += f"#{entry.texts.get(name, '')}"
+    return base
 
 
 def out_of_order(frames: Mapping[str, float]) -> list[str]:
@@ -293,7 +304,7 @@ def _note_base(found: Entries) -> None:
                 "warning",
                 f"{found.table.where(entry.row, *below)}: found {values}, but frames are counted "
                 f"from {base}; kept as it stands.",
-                clip=label(entry),
+                clip=clip_id(entry, found.annotation.key),
                 field=below[0],
                 found=values,
                 expected=f"{base} or later",

@@ -259,5 +259,15 @@ def is_truncated(raw: bytes) -> bool:
     if raw.startswith(b"\x89PNG"):
         return b"IEND" not in raw[-4096:]
     if raw.startswith(b"BM"):
-        return len(raw) < int.from_bytes(raw[2:6], "little")
+        return len(raw) < _bitmap_length(raw)
     return False
+
+
+def _bitmap_length(raw: bytes) -> int:
+    """Bytes that a BMP states or, uncompressed, needs; some programs state 0."""
+    stated = int.from_bytes(raw[2:6], "little")
+    if len(raw) < 34 or int.from_bytes(raw[30:34], "little"):
+        return stated
+    width, height = (int.from_bytes(raw[i : i + 4], "little", signed=True) for i in (18, 22))
+    row = (width * int.from_bytes(raw[28:30], "little") + 31) // 32 * 4
+    return max(stated, int.from_bytes(raw[10:14], "little") + row * abs(height))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
-from mebias import tables
-from mebias.datasets.annotations import Entries, Entry, label
+from mebias.datasets.annotations import Entries, Entry, clip_id, label
 from mebias.errors import AnnotationError
 
 _MUST_AGREE = ("subject", "fps", "emotion", "ethnicity", "video", "frames")
@@ -19,20 +17,8 @@ def clip_ids(found: Entries) -> list[str]:
     begin at one frame: the second one's id ends in ``.2``. Rows that agree in all their
     frames are still refused as duplicates, by `refuse_repeats`.
     """
-    ids = [_clip_id(entry, found.annotation.key) for entry in found.entries]
+    ids = [clip_id(entry, found.annotation.key) for entry in found.entries]
     return _told_apart(found, ids) if found.annotation.pairing == "row" else ids
-
-
-def _clip_id(entry: Entry, key: Sequence[str]) -> str:
-    parts = {"subject": entry.session, "clip": entry.cell}
-    base = "/".join(parts[name] for name in ("subject", "clip") if name in key)
-    for name in key:
-        if name in tables.KEYFRAMES:
-            frame = entry.frames[name]
-            base += "#missing" if math.isnan(frame) else f"#{frame:.0f}"
-        elif name not in parts:
-            base += f"#{entry.texts.get(name, '')}"
-    return base
 
 
 def _told_apart(found: Entries, ids: Sequence[str]) -> list[str]:

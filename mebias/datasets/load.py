@@ -22,7 +22,7 @@ from mebias.datasets.annotations import (
 from mebias.datasets.demographics import match_groups, read_groups, stated_groups
 from mebias.datasets.frames import FolderFrames, Place
 from mebias.datasets.identity import by_clip, clip_ids, refuse_repeats
-from mebias.datasets.roots import check_root, find_annotation
+from mebias.datasets.roots import VARIABLE, find_annotation, resolve_root
 from mebias.errors import DataRootError
 from mebias.manifests import get_manifest
 from mebias.provenance import file_hash
@@ -38,8 +38,8 @@ class _Groups:
 
 
 def load(
-    name: str,
-    root: Path | str,
+    name: str | Path,
+    root: Path | str | None = None,
     *,
     ethnicity: Path | str | None = None,
     fps: float | None = None,
@@ -49,11 +49,11 @@ def load(
 
     Parameters
     ----------
-    name : str
+    name : str or Path
         Dataset id, ``folder``, or a manifest file that ends in ``.toml``.
-    root : Path or str
+    root : Path or str, optional
         Folder that holds the annotation file (there or up to two levels below) and, where
-        they are at hand, the frames.
+        they are at hand, the frames; ``$MEBIAS_DATA/<id>`` where it is not given.
     ethnicity : Path or str, optional
         CSV with the columns subject and ethnicity; overrides a column of the table.
     fps : float, optional
@@ -69,7 +69,8 @@ def load(
     Raises
     ------
     DataRootError
-        The root is missing, is empty or holds no annotation file of this dataset.
+        No root is set, or it is missing, is empty or holds no annotation file of this
+        dataset.
     AnnotationError
         The table cannot be read as it stands.
     OptionError
@@ -87,8 +88,9 @@ def load(
     manifest = get_manifest(name)
     annotation = manifest.annotation(version)
     fps = checked_fps(fps)
-    root = check_root(Path(root), manifest)
-    dataset = _dataset(root, manifest.id)
+    root = _root(name, root)
+    simulation = _simulation(root)
+    dataset = str(simulation.get("dataset", manifest.id))
     path = find_annotation(root, manifest, annotation)
     found = read_entries(path, manifest, annotation, dataset)
     ids = clip_ids(found)
@@ -106,22 +108,37 @@ def load(
         "fps": "per clip" if fps is None and manifest.fps is None else fps or manifest.fps,
         "ethnicity": {Path(ethnicity).name: file_hash(Path(ethnicity))} if ethnicity else {},
     }
+    if simulation:
+        settings["simulation"] = {k: v for k, v in simulation.items() if k != "dataset"}
     issues = tables.from_rows([*found.issues, *groups.issues, *noticed], "issues")
     return Cohort(manifest, clips, keyframes, issues, frames, settings=settings)
 
 
-def _dataset(root: Path, name: str) -> str:
+def _root(name: str | Path, root: Path | str | None) -> Path:
+    found = resolve_root(name, root)
+    if found is None:
+        raise DataRootError(
+            f"no data root is set for {name}; give root, or set ${VARIABLE} to a folder that holds "
+            f"it (a simulated cohort: mebias.simulate)."
+        )
+    return found
+
+
+def _simulation(root: Path) -> dict[str, object]:
+    """What the marker of an exported simulation says; empty where there is none."""
     marker = root / MARKER
     if not marker.exists():
-        return name
+        return {}
     try:
-        stated = json.loads(marker.read_text(encoding="utf-8"))["dataset"]
+        stated = json.loads(marker.read_text(encoding="utf-8"))
+        name = str(stated["dataset"])
     except (OSError, ValueError, KeyError, TypeError):
         raise DataRootError(
             f"{marker} marks simulated data but does not say of which dataset; expected JSON such "
             f'as {{"dataset": "samm"}}: export the simulation anew.'
         ) from None
-    return str(stated) if tables.is_simulated(str(stated)) else f"{tables.SIMULATED} {stated}"
+    marked = name if tables.is_simulated(name) else f"{tables.SIMULATED} {name}"
+    return {**stated, "dataset": marked}
 
 
 def _groups(found: Entries, path: Path | None) -> _Groups:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from mebias.errors import DataRootError, listed
-from mebias.manifests import AnnotationFile, Manifest, get_manifest, known_manifests
+from mebias.manifests import FOLDER, AnnotationFile, Manifest, get_manifest, known_manifests
 from mebias.provenance import file_hash
 
 VARIABLE = "MEBIAS_DATA"
@@ -19,7 +19,7 @@ VARIABLE = "MEBIAS_DATA"
 _DEPTH = 2
 
 
-def resolve_root(name: str, root: Path | str | None = None) -> Path | None:
+def resolve_root(name: str | Path, root: Path | str | None = None) -> Path | None:
     """Where a dataset's files are: `root`, else ``$MEBIAS_DATA/<id>``, else None.
 
     A place that is named and wrong is an error, never a reason to fall back on a
@@ -40,6 +40,8 @@ def resolve_root(name: str, root: Path | str | None = None) -> Path | None:
     """
     manifest = get_manifest(name)
     if root is not None:
+        if not str(root).strip():
+            raise DataRootError(f"the data root of {manifest.id} is an empty text; give a folder.")
         return check_root(Path(root), manifest)
     base = os.environ.get(VARIABLE, "")
     return check_root(Path(base) / manifest.id, manifest, f"${VARIABLE} is set: ") if base else None
@@ -78,6 +80,8 @@ def find_annotation(root: Path, manifest: Manifest, annotation: AnnotationFile) 
         return found[0]
     others = [a.version for a in manifest.annotations if _first_match(root, a)]
     hint = f" (there is a file of version {listed(others)}: ask for that one)" if others else ""
+    if manifest.id != FOLDER and (root / "annotations.csv").is_file():
+        hint = f" (this is the layout of {FOLDER}: load it as {FOLDER})"
     seen = sorted(os.listdir(root))
     raise DataRootError(
         f"{root} holds no annotation file of {manifest.name}: looked for "

@@ -70,13 +70,13 @@ def read_versions(old: Path, new: Path, manifest: Manifest) -> Tables:
     """
     for path in (old, new):
         _refuse_missing(path, manifest)
+    one, two = _read(old, manifest), _read(new, manifest)
     hashes = [file_hash(old), file_hash(new)]
     if hashes[0] == hashes[1]:
         raise AnnotationError(
             f"{old.name} and {new.name} are the same file (equal in every byte); give the two "
             f"versions to compare."
         )
-    one, two = _read(old, manifest), _read(new, manifest)
     by_row = one.annotation.pairing == two.annotation.pairing == "row"
     ids = _paired_by_row(one, two) if by_row else (clip_ids(one), clip_ids(two))
     for entries, own in zip((one, two), ids, strict=True):
@@ -142,8 +142,13 @@ def _paired_by_row(one: Entries, two: Entries) -> tuple[list[str], list[str]]:
             f"{two.table.file} has {counts[1]}; give both tables as their authors publish them."
         )
     known = one.manifest.annotations
-    swapped = known.index(two.annotation) < known.index(one.annotation)
-    ids = clip_ids(two if swapped else one)
+    first, second = one, two
+    if known.index(two.annotation) < known.index(one.annotation):
+        first, second = two, one
+    own, ids = clip_ids(second), clip_ids(first)
+    renamed = dict(zip(own, ids, strict=True))
+    for issue in second.issues:
+        issue["clip"] = renamed.get(str(issue["clip"]), issue["clip"])
     return ids, ids
 
 
