@@ -1,0 +1,117 @@
+"""A simulated cohort on disk, in the layout of ``folder``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import pandas as pd
+
+from mebias import tables
+from mebias.cohort import Cohort
+from mebias.errors import OutputError
+
+MARKER = "SIMULATED.json"
+"""A file at the root of every exported simulation, so that it stays known as one."""
+
+
+def write_folder(cohort: Cohort, root: str | Path, progress: bool = False) -> Path:
+    """Write a simulated cohort as a folder that `mebias.load` reads back, pixel by pixel.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        A simulated cohort with frames.
+    root : path
+        A folder that is not there yet, or is empty.
+    progress : bool
+        Show progress on stderr.
+
+    Returns
+    -------
+    Path
+        The folder: ``annotations.csv``, ``frames/<clip>/<number>.png``, the truth in
+        ``truth.csv`` and ``planted_errors.csv``, and the mark ``SIMULATED.json``. It is
+        there whole, or not at all.
+
+    Raises
+    ------
+    OutputError
+        The folder holds something, or cannot be written.
+
+    Examples
+    --------
+    >>> import mebias, tempfile
+    >>> cohort = mebias.simulate("4dme", n_subjects=5, n_clips=5, size=(16, 16))
+    >>> root = write_folder(cohort, tempfile.mkdtemp())
+    >>> mebias.load("folder", root)
+    Cohort(SIMULATED 4dme: 5 clips, 5 subjects, groups A, B, C, with frames)
+    """
+    root = Path(root)
+    _refuse_occupied(root)
+    partial: Path | None = None
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".mebias-partial-", dir=root.parent))
+        partial.chmod(0o755)
+        _write(cohort, partial, progress)
+        os.replace(partial, root)
+    except OSError as error:
+        raise OutputError(
+            f"the output folder {root} cannot be written ({error.strerror}); free space or choose "
+            f"another --out."
+        ) from None
+    finally:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+    return root
+
+
+def _refuse_occupied(root: Path) -> None:
+    if root.exists() and not root.is_dir():
+        raise OutputError(f"the output folder {root} is a file; choose another --out.")
+    if root.is_dir() and any(root.iterdir()):
+        raise OutputError(
+            f"the output folder {root} holds files already; choose an empty or new folder."
+        )
+
+
+def _write(cohort: Cohort, folder: Path, progress: bool) -> None:
+    annotations(cohort).to_csv(folder / "annotations.csv", index=False, lineterminator="\n")
+    if cohort.truth is not None and cohort.planted is not None:
+        tables.write_csv(cohort.truth, folder / "truth.csv")
+        tables.write_csv(cohort.planted, folder / "planted_errors.csv")
+    about = {"dataset": cohort.name, "settings": dict(cohort.settings)}
+    text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False)
+    (folder / MARKER).write_text(f"{text}\n", encoding="utf-8")
+    if cohort.frames is None:
+        return
+    for clip in _bar(cohort.clips["clip"].tolist(), progress):
+        place = folder / "frames" / clip
+        place.mkdir(parents=True)
+        for number in cohort.frames.numbers(clip):
+            image = cohort.frames.read(clip, int(number))
+            (place / f"{number:05d}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
+
+
+def annotations(cohort: Cohort) -> pd.DataFrame:
+    """The labels of a cohort as one row per clip, in the columns of ``annotations.csv``."""
+    human = cohort.keyframes[cohort.keyframes["source"] == "human"]
+    wide = human.pivot_table(index="clip", columns="keyframe", values="frame")
+    wide = wide.reindex(columns=list(tables.KEYFRAMES)).astype("Int64").reset_index()
+    columns = ["clip", "subject", "ethnicity", "emotion", "aus", "fps", "video"]
+    return cohort.clips[columns].merge(wide, on="clip")
+
+
+def _bar(clips: list[str], progress: bool) -> Iterable[str]:
+    if not progress:
+        return clips
+    from tqdm.auto import tqdm
+
+    bar: Iterable[str] = tqdm(clips, desc="writing frames", unit="clip")
+    return bar
