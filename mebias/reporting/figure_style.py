@@ -1,0 +1,199 @@
+"""How figures look, and how they are saved: print widths, one palette, the same bytes twice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mebias import tables
+from mebias.errors import TableError, listed
+
+ONE_COLUMN_MM = 89.0
+TWO_COLUMNS_MM = 183.0
+MM = 1 / 25.4
+INK, SOFT, FAINT = "#222222", "#666666", "#bbbbbb"
+MARK_COLOR = "#8a3b00"
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#000000")
+"""Okabe and Ito's, in an order that keeps neighbors apart; markers differ too, for grey."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
+_MARK_STRIP_MM = 4.5
+_MARK = "simulated-mark"
+
+_RC: dict[str, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 7.0,
+    "axes.labelsize": 7.0,
+    "axes.titlesize": 8.0,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "legend.frameon": False,
+    "axes.linewidth": 0.6,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.0,
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "svg.fonttype": "path",
+    "svg.hashsalt": "mebias",
+    "pdf.fonttype": 42,
+    "path.simplify": False,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Settings for print: 7 pt sans serif, thin axes, embedded fonts; nothing stays changed.
+
+    Examples
+    --------
+    >>> with style():
+    ...     mpl.rcParams["font.size"]
+    7.0
+    """
+    with mpl.rc_context({**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **_RC}):
+        yield
+
+
+def new_figure(width_mm: float, height_mm: float, *parts: pd.DataFrame) -> Figure:
+    """An empty figure of a size in mm, marked if a table it is drawn from is simulated."""
+    figure = Figure(figsize=(width_mm * MM, height_mm * MM))
+    top = 1 - _MARK_STRIP_MM / height_mm
+    figure.set_layout_engine("constrained", rect=(0, 0, 1, top), w_pad=0.02, h_pad=0.02)
+    names = {str(d) for part in parts if "dataset" in part for d in part["dataset"].unique()}
+    if any(tables.is_simulated(name) for name in names):
+        mark(figure)
+    return figure
+
+
+def mark(figure: Figure) -> None:
+    """Write SIMULATED into the strip on top, once."""
+    if any(text.get_gid() == _MARK for text in figure.texts):
+        return
+    height_mm = figure.get_size_inches()[1] / MM
+    figure.text(
+        0.995, 1 - 0.5 * _MARK_STRIP_MM / height_mm, f"{tables.SIMULATED} data", ha="right",
+        va="center", fontsize=7, fontweight="bold", color=MARK_COLOR, gid=_MARK,
+    )  # fmt: skip
+
+
+def save(figure: Figure, folder: Path, name: str, *, simulated: bool = False) -> list[Path]:
+    """Write a figure as SVG, PDF and PNG (300 dpi); the same figure gives the same bytes.
+
+    Parameters
+    ----------
+    figure : Figure
+        Drawn within `style`.
+    folder : Path
+        An existing folder.
+    name : str
+        File name without suffix.
+    simulated : bool
+        Mark it even where its tables do not say so.
+
+    Returns
+    -------
+    list of Path
+        The three files, each written whole or not at all.
+    """
+    if simulated:
+        mark(figure)
+    undated: Mapping[str, dict[str, Any]] = {
+        "svg": {"Date": None, "Creator": "mebias"},
+        "pdf": {"CreationDate": None, "Creator": "mebias", "Producer": "mebias"},
+        "png": {"Software": None},
+    }
+    paths = []
+    with style():
+        for kind, metadata in undated.items():
+            path = Path(folder) / f"{name}.{kind}"
+            partial = path.with_name(f".{path.name}.partial")
+            try:
+                figure.savefig(partial, format=kind, dpi=300, metadata=metadata)
+                os.replace(partial, path)
+            finally:
+                partial.unlink(missing_ok=True)
+            paths.append(path)
+    return paths
+
+
+def need(table: pd.DataFrame, columns: Iterable[str], what: str) -> None:
+    """Refuse a table that lacks a column or has no rows.
+
+    Raises
+    ------
+    TableError
+        In one sentence.
+    """
+    missing = [c for c in columns if c not in table.columns]
+    if missing:
+        raise TableError(
+            f"the table for the {what} has no column {listed(missing)} (found: "
+            f"{listed(table.columns, 12) or 'none'}); pass a table as `mebias.tables` declares it."
+        )
+    if table.empty:
+        raise TableError(f"the table for the {what} has no rows; there is nothing to draw.")
+
+
+def groups_of(shifts: pd.DataFrame) -> list[str]:
+    """The whole first, then groups by number of subjects, unknown last."""
+    sizes = shifts.groupby("ethnicity")["subject"].nunique()
+    names = [g for g in sizes.index if g not in (tables.ALL, tables.UNKNOWN)]
+    ordered = sorted(names, key=lambda g: (-int(sizes[g]), str(g)))
+    if tables.UNKNOWN in sizes.index and ordered:
+        ordered.append(tables.UNKNOWN)
+    return [tables.ALL, *map(str, ordered)]
+
+
+def look_of(group: str, groups: list[str]) -> tuple[str, str]:
+    """Color and marker of a group."""
+    if group in (tables.ALL, tables.UNKNOWN):
+        return (INK, "o") if group == tables.ALL else (SOFT, "d")
+    place = [g for g in groups if g not in (tables.ALL, tables.UNKNOWN)].index(group)
+    return COLORS[place % len(COLORS)], MARKERS[place % len(MARKERS)]
+
+
+def jitter(n: int) -> Any:
+    """Offsets in -0.5 to 0.5 that are the same each time and fill evenly.
+
+    >>> jitter(3).round(2).tolist()
+    [-0.5, 0.12, -0.26]
+    """
+    import numpy as np
+
+    return (np.arange(n) * 0.6180339887) % 1 - 0.5
+
+
+def zero_line(axes: Axes, *, vertical: bool = True) -> None:
+    """A thin line at 0."""
+    draw = axes.axvline if vertical else axes.axhline
+    draw(0, color=FAINT, linewidth=0.8, zorder=0)
+
+
+def short(text: str, limit: int = 24) -> str:
+    """A name cut to fit a label.
+
+    >>> short("a" * 30, 10)
+    'aaaaaaaaa…'
+    """
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
