@@ -86,6 +86,13 @@ class Content:
         shifts = self.findings.shifts
         return shifts[shifts["dataset"] == dataset]
 
+    def part_shifts(self, part: Part) -> pd.DataFrame:
+        """Shifts of one part; a stratum is an expression type."""
+        shifts = part.select(self.findings.shifts)
+        if part.stratum == tables.ALL:
+            return shifts
+        return shifts[shifts["expression_type"] == part.stratum]
+
     def tests(self, dataset: str) -> pd.DataFrame:
         """Tests of one dataset."""
         tests = self.findings.tests
@@ -123,4 +130,3 @@ class Content:
         if others.count(safe) > 1:
             safe += f"-{self.datasets.index(dataset) + 1}"
         return f"{stem}-{safe}"
-

@@ -30,7 +30,12 @@ class Drawing:
 
 
 def render(
-    drawings: Iterable[Drawing], folder: Path, *, simulated: bool, prefix: str = "figures"
+    drawings: Iterable[Drawing],
+    folder: Path,
+    *,
+    simulated: bool,
+    prefix: str = "figures",
+    progress: Callable[[str], None] = lambda name: None,
 ) -> dict[str, Picture]:
     """Draw and save figures as SVG, PDF and PNG, and take the SVG into the page.
 
@@ -44,22 +49,22 @@ def render(
         Whether each figure carries the mark of simulated data.
     prefix : str
         Folder of the files as the page links to them.
+    progress : callable
+        Called with each figure's name.
 
     Returns
     -------
     dict
         Pictures by name.
     """
-    import matplotlib.pyplot as plt
-
     from mebias.reporting import figures
 
     pictures = {}
     for drawing in drawings:
+        progress(drawing.name)
         with figures.style():
             figure = drawing.draw()
             paths = figures.save(figure, folder, drawing.name, simulated=simulated)
-        plt.close(figure)
         svg = next(p for p in paths if Path(p).suffix == ".svg")
         alt = f"{tables.SIMULATED} data. {drawing.alt}" if simulated else drawing.alt
         pictures[drawing.name] = Picture(
@@ -101,11 +106,10 @@ def inline_svg(svg: str, name: str, label: str) -> Markup:
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{safe}-\1)", body)
     body = re.sub(r'(?:xlink:)?href="#([^"]+)"', rf'href="#{safe}-\1"', body)
     body = re.sub(r"\n\s*\n+", "\n", body)
-    return Markup(body)  # noqa: S704 - our own figures, made in this call
+    return Markup(body)
 
 
 def words(table: pd.DataFrame, row: Callable[[dict[str, Any]], str], limit: int = 60) -> str:
     """A table's rows in words, for those who do not see the figure."""
     rows = [row({str(k): v for k, v in r.items()}) for r in table.head(limit).to_dict("records")]
     return "; ".join(rows)
-

@@ -90,7 +90,7 @@ def shift_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
         "Shift = selected - human, positive = later, averaged over subjects. Random frame: the "
         "mean shift of a frame drawn uniformly from the same windows."
     )
-    return _without_empty(Grid(caption, head, tuple(rows), (legend, *notes.lines())))
+    return without_empty(Grid(caption, head, tuple(rows), (legend, *notes.lines())))
 
 
 def weighting_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
@@ -123,7 +123,7 @@ def weighting_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
         ("frames", True),
         ("share of the window", True),
     )
-    return _without_empty(Grid(caption, head, tuple(rows), notes.lines()))
+    return without_empty(Grid(caption, head, tuple(rows), notes.lines()))
 
 
 def contrast_grid(tests: pd.DataFrame, caption: str) -> Grid:
@@ -160,7 +160,7 @@ def contrast_grid(tests: pd.DataFrame, caption: str) -> Grid:
         ("Clips / subjects", True),
     )
     methods = tuple(f"Method: {m}" for m in tests["method"].unique() if m)
-    return _without_empty(Grid(caption, head, tuple(rows), (*notes.lines(), *methods)))
+    return without_empty(Grid(caption, head, tuple(rows), (*notes.lines(), *methods)))
 
 
 def claims_grid(claims: pd.DataFrame, caption: str) -> Grid:
@@ -183,7 +183,7 @@ def claims_grid(claims: pd.DataFrame, caption: str) -> Grid:
         ("Rests on", False),
         ("Would settle it", False),
     )
-    return _without_empty(Grid(caption, head, tuple(rows)))
+    return without_empty(Grid(caption, head, tuple(rows)))
 
 
 def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:
@@ -211,7 +211,7 @@ def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:
         ("Shift found, ms [interval]", True),
         ("p, adjusted", True),
     )
-    return _without_empty(Grid(caption, head, tuple(rows)))
+    return without_empty(Grid(caption, head, tuple(rows)))
 
 
 def frame_grid(
@@ -267,7 +267,7 @@ def _below(p: float) -> bool:
     return not is_missing(p) and p < 0.05
 
 
-def _without_empty(grid: Grid) -> Grid:
+def without_empty(grid: Grid) -> Grid:
     """Drop columns in which no row has a value."""
     kept = [
         i

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import pandas as pd
 
@@ -92,15 +93,15 @@ def used_references(run: Run) -> list[tuple[str, str]]:
 def markdown(title: str, run: Run) -> str:
     """The file ``methods.md``."""
     mark = f"**{tables.SIMULATED}**: the data were made, not recorded.\n\n" if run.simulated else ""
-    body = "\n\n".join(f"**{head}.** {text}" for head, text in paragraphs(run))
+    body = "\n\n".join(f"**{head}.** {escape(text, quote=False)}" for head, text in paragraphs(run))
     references = "\n".join(
         f"- {text}{f' <{url}>' if url else ''}" for text, url in used_references(run)
     )
-    return f"# Methods: {_plain(title)}\n\n{mark}{body}\n\n## References\n\n{references}\n"
+    return f"{mark}# Methods: {_plain(title)}\n\n{body}\n\n## References\n\n{references}\n"
 
 
 def _plain(text: str) -> str:
-    return " ".join(text.split())
+    return escape(" ".join(text.split()), quote=False)
 
 
 def _data(run: Run) -> str:
@@ -121,7 +122,9 @@ def _data(run: Run) -> str:
             f"A, B, C, and nothing in the results is about the named datasets."
         )
     elif not run.versions_of_labels:
-        text += " Human keyframes are the authors' labels; ethnicity is what they or the user state."
+        text += (
+            " Human keyframes are the authors' labels; ethnicity is what they or the user state."
+        )
     return text
 
 
@@ -160,7 +163,9 @@ def _pairing(run: Run) -> str:
 
 def _shifts(run: Run) -> str:
     pair = "new - old" if run.versions_of_labels else "selected - human"
-    text = f"A shift is {pair} frame, in frames and in ms at the clip's frame rate; positive = later."
+    text = (
+        f"A shift is {pair} frame, in frames and in ms at the clip's frame rate; positive = later."
+    )
     if (run.estimates["quantity"] == "uniform_null_mean").any():
         text += (
             " Beside each mean shift stands the mean shift of a frame drawn uniformly from the "
@@ -186,7 +191,9 @@ def _estimates(run: Run) -> str:
         text += f"By quantity: {told}. "
     levels = sorted({float(level) for level in run.estimates["conf_level"].dropna()})
     if levels:
-        text += f"The nominal level of the intervals is {joined([f'{100 * x:g} %' for x in levels])}."
+        text += (
+            f"The nominal level of the intervals is {joined([f'{100 * x:g} %' for x in levels])}."
+        )
     return text.strip()
 
 

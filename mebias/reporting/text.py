@@ -318,7 +318,7 @@ def _contrast(row: dict[str, object]) -> str:
 def _still_possible(tested: pd.DataFrame) -> str:
     if tested["conf_low"].isna().any() or tested["conf_high"].isna().any():
         return "."
-    if tested["unit"].nunique() != 1:
+    if len(set(tested["unit"])) != 1:
         return "."
     unit = tested["unit"].iloc[0]
     low, high = float(tested["conf_low"].min()), float(tested["conf_high"].max())

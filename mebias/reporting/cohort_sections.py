@@ -1,0 +1,209 @@
+"""Figures and sections of a report on re-selected keyframes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from mebias.reporting import grids, text
+from mebias.reporting.blocks import Block, Fold, Heading, Picture, Section, Text
+from mebias.reporting.content import Content
+from mebias.reporting.drawing import Drawing, words
+from mebias.reporting.formats import amount, p_value, with_interval
+from mebias.reporting.lookup import Part
+
+
+def drawings(content: Content) -> Iterator[Drawing]:
+    """The figures, dataset by dataset."""
+    for dataset in content.datasets:
+        part = content.part(dataset)
+        if part is not None:
+            yield from _shift_drawings(content, dataset, part)
+        tests = _primary(content, dataset)
+        if tests["estimate"].notna().any():
+            yield _contrasts(content, dataset)
+        planted = content.findings.planted
+        planted = planted[planted["dataset"] == dataset]
+        if planted["found_shift_ms"].notna().any():
+            yield _planted(content, dataset)
+
+
+def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Section]:
+    """Shifts, groups, and claims or planted against found."""
+    yield Section("shifts", "How far keyframes moved", tuple(_shifts(content, pictures)))
+    yield Section("groups", "Do groups differ", tuple(_groups(content, pictures)))
+    if content.simulated:
+        title = "Planted against found"
+        yield Section("planted", title, tuple(_planted_blocks(content, pictures)))
+    else:
+        yield Section("claims", "What can be claimed", tuple(_claims(content)))
+
+
+def _shift_drawings(content: Content, dataset: str, part: Part) -> Iterator[Drawing]:
+    from mebias.reporting import figures
+
+    shifts = content.part_shifts(part)
+    estimates = part.select(content.findings.estimates)
+    means = estimates[
+        estimates["quantity"].eq("mean_shift")
+        & estimates["unit"].eq("ms")
+        & estimates["weighting"].eq("subject")
+        & estimates["estimate"].notna()
+    ]
+    if shifts.empty:
+        return
+    if len(means):
+        yield Drawing(
+            content.slug("shifts", dataset),
+            f"{dataset}, {part.label}. Shifts of single clips (points) beside their mean over "
+            f"subjects with its interval, per keyframe and group; positive = later.",
+            words(
+                means,
+                lambda r: (
+                    f"{r['keyframe']}, {grids.group_label(r['ethnicity'])}: "
+                    f"{with_interval(r['estimate'], r['conf_low'], r['conf_high'], 'ms')} ms"
+                ),
+            ),
+            lambda: figures.estimation_plot(
+                shifts, estimates, source=part.source, distance=part.distance
+            ),
+        )
+    yield Drawing(
+        content.slug("human-selected", dataset),
+        f"{dataset}, {part.label}. Selected against human keyframe positions; the diagonal is "
+        f"no move.",
+        text.moved_sentence(content.estimates, part) or f"{dataset}, {part.label}.",
+        lambda: figures.human_vs_selected(shifts),
+    )
+
+
+def _contrasts(content: Content, dataset: str) -> Drawing:
+    from mebias.reporting import figures
+
+    tests = content.tests(dataset)
+    return Drawing(
+        content.slug("contrasts", dataset),
+        f"{dataset}. Contrasts between groups of the primary family, with their intervals and the "
+        f"margin of practical relevance.",
+        words(
+            _primary(content, dataset),
+            lambda r: (
+                f"{r['ethnicity']}, {r['keyframe']}: "
+                f"{with_interval(r['estimate'], r['conf_low'], r['conf_high'], r['unit'])} "
+                f"{r['unit']}, adjusted {p_value(r['p_adjusted'])}"
+            ),
+        ),
+        lambda: figures.contrast_plot(tests),
+    )
+
+
+def _planted(content: Content, dataset: str) -> Drawing:
+    from mebias.reporting import figures
+
+    planted = content.findings.planted
+    planted = planted[planted["dataset"] == dataset]
+    return Drawing(
+        content.slug("planted", dataset),
+        f"{dataset}. The shift that a perfect selector would show beside the shift found, per "
+        f"contrast between groups.",
+        words(
+            planted,
+            lambda r: (
+                f"{r['contrast']}, {r['keyframe']}: expected "
+                f"{amount(r['expected_shift_ms'], 'ms')} ms, found "
+                f"{with_interval(r['found_shift_ms'], r['conf_low'], r['conf_high'], 'ms')} ms "
+                f"({r['outcome']})"
+            ),
+        ),
+        lambda: figures.planted_plot(planted),
+    )
+
+
+def _shifts(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
+    for dataset in content.datasets:
+        yield from _dataset_heading(content, dataset, "shifts")
+        part = content.part(dataset)
+        if part is None:
+            yield Text("No keyframe was re-selected, so there is no shift to show.")
+            continue
+        yield from _pictures(content, pictures, dataset, "shifts", "human-selected")
+        grid = grids.shift_grid(content.estimates, part, f"{dataset}, {part.label}")
+        if grid.rows:
+            yield grid
+        weightings = grids.weighting_grid(
+            content.estimates, part, f"{dataset}, {part.label}: mean shift by weighting and unit"
+        )
+        if weightings.rows:
+            yield Fold("The mean shift in every weighting and unit", (weightings,))
+        others = tuple(
+            grid
+            for other in content.estimates.parts(dataset)
+            if other != part
+            and (
+                grid := grids.shift_grid(content.estimates, other, f"{dataset}, {other.label}")
+            ).rows
+        )
+        if others:
+            yield Fold("The same for the other rules, distances and strata", others)
+
+
+def _groups(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
+    for dataset in content.datasets:
+        yield from _dataset_heading(content, dataset, "groups")
+        tests = content.tests(dataset)
+        yield Text(text.contrast_sentence(tests, content.sizes(dataset), content.min_subjects))
+        yield from _pictures(content, pictures, dataset, "contrasts")
+        primary = tests["family"].str.startswith("primary")
+        if primary.any():
+            yield grids.contrast_grid(tests[primary], f"{dataset}: the primary family of tests")
+        if (~primary).any():
+            others = grids.contrast_grid(tests[~primary], f"{dataset}: the other families")
+            yield Fold("The other families of tests", (others,))
+
+
+def _claims(content: Content) -> Iterator[Block]:
+    claims = content.findings.claims
+    for dataset in content.datasets:
+        yield from _dataset_heading(content, dataset, "claims")
+        own = claims[claims["dataset"] == dataset]
+        if own.empty:
+            yield Text("No claim is graded in this report.")
+        else:
+            yield grids.claims_grid(own, f"{dataset}: claims with their grades")
+
+
+def _planted_blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
+    planted = content.findings.planted
+    yield Text(
+        "The cohort was made with known errors of its coders. Whether this report finds what was "
+        "planted, and nothing else, shows what its design and size can tell."
+    )
+    for dataset in content.datasets:
+        yield from _dataset_heading(content, dataset, "planted")
+        own = planted[planted["dataset"] == dataset]
+        if own.empty:
+            yield Text("No contrast was tested, so nothing can be set beside what was planted.")
+            continue
+        yield Text(text.planted_sentence(own))
+        yield from _pictures(content, pictures, dataset, "planted")
+        yield grids.planted_grid(own, f"{dataset}: planted against found")
+
+
+def _dataset_heading(content: Content, dataset: str, stem: str) -> Iterator[Block]:
+    if len(content.datasets) > 1:
+        yield Heading(dataset, content.slug(stem, dataset))
+
+
+def _pictures(
+    content: Content, pictures: Mapping[str, Picture], dataset: str, *stems: str
+) -> Iterator[Picture]:
+    for stem in stems:
+        name = content.slug(stem, dataset)
+        if name in pictures:
+            yield pictures[name]
+
+
+def _primary(content: Content, dataset: str) -> pd.DataFrame:
+    tests = content.tests(dataset)
+    return tests[tests["family"] == "primary"]

@@ -1,0 +1,107 @@
+"""The files beside the page: tables as CSV, findings and provenance as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mebias import tables
+from mebias.reporting.content import Content
+
+MEANING: dict[str, str] = {
+    "findings.json": "estimates, tests, claims, flags and issues for programs; undefined is null",
+    "methods.md": "the methods paragraph, to quote",
+    "provenance.json": "inputs and outputs with their hashes, options, versions of the software",
+    "tables/clips.csv": "the clips, one row each",
+    "tables/keyframes.csv": "selected keyframes with their windows",
+    "tables/shifts.csv": "selected minus human, one row per clip and keyframe",
+    "tables/estimates.csv": "every number with its interval, method and reason where undefined",
+    "tables/tests.csv": "every test with its family and adjusted p-value",
+    "tables/claims.csv": "claims with their grades",
+    "tables/issues.csv": "what audit and design check found",
+    "tables/planted.csv": "what was planted in the simulation against what was found",
+    "tables/flags.csv": "clips to look at again",
+    "tables/transitions.csv": "expression types, old version against new",
+    "tables/subjects.csv": "revisions per subject and keyframe",
+}
+_ALWAYS = ("estimates", "tests", "issues")
+
+
+def report_tables(content: Content) -> dict[str, pd.DataFrame]:
+    """The tables of a report by name; those without rows are left out, but for the core."""
+    found = content.findings
+    named = {
+        "keyframes": content.keyframes,
+        "shifts": found.shifts,
+        "estimates": found.estimates,
+        "tests": found.tests,
+        "claims": found.claims,
+        "issues": found.issues,
+        "planted": found.planted,
+        "flags": found.flags,
+        **content.extra_tables,
+    }
+    return {
+        name: table
+        for name, table in named.items()
+        if table is not None and (len(table) or name in _ALWAYS)
+    }
+
+
+def write_tables(content: Content, folder: Path) -> None:
+    """Each table as a CSV under its name."""
+    folder.mkdir()
+    for name, table in report_tables(content).items():
+        tables.write_csv(table, folder / f"{name}.csv")
+
+
+def findings_json(content: Content) -> str:
+    """The findings for programs; NaN is null.
+
+    Returns
+    -------
+    str
+        JSON with the keys title, datasets, simulated, estimates, tests, claims, gains,
+        planted, flags, issues and, where two versions were compared, transitions.
+    """
+    extra = {
+        name: content.extra_tables[name].to_dict("records")
+        for name in ("transitions",)
+        if name in content.extra_tables
+    }
+    found = {"title": content.title, **content.findings.to_dict(), "gains": [], **extra}
+    return as_json(found)
+
+
+def provenance_json(content: Content, outputs: Mapping[str, str]) -> str:
+    """What the report came from and the hashes of its files."""
+    return as_json({"simulated": content.simulated, **content.provenance, "outputs": dict(outputs)})
+
+
+def as_json(value: object) -> str:
+    """JSON with undefined numbers as null, ending in a newline.
+
+    >>> print(as_json({"a": float("nan")}), end="")
+    {
+     "a": null
+    }
+    """
+    text = json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n"
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int) else str(value)

@@ -1,0 +1,198 @@
+"""The page: sections in their order, as one HTML file that loads nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from mebias import tables
+from mebias.provenance import version
+from mebias.reporting import cohort_sections, methods, summary, version_sections
+from mebias.reporting.blocks import (
+    Block,
+    Cell,
+    Files,
+    Fold,
+    Grid,
+    Picture,
+    References,
+    Section,
+    Terms,
+    Text,
+)
+from mebias.reporting.content import Content
+from mebias.reporting.drawing import Drawing
+from mebias.reporting.files import MEANING
+from mebias.reporting.formats import count
+from mebias.reporting.glossary import TERMS, VERSION_TERMS
+from mebias.reporting.issue_list import notices, tally
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_OPEN = 6
+"""Notices shown before the rest folds away."""
+_LONG = 80
+
+
+def drawings(content: Content) -> list[Drawing]:
+    """The figures of a report, in their order."""
+    room = version_sections if content.of_versions else cohort_sections
+    return list(room.drawings(content))
+
+
+def page(content: Content, pictures: Mapping[str, Picture], names: Sequence[str]) -> str:
+    """The HTML of a report.
+
+    Parameters
+    ----------
+    content : Content
+        What it tells.
+    pictures : mapping
+        The figures as drawn, by name.
+    names : sequence of str
+        The files beside the page, as relative names.
+
+    Returns
+    -------
+    str
+        One page with everything inside; the same content gives the same bytes.
+    """
+    sections = list(_sections(content, pictures, names))
+    if content.simulated:
+        sections = [replace(s, blocks=_marked(s.blocks)) for s in sections]
+    html = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=content.title,
+            subtitle=_subtitle(content),
+            simulated=content.simulated,
+            sections=sections,
+            version=version(),
+        )
+    )
+    return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
+
+
+def _sections(
+    content: Content, pictures: Mapping[str, Picture], names: Sequence[str]
+) -> Iterator[Section]:
+    room = version_sections if content.of_versions else cohort_sections
+    yield Section("in-short", "In short", summary.blocks(content))
+    yield Section("warnings", "Before you read the numbers", tuple(_warnings(content)))
+    yield from room.sections(content, pictures)
+    told = [Text(text, f"{head}.") for head, text in methods.paragraphs(content.run)]
+    yield Section("methods", "Methods", tuple(told))
+    terms = VERSION_TERMS if content.of_versions else TERMS
+    yield Section("terms", "Terms", (Terms(terms),))
+    items = tuple((name, _meaning(name)) for name in sorted(names, key=_file_order))
+    yield Section("files", "Files", (Files(items),))
+    yield Section("provenance", "Provenance", tuple(_provenance(content)))
+    references = methods.used_references(content.run)
+    if references:
+        yield Section("references", "References", (References(tuple(references)),))
+
+
+def _warnings(content: Content) -> Iterator[Block]:
+    found = notices(content.findings.issues)
+    if not found:
+        yield Text("Audit and design check found nothing to warn of.")
+        return
+    yield Text(f"Audit and design check found {tally(content.findings.issues)}.")
+    grave = [n for n in found if n.severity != "note"]
+    yield from grave[:_OPEN]
+    if grave[_OPEN:]:
+        yield Fold(count(len(grave) - _OPEN, "more warning"), tuple(grave[_OPEN:]))
+    notes = tuple(n for n in found if n.severity == "note")
+    if notes:
+        yield Fold(count(len(notes), "note"), notes)
+
+
+def _provenance(content: Content) -> Iterator[Block]:
+    record = dict(content.provenance)
+    software = record.pop("versions", {})
+    run = list(_flat(record))
+    head = (("What", False), ("Value", False))
+    if run:
+        yield Grid("The run", head, tuple(_pair(*item) for item in run if len(item[1]) <= _LONG))
+    long = tuple(_pair(*item) for item in run if len(item[1]) > _LONG)
+    if long:
+        yield Fold("Longer entries", (Grid("The run: longer entries", head, long),))
+    packages = tuple(_pair(*item) for item in _flat(software))
+    if packages:
+        grid = Grid("Versions of the software", head, packages)
+        yield Fold("Versions of the software", (grid,))
+    yield Text("provenance.json holds the same and the SHA-256 of every file of this report.")
+
+
+def _flat(value: object, key: str = "") -> Iterator[tuple[str, str]]:
+    """Nested settings as (path, value)."""
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _flat(item, f"{key} / {name}" if key else str(name))
+    elif isinstance(value, list | tuple):
+        if any(isinstance(item, Mapping | list | tuple) for item in value):
+            for i, item in enumerate(value, start=1):
+                yield from _flat(item, f"{key} / {i}")
+        else:
+            yield key, ", ".join(map(str, value))
+    elif value is not None and value != "":
+        yield key, f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _pair(key: str, value: str) -> tuple[Cell, Cell]:
+    return Cell(key, head=True), Cell(value)
+
+
+def _subtitle(content: Content) -> str:
+    parts = []
+    for dataset in content.datasets:
+        shown = content.clips(dataset)
+        rows = shown if shown is not None else content.shifts(dataset)
+        subjects = count(rows["subject"].nunique(), "subject")
+        parts.append(f"{dataset}: {count(content.n_clips(dataset), 'clip')}, {subjects}")
+    return "; ".join(parts)
+
+
+def _meaning(name: str) -> str:
+    if name.startswith("figures/"):
+        return "vector figure for a paper" if name.endswith(".pdf") else ""
+    return MEANING.get(name, "")
+
+
+def _file_order(name: str) -> tuple[int, str]:
+    for i, folder in enumerate(("tables/", "figures/"), start=1):
+        if name.startswith(folder):
+            return i, name
+    return 0, name
+
+
+def _marked(blocks: Sequence[Block]) -> tuple[Block, ...]:
+    """Captions of tables and figures with the mark of simulated data."""
+    marked: list[Block] = []
+    for block in blocks:
+        if isinstance(block, Fold):
+            marked.append(replace(block, blocks=_marked(block.blocks)))
+        elif isinstance(block, Grid | Picture) and tables.SIMULATED not in block.caption:
+            marked.append(replace(block, caption=f"{tables.SIMULATED}. {block.caption}"))
+        else:
+            marked.append(block)
+    return tuple(marked)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("mebias.reporting", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=False,
+    )
+    environment.filters["url"] = lambda name: quote(name, safe="/")
+    return environment
