@@ -29,10 +29,8 @@ def frame_number(table: Table, row: Row, column: str, missing: Iterable[str] = (
     text = plain(cell)
     if text.casefold() in MISSING or text in missing:
         return math.nan
-    if not isinstance(cell, bool | datetime.date | datetime.time) and _WHOLE.fullmatch(text):
-        number = float(text)
-        if number < _LARGEST:
-            return number
+    if _WHOLE.fullmatch(text) and float(text) < _LARGEST:
+        return float(text)
     raise AnnotationError(
         f"{table.where(row[0], column)}: found {_shown(cell)}, expected a whole frame number from "
         f"0, or a blank cell where none was coded; mend the cell."

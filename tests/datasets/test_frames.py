@@ -40,6 +40,13 @@ def test_every_truncation_is_caught(make, suffix, shape):
             decode(np.frombuffer(data[:length], dtype=np.uint8), f"c1/7{suffix}")
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_truncation_is_seen_before_any_decoder_has_its_say(make, suffix):
+    data = make.image(3, suffix, (25, 33, 3))
+    assert not is_truncated(data)
+    assert all(is_truncated(data[:length]) for length in range(60, len(data), 97))
+
+
 def test_a_truncated_jpeg_with_a_whole_thumbnail_is_caught(make):
     thumbnail = make.image(1, ".jpg", (8, 8))
     block = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2, "big") + thumbnail

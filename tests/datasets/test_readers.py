@@ -1,7 +1,10 @@
 """The authors' layouts: header rows, text numbers, padding, sessions, censored onsets."""
 
 import math
+import re
+import zipfile
 
+import openpyxl
 import pytest
 
 from mebias import tables
@@ -209,3 +212,26 @@ def test_files_are_found_two_levels_below_and_lock_files_are_passed_over(make, t
     (tmp_path / f"~${SAMM_NAME}").write_bytes(b"lock")
     cohort = load("samm", tmp_path)
     assert list(cohort.settings["files"]) == [f"a/b/{SAMM_NAME}"]
+
+
+def test_the_named_sheet_is_read_though_another_one_fits(make, tmp_path):
+    path = samm(make, tmp_path, samm_row("006", "006_1_2", 1, 2, 3))
+    book = openpyxl.load_workbook(path)
+    draft = book.create_sheet("draft", 0)
+    for row in (SAMM_HEADER, samm_row("006", "006_1_2", 7, 8, 9)):
+        draft.append(row)
+    book.save(path)
+    assert load("samm", tmp_path).keyframes["frame"].tolist() == [1, 2, 3]
+
+
+def test_rows_beyond_the_extent_that_a_workbook_states_are_read(make, tmp_path):
+    path = samm(make, tmp_path, samm_row("006", "006_1_2", 1, 2, 3), samm_row(7, "a", 1, 2, 3))
+    with zipfile.ZipFile(path) as old:
+        parts = {name: old.read(name) for name in old.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    short = re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1:C15"', parts[sheet])
+    assert short != parts[sheet]
+    with zipfile.ZipFile(path, "w") as new:
+        for name, data in (parts | {sheet: short}).items():
+            new.writestr(name, data)
+    assert len(load("samm", tmp_path)) == 2
