@@ -9,7 +9,8 @@ from types import ModuleType
 import pandas as pd
 
 from mebias.datasets.frames import FolderFrames
-from mebias.datasets.load import MARKER, load
+from mebias.datasets.load import load
+from mebias.datasets.marker import MARKER
 from mebias.datasets.roots import VARIABLE, datasets_table, resolve_root
 from mebias.datasets.versions import read_versions
 

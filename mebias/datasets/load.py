@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +21,11 @@ from mebias.datasets.annotations import (
 from mebias.datasets.demographics import match_groups, read_groups, stated_groups
 from mebias.datasets.frames import FolderFrames, Place
 from mebias.datasets.identity import by_clip, clip_ids, refuse_repeats
+from mebias.datasets.marker import read_simulation
 from mebias.datasets.roots import VARIABLE, find_annotation, resolve_root
 from mebias.errors import DataRootError
 from mebias.manifests import get_manifest
 from mebias.provenance import file_hash
-
-MARKER = "SIMULATED.json"
-"""A file at the root of every exported simulation, so that it stays known as one."""
 
 
 @dataclass(frozen=True)
@@ -89,8 +86,8 @@ def load(
     annotation = manifest.annotation(version)
     fps = checked_fps(fps)
     root = _root(name, root)
-    simulation = _simulation(root)
-    dataset = str(simulation.get("dataset", manifest.id))
+    simulation = read_simulation(root)
+    dataset = simulation.dataset if simulation else manifest.id
     path = find_annotation(root, manifest, annotation)
     found = read_entries(path, manifest, annotation, dataset)
     ids = clip_ids(found)
@@ -108,10 +105,16 @@ def load(
         "fps": "per clip" if fps is None and manifest.fps is None else fps or manifest.fps,
         "ethnicity": {Path(ethnicity).name: file_hash(Path(ethnicity))} if ethnicity else {},
     }
-    if simulation:
-        settings["simulation"] = {k: v for k, v in simulation.items() if k != "dataset"}
     issues = tables.from_rows([*found.issues, *groups.issues, *noticed], "issues")
-    return Cohort(manifest, clips, keyframes, issues, frames, settings=settings)
+    cohort = Cohort(manifest, clips, keyframes, issues, frames, settings=settings)
+    if simulation is None:
+        return cohort
+    return replace(
+        cohort,
+        truth=simulation.truth,
+        planted=simulation.planted,
+        settings={**settings, "simulation": dict(simulation.settings)},
+    )
 
 
 def _root(name: str | Path, root: Path | str | None) -> Path:
@@ -122,23 +125,6 @@ def _root(name: str | Path, root: Path | str | None) -> Path:
             f"it (a simulated cohort: mebias.simulate)."
         )
     return found
-
-
-def _simulation(root: Path) -> dict[str, object]:
-    """What the marker of an exported simulation says; empty where there is none."""
-    marker = root / MARKER
-    if not marker.exists():
-        return {}
-    try:
-        stated = json.loads(marker.read_text(encoding="utf-8"))
-        name = str(stated["dataset"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DataRootError(
-            f"{marker} marks simulated data but does not say of which dataset; expected JSON such "
-            f'as {{"dataset": "samm"}}: export the simulation anew.'
-        ) from None
-    marked = name if tables.is_simulated(name) else f"{tables.SIMULATED} {name}"
-    return {**stated, "dataset": marked}
 
 
 def _groups(found: Entries, path: Path | None) -> _Groups:

@@ -5,6 +5,8 @@ import math
 import tempfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 from mebias import tables
 from mebias.datasets import MARKER, load
 from mebias.errors import AnnotationError, DataRootError, MebiasError
+from mebias.simulation import simulate, write_folder
 
 HEADER = ["clip", "subject", "onset", "apex", "offset", "fps"]
 ROW = ["c1", "s1", 3, 5, 8, 100]
@@ -106,13 +109,46 @@ def marked(make, root, stated):
 
 
 def test_an_exported_simulation_stays_one(make, tmp_path):
-    stated = {"dataset": "SIMULATED 4dme", "seed": 3, "trimmed": True}
+    stated = {"dataset": "SIMULATED 4dme", "settings": {"seed": 3, "trimmed": True}}
     cohort = load("folder", marked(make, tmp_path, stated))
     assert cohort.simulated
     assert cohort.name == "SIMULATED 4dme"
     assert set(cohort.keyframes["dataset"]) == set(cohort.issues["dataset"]) == {cohort.name}
     assert cohort.settings["simulated"] is True
     assert cohort.settings["simulation"] == {"seed": 3, "trimmed": True}
+
+
+def test_a_simulation_is_read_back_whole_with_its_truth(tmp_path):
+    made = simulate("4dme", n_subjects=6, n_clips=8, size=(24, 24), plant={"B": (0, 0, 40)})
+    cohort = load("folder", write_folder(made, tmp_path / "s"))
+    assert cohort.name == made.name
+    by = ["clip", "keyframe"]
+    for table in ("keyframes", "truth"):
+        found, wanted = (getattr(c, table).sort_values(by) for c in (cohort, made))
+        assert found[by].to_numpy().tolist() == wanted[by].to_numpy().tolist()
+        assert np.allclose(found["frame"], wanted["frame"], rtol=1e-11, equal_nan=True)
+    assert cohort.truth["source"].unique().tolist() == ["truth"]
+    shared = ["clip", "subject", "ethnicity", "emotion", "fps", "first_frame", "n_frames",
+              "lead_frames", "tail_frames"]  # fmt: skip
+    pd.testing.assert_frame_equal(
+        *(c.clips.sort_values("clip", ignore_index=True)[shared] for c in (cohort, made))
+    )
+    wanted = ["ethnicity", "keyframe", "error_ms"]
+    pd.testing.assert_frame_equal(cohort.planted[wanted], made.planted[wanted])
+    assert cohort.settings["simulation"] == json.loads(json.dumps(dict(made.settings)))
+    clip = made.clips["clip"].iloc[0]
+    for number in made.frames.numbers(clip)[::9]:
+        assert (cohort.frames.read(clip, number) == made.frames.read(clip, number)).all()
+
+
+@pytest.mark.parametrize(
+    "text", ["ethnicity,keyframe\nA,apex\n", "ethnicity,keyframe,error_ms\nA,apex,x\n"]
+)
+def test_a_damaged_table_of_planted_errors_is_refused(make, tmp_path, text):
+    marked(make, tmp_path, {"dataset": "samm"})
+    (tmp_path / "planted_errors.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DataRootError, match="error_ms"):
+        load("folder", tmp_path)
 
 
 def test_a_marker_without_the_mark_still_marks(make, tmp_path):
