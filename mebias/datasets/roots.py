@@ -124,7 +124,7 @@ def _levels(root: Path) -> Iterator[list[Path]]:
 
 
 def _refuse_different(root: Path, found: list[Path]) -> None:
-    if len({file_hash(path) for path in found}) > 1:
+    if len(found) > 1 and len({file_hash(path) for path in found}) > 1:
         names = [path.relative_to(root).as_posix() for path in found]
         raise DataRootError(
             f"{root} holds several annotation files that differ: {listed(names)}; leave the one "

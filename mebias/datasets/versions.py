@@ -18,7 +18,7 @@ from mebias.datasets.identity import by_clip, clip_ids, refuse_repeats
 from mebias.datasets.roots import name_matches
 from mebias.datasets.workbook import has_sheet
 from mebias.errors import AnnotationError, DataRootError, listed
-from mebias.manifests import FOLDER, AnnotationFile, Manifest
+from mebias.manifests import FOLDER, AnnotationFile, Manifest, known_manifests
 from mebias.provenance import file_hash
 
 Tables = tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, object]]
@@ -106,9 +106,12 @@ def _refuse_missing(path: Path, manifest: Manifest) -> None:
 
 
 def _read(path: Path, manifest: Manifest) -> Entries:
+    if manifest.id == FOLDER:
+        _refuse_authors_table(path)
+        return read_entries(path, manifest, manifest.annotation(), manifest.id)
     annotation = _recognized(path, manifest)
-    if annotation is not None or manifest.id == FOLDER:
-        return read_entries(path, manifest, annotation or manifest.annotation(), manifest.id)
+    if annotation is not None:
+        return read_entries(path, manifest, annotation, manifest.id)
     meant = [a for a in manifest.annotations if a.sheet and has_sheet(path, a.sheet)]
     annotation = meant[0] if meant else manifest.annotation()
     entries = read_entries(path, manifest, annotation, manifest.id)
@@ -120,6 +123,15 @@ def _read(path: Path, manifest: Manifest) -> Entries:
         expected=listed(f for a in manifest.annotations for f in a.files),
     )
     return entries
+
+
+def _refuse_authors_table(path: Path) -> None:
+    for known in known_manifests().values():
+        if known.id != FOLDER and _recognized(path, known):
+            raise AnnotationError(
+                f"{path.name} is a table of {known.name}, expected a table of one's own (layout "
+                f"{FOLDER}); give --dataset {known.id}."
+            )
 
 
 def _recognized(path: Path, manifest: Manifest) -> AnnotationFile | None:

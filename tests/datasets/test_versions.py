@@ -157,3 +157,18 @@ def test_a_clip_that_changes_its_subject_or_frame_rate_is_refused(make, tmp_path
     new = make.csv(tmp_path / "b.csv", [*OWN, row])
     with pytest.raises(AnnotationError, match=words):
         read_versions(old, new, FOLDER)
+
+
+def test_the_authors_workbooks_read_as_ones_own_are_sent_to_their_dataset(pair):
+    with pytest.raises(AnnotationError, match=r"a table of CAS\(ME\)\^3 .* --dataset casme3"):
+        read_versions(*pair, FOLDER)
+
+
+def test_label_tables_of_different_kinds_are_paired_by_clip(make, pair, tmp_path):
+    header = ["Subject", "Filename", "Onset", "Apex", "Offset", "AU", "emotion"]
+    rows = [["spNO.1", "a", "10", "16", "30", "4", "sad"], ["spNO.9", "a", 1, 2, 3, "4", "sad"]]
+    name = "cas(me)3_part_A_ME_label_JpgIndex_v2.xlsx"
+    micro = make.xlsx(tmp_path / name, [header, *rows], "label")
+    *_, info = read_versions(pair[0], micro, CASME3)
+    assert info["pairing"] == "key"
+    assert (info["only_old"], info["only_new"]) == (2, 1)
