@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,9 +13,23 @@ from mebias.errors import OptionError, listed, suggest
 SUBJECT_ICC = 0.1
 """Share of a coder's error variance that a subject's clips have in common."""
 
+Errors = tuple[float, float, float]
+"""One number (ms) each for onset, apex and offset."""
 
-def parse_plant(text: str) -> tuple[str, tuple[float, float, float]]:
+
+def parse_plant(text: str) -> tuple[str, Errors]:
     """Read ``GROUP:onset,apex,offset``, a mean error in ms per keyframe.
+
+    Parameters
+    ----------
+    text : str
+        As on the command line.
+
+    Returns
+    -------
+    tuple of str and three floats
+        The group and its coders' mean errors at onset, apex and offset (ms; positive =
+        late).
 
     Raises
     ------
@@ -26,11 +41,11 @@ def parse_plant(text: str) -> tuple[str, tuple[float, float, float]]:
     >>> parse_plant("B:0,0,40")
     ('B', (0.0, 0.0, 40.0))
     """
-    group, _, numbers = text.rpartition(":")
+    group, _, numbers = str(text).rpartition(":")
     try:
-        values = tuple(float(part) for part in numbers.split(","))
+        values = [float(part) for part in numbers.split(",")]
     except ValueError:
-        values = ()
+        values = []
     if not group.strip() or len(values) != 3 or not all(map(math.isfinite, values)):
         raise OptionError(
             f"plant {text!r} is not of the form GROUP:onset,apex,offset with three numbers in ms; "
@@ -41,60 +56,96 @@ def parse_plant(text: str) -> tuple[str, tuple[float, float, float]]:
 
 def checked_plant(
     plant: Mapping[str, Sequence[float]] | None, groups: Sequence[str]
-) -> dict[str, tuple[float, float, float]]:
+) -> dict[str, Errors]:
     """The planted mean errors (ms) of all groups; 0 where nothing is planted.
 
     Raises
     ------
     OptionError
         An unknown group, or not three finite numbers.
+
+    Examples
+    --------
+    >>> checked_plant({"B": (0, 0, 40)}, ["A", "B"])
+    {'A': (0.0, 0.0, 0.0), 'B': (0.0, 0.0, 40.0)}
     """
-    planted = dict.fromkeys(groups, (0.0, 0.0, 0.0))
+    planted: dict[str, Errors] = dict.fromkeys(groups, (0.0, 0.0, 0.0))
+    if plant is not None and not isinstance(plant, Mapping):
+        raise OptionError(
+            f"plant is {plant!r}; expected errors in ms by group, such as {{'B': (0, 0, 40)}}."
+        )
     for group, values in (plant or {}).items():
         if group not in planted:
             raise OptionError(
                 f"plant names the group {group!r}: known are {listed(groups, 20)}"
-                f"{suggest(group, groups)}."
+                f"{suggest(str(group), groups)}."
             )
-        numbers = [float(v) for v in values]
-        if len(numbers) != 3 or not all(map(math.isfinite, numbers)):
+        try:
+            onset, apex, offset = (float(value) for value in values)
+        except (TypeError, ValueError):
+            onset = apex = offset = math.nan
+        if not all(map(math.isfinite, (onset, apex, offset))):
             raise OptionError(
                 f"plant for {group} is {values!r}; expected three finite errors in ms (onset, "
                 f"apex, offset)."
             )
-        planted[group] = (numbers[0], numbers[1], numbers[2])
+        planted[group] = (onset, apex, offset)
     return planted
 
 
-def errors_ms(
-    bias: Sequence[float], sd: Sequence[float], of_subject: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def errors_ms(bias: Errors, sd: Errors, of_subject: np.ndarray, of_clip: np.ndarray) -> np.ndarray:
     """One clip's errors at onset, apex and offset (ms).
 
     Parameters
     ----------
-    bias, sd : sequence of 3 floats
-        Mean and standard deviation per keyframe.
-    of_subject : ndarray, shape (3,)
-        Standard normal effects that the subject's clips share.
-    rng : Generator
-        Source of the clip's own errors.
+    bias, sd : tuple of 3 floats
+        Mean and standard deviation per keyframe (ms).
+    of_subject, of_clip : ndarray, shape (3,)
+        Standard normal numbers: what all clips of the subject share, and the clip's own.
+
+    Returns
+    -------
+    ndarray, shape (3,)
     """
-    own = rng.standard_normal(3)
-    mixed = math.sqrt(SUBJECT_ICC) * of_subject + math.sqrt(1 - SUBJECT_ICC) * own
-    return np.asarray(bias) + np.asarray(sd) * mixed
+    mixed = math.sqrt(SUBJECT_ICC) * of_subject + math.sqrt(1 - SUBJECT_ICC) * of_clip
+    return np.asarray(np.asarray(bias) + np.asarray(sd) * mixed)
 
 
-def labels(
-    true_ms: Sequence[float], error_ms: np.ndarray, fps: float, n_frames: int
-) -> tuple[int, int, int]:
-    """Frames, counted from 0, that a coder writes down: in order, a frame apart, in the clip.
+@dataclass(frozen=True)
+class Labels:
+    """Frames that a coder writes down, counted from 0.
 
-    >>> labels((100.0, 200.0, 300.0), np.array([0.0, 4.0, -120.0]), 100.0, 50)
-    (10, 20, 21)
+    ``moved`` says for each keyframe whether the coder's frame had to be moved: labels stay
+    in order, a frame apart and within the clip.
     """
-    frames = np.floor((np.asarray(true_ms) + error_ms) * fps / 1000 + 0.5).astype(int)
-    apex = min(max(int(frames[1]), 1), n_frames - 2)
-    onset = min(max(int(frames[0]), 0), apex - 1)
-    offset = max(min(int(frames[2]), n_frames - 1), apex + 1)
-    return onset, apex, offset
+
+    onset: int
+    apex: int
+    offset: int
+    moved: tuple[bool, bool, bool]
+
+
+def label(true_ms: Errors, error_ms: np.ndarray, fps: float, n_frames: int) -> Labels:
+    """What a coder writes down for one clip.
+
+    Parameters
+    ----------
+    true_ms : tuple of 3 floats
+        True onset, apex and offset from the first frame on (ms).
+    error_ms : ndarray, shape (3,)
+        The coder's errors (ms).
+    fps : float
+        Frames per second.
+    n_frames : int
+        Frames of the clip, 3 or more.
+
+    Examples
+    --------
+    >>> label((100.0, 200.0, 300.0), np.array([0.0, 4.0, -120.0]), 100.0, 50)
+    Labels(onset=10, apex=20, offset=21, moved=(False, False, True))
+    """
+    free = np.floor((np.asarray(true_ms) + error_ms) * fps / 1000 + 0.5).astype(int).tolist()
+    apex = min(max(free[1], 1), n_frames - 2)
+    onset = min(max(free[0], 0), apex - 1)
+    offset = max(min(free[2], n_frames - 1), apex + 1)
+    return Labels(onset, apex, offset, (onset != free[0], apex != free[1], offset != free[2]))

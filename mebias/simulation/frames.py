@@ -13,10 +13,12 @@ import numpy as np
 from mebias.errors import FrameError
 from mebias.simulation import faces
 from mebias.simulation.motion import Course, extent
+from mebias.simulation.seeds import Stream, generator
 
-_FACE, _CLIP, _NOISE = 1, 2, 3
-_KEPT = 6
-_TINT = np.array([0.72, 0.82, 1.06], dtype=np.float32)
+_KEPT = 4
+# Blue, green and red of skin; their mean, weighted as OpenCV does, keeps the grey level.
+_SKIN = np.array([0.74, 0.92, 1.24], dtype=np.float32)
+_REFERENCE = 128
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
@@ -29,8 +31,8 @@ class Plan:
     that exist; ``amplitude`` is the largest displacement (pixels of this frame size).
     """
 
-    index: int
     subject: int
+    number: int
     fps: float
     first: int
     low: int
@@ -42,6 +44,9 @@ class Plan:
 
 class SimulatedFrames:
     """Frames of a simulated cohort; the same seed, clip and number give the same pixels.
+
+    Each frame's noise comes from a stream of its own, so that no two frames share it. The
+    faces and fields used last are kept; they are not pickled.
 
     Parameters
     ----------
@@ -71,14 +76,14 @@ class SimulatedFrames:
         self.color = color
         self.plans = dict(plans)
         self._faces: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._clips: OrderedDict[str, _Scene] = OrderedDict()
+        self._scenes: OrderedDict[str, _Scene] = OrderedDict()
 
     def __getstate__(self) -> dict[str, object]:
         kept = ("seed", "size", "noise_sd", "color", "plans")
         return {name: self.__dict__[name] for name in kept}
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(state, _faces=OrderedDict(), _clips=OrderedDict())
+        self.__dict__.update(state, _faces=OrderedDict(), _scenes=OrderedDict())
 
     def numbers(self, clip: str) -> np.ndarray:
         """Numbers of the frames that exist, ascending int64.
@@ -100,18 +105,31 @@ class SimulatedFrames:
             No such clip or frame.
         """
         plan = self._plan(clip)
-        if not plan.low <= number <= plan.high:
-            raise FrameError(f"clip {clip} has no frame {number}: it has {plan.low} to {plan.high}.")
-        time_ms = 1000.0 * (number - plan.first) / plan.fps
-        scene = _recent(self._clips, clip, lambda: self._scene(plan))
-        image = scene.at(time_ms, float(extent(time_ms, plan.course)) * plan.amplitude)
-        if self.color:
-            image = image[:, :, None] * _TINT
-        rng = _generator(self.seed, _NOISE, plan.index, int(number))
+        if not plan.low <= number <= plan.high or number != int(number):
+            raise FrameError(
+                f"clip {clip} has no frame {number}: it has {plan.low} to {plan.high}."
+            )
+        image = self.noiseless(clip, 1000.0 * (int(number) - plan.first) / plan.fps)
+        rng = generator(self.seed, Stream.NOISE, plan.subject, plan.number, int(number))
         noise = rng.standard_normal(image.shape, dtype=np.float32)
         noise *= np.float32(self.noise_sd)
         noise += image
         return np.asarray(np.clip(np.rint(noise), 0, 255).astype(np.uint8))
+
+    def noiseless(self, clip: str, time_ms: float) -> np.ndarray:
+        """What a perfect camera would see at a moment, float32, in the shape of a frame.
+
+        Parameters
+        ----------
+        clip : str
+            Its id.
+        time_ms : float
+            Time from the first frame of the untrimmed clip (ms).
+        """
+        plan = self._plan(clip)
+        scene = _recent(self._scenes, clip, lambda: self._scene(plan))
+        image = scene.at(time_ms, float(extent(time_ms, plan.course)) * plan.amplitude)
+        return np.asarray(image[:, :, None] * _SKIN) if self.color else image
 
     def _plan(self, clip: str) -> Plan:
         if clip not in self.plans:
@@ -120,10 +138,11 @@ class SimulatedFrames:
 
     def _scene(self, plan: Plan) -> _Scene:
         def draw() -> np.ndarray:
-            return faces.face(self.size, _generator(self.seed, _FACE, plan.subject))
+            return faces.face(self.size, generator(self.seed, Stream.FACE, plan.subject))
 
         texture = _recent(self._faces, plan.subject, draw)
-        return _Scene(texture, plan.units, _generator(self.seed, _CLIP, plan.index))
+        rng = generator(self.seed, Stream.SCENE, plan.subject, plan.number)
+        return _Scene(texture, plan.units, rng)
 
 
 class _Scene:
@@ -134,38 +153,32 @@ class _Scene:
     ) -> None:
         self.texture = texture
         height, width = texture.shape
-        self.x, self.y = np.meshgrid(
-            np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)
-        )
-        self.dx, self.dy = faces.field(units, (height, width), rng)
-        pixel = width / 128
-        self.drift = rng.normal(0, 1, (3, 3)) * np.array([[0.05], [0.05], [0.0004]])
-        self.drift[:2] *= pixel
+        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+        self.x, self.y = x, y
+        self.from_middle = x - np.float32(width / 2), y - np.float32(height / 2)
+        self.field = faces.field(units, (height, width), rng)
+        # Rows: sideways and up (pixels), turn (radians); columns: three slow swings.
+        pixel = min(height, width) / _REFERENCE
+        spread = np.array([[0.05 * pixel], [0.05 * pixel], [0.0004]])
+        self.drift = rng.normal(0, 1, (3, 3)) * spread
         self.speed = rng.uniform(0.2, 1.5, (3, 3))
         self.phase = rng.uniform(0, 2 * np.pi, (3, 3))
-        self.flicker = rng.uniform(0.001, 0.004), rng.uniform(0.5, 8.0), rng.uniform(0, 6.28)
+        self.flicker = rng.uniform((0.001, 0.5, 0.0), (0.004, 8.0, 2 * np.pi))
 
     def at(self, time_ms: float, displacement: float) -> np.ndarray:
         """The noiseless image: the texture under action units, head motion and flicker."""
         seconds = time_ms / 1000
         swing = np.sin(2 * np.pi * self.speed * seconds + self.phase) - np.sin(self.phase)
-        tx, ty, turn = (self.drift * swing).sum(axis=1)
-        height, width = self.texture.shape
+        across, down, turn = np.asarray((self.drift * swing).sum(axis=1), dtype=np.float32)
         step = np.float32(displacement)
-        map_x = self.x - step * self.dx
-        map_y = self.y - step * self.dy
-        map_x -= np.float32(tx) + np.float32(turn) * (self.y - np.float32(height / 2))
-        map_y -= np.float32(ty) - np.float32(turn) * (self.x - np.float32(width / 2))
+        map_x = self.x - step * self.field[0] - (across + turn * self.from_middle[1])
+        map_y = self.y - step * self.field[1] - (down - turn * self.from_middle[0])
         image = cv2.remap(
             self.texture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         depth, rate, phase = self.flicker
-        image *= np.float32(1 + depth * np.sin(2 * np.pi * rate * seconds + phase))
-        return np.asarray(image)
-
-
-def _generator(seed: int, *key: int) -> np.random.Generator:
-    return np.random.Generator(np.random.SFC64(np.random.SeedSequence(seed, spawn_key=key)))
+        brightness = 1 + depth * np.sin(2 * np.pi * rate * seconds + phase)
+        return np.asarray(image * np.float32(brightness))
 
 
 def _recent(kept: OrderedDict[K, T], key: K, make: Callable[[], T]) -> T:

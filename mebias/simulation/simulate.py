@@ -5,42 +5,44 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
-from mebias.errors import OptionError, listed, suggest
-from mebias.manifests import Manifest, Phase, Shape, get_manifest
-from mebias.simulation.coders import checked_plant, errors_ms, labels
+from mebias.errors import OptionError
+from mebias.manifests import Manifest, Shape, get_manifest, known_manifests
+from mebias.simulation.coders import Errors, Labels, errors_ms, label
 from mebias.simulation.faces import units_of
 from mebias.simulation.frames import Plan, SimulatedFrames
-from mebias.simulation.motion import PROFILES, Course
-from mebias.simulation.shape import clips_per_subject, dealt, groups_of
+from mebias.simulation.motion import draw_course
+from mebias.simulation.options import Options, checked_options
+from mebias.simulation.seeds import Stream, generator
+from mebias.simulation.shape import Role, cast
 
-LEAD_MS = 400.0
-"""Recording before the onset and after the offset, in untrimmed cohorts."""
-_AMPLITUDE, _AMPLITUDE_LOG_SD = 1.3, 0.35
-_SHORTEST_PHASE_FRAMES = 2.0
-_COHORT, _SUBJECT, _CLIP = 10, 11, 12
+REFERENCE_WIDTH = 128
+"""Frame size (shorter side, pixels) that amplitudes are stated for."""
+_AMPLITUDE, _AMPLITUDE_LOG_SD, _AMPLITUDE_RANGE = 1.6, 0.35, (0.8, 3.5)
+_TOLD = 0.05
 Row = dict[str, object]
 
 
 @dataclass(frozen=True)
-class _Options:
-    seed: int
-    fps: float
-    size: tuple[int, int]
-    trimmed: bool
-    amplitude: float | None
-    coder_sd_ms: tuple[float, float, float]
-    profiles: tuple[str, ...]
-    plant: Mapping[str, tuple[float, float, float]]
+class _Made:
+    """One clip as it was made: who is in it, what happens, what the coder wrote down."""
+
+    role: Role
+    plan: Plan
+    labels: Labels
+
+    def human(self, keyframe: str) -> int:
+        return int(getattr(self.labels, keyframe)) + self.plan.first
 
 
 def simulate(
-    name: str = "4dme",
+    name: str | Path = "4dme",
     *,
     seed: int = 0,
     trimmed: bool = False,
@@ -52,45 +54,53 @@ def simulate(
     amplitude: float | None = None,
     noise_sd: float = 2.0,
     coder_sd_ms: Sequence[float] = (12.0, 12.0, 22.0),
-    profiles: Sequence[str] | None = None,
+    profiles: str | Sequence[str] | None = None,
 ) -> Cohort:
     """Simulate a cohort of a dataset's published shape, with known true keyframes.
 
     Parameters
     ----------
-    name : str
+    name : str or Path
         A dataset id with a published shape, or a manifest file that ends in ``.toml``.
     seed : int
-        The same seed gives the same cohort, pixel by pixel.
+        The same seed gives the same cohort, pixel by pixel. Cohorts that differ in another
+        option alone share all that it does not touch: the true courses are the same at any
+        frame rate, the faces with any plant.
     trimmed : bool
-        Cut each clip at its human labels, as most datasets are released; labels and pixels
-        are those of the untrimmed cohort.
+        Cut each clip at its human labels, as most datasets are released; labels, frame
+        numbers and pixels are those of the untrimmed cohort.
     plant : mapping, optional
-        Group to mean errors (ms) of its coders at onset, apex and offset; 0 by default.
+        Group to mean errors (ms, positive = late) of its coders at onset, apex and offset;
+        0 by default.
     n_subjects, n_clips : int, optional
         Other totals than the published ones.
     fps : float, optional
-        Frames per second; the published rate by default.
+        Frames per second, 10 to 10000; the published rate by default.
     size : (int, int)
-        Height and width of a frame (pixels).
+        Height and width of a frame (pixels), 16 or more.
     amplitude : float, optional
-        Largest displacement of every clip, in pixels of a face 128 pixels wide; by default
-        log-normal with median 1.3.
+        Largest displacement in every clip, in pixels of a frame 128 pixels wide, and scaled
+        with the size; by default drawn per clip, 1.6 pixels at the median.
     noise_sd : float
-        Sensor noise (grey levels).
+        Sensor noise (grey levels), independent from pixel to pixel and frame to frame.
     coder_sd_ms : sequence of 3 floats
-        Standard deviations (ms) of the coders' errors at onset, apex and offset.
-    profiles : sequence of str, optional
-        Motion profiles to draw from: linear, cosine, exponential, delayed.
+        Standard deviations (ms) of the coders' errors at onset, apex and offset; a tenth of
+        the variance is shared by the clips of a subject.
+    profiles : str or sequence of str, optional
+        Motion profiles to draw from: linear, cosine, exponential, delayed; all by default.
 
     Returns
     -------
     Cohort
-        Groups are called A, B, C; ``truth`` and ``planted`` are set; the dataset is called
-        ``SIMULATED <name>`` in every table.
+        Its dataset is called ``SIMULATED <id>`` in every table; groups are called A, B, C.
+        ``truth`` holds real-valued frames: time in ms is ``1000 * (frame - first) / fps``,
+        where ``first`` numbers the first frame of the untrimmed clip. ``planted`` holds the
+        mean errors planted. Frames are made when they are read.
 
     Raises
     ------
+    UnknownDatasetError, ManifestError
+        No such dataset or manifest.
     OptionError
         An option outside its range, an unknown group or profile, a dataset without a shape.
 
@@ -105,155 +115,145 @@ def simulate(
     """
     manifest = get_manifest(name)
     shape = _shape(manifest)
-    totals = (n_subjects or shape.n_subjects, n_clips or shape.n_clips)
-    _check_numbers(n_subjects, n_clips, totals, fps, size, amplitude, noise_sd, coder_sd_ms, seed)
-    options = _Options(
+    options = checked_options(
+        shape,
         seed=seed,
-        fps=float(fps or shape.fps),
-        size=(int(size[0]), int(size[1])),
         trimmed=trimmed,
+        plant=plant,
+        n_subjects=n_subjects,
+        n_clips=n_clips,
+        fps=fps,
+        size=size,
         amplitude=amplitude,
-        coder_sd_ms=(float(coder_sd_ms[0]), float(coder_sd_ms[1]), float(coder_sd_ms[2])),
-        profiles=_checked_profiles(profiles),
-        plant=checked_plant(plant, list(shape.groups)),
+        noise_sd=noise_sd,
+        coder_sd_ms=coder_sd_ms,
+        profiles=profiles,
     )
-    settings: dict[str, object] = {
-        "simulated": True,
-        "shape_of": manifest.id,
-        "seed": seed,
-        "trimmed": trimmed,
-        "plant": {g: list(v) for g, v in options.plant.items() if any(v)},
-        "n_subjects": totals[0],
-        "n_clips": totals[1],
-        "fps": options.fps,
-        "size": list(options.size),
-        "amplitude": amplitude,
-        "noise_sd": float(noise_sd),
-        "coder_sd_ms": list(options.coder_sd_ms),
-        "profiles": list(options.profiles),
-    }
-    return _cohort(manifest, shape, totals, options, float(noise_sd), settings)
+    return _cohort(manifest, shape, options)
 
 
-def _cohort(
-    manifest: Manifest,
-    shape: Shape,
-    totals: tuple[int, int],
-    options: _Options,
-    noise_sd: float,
-    settings: dict[str, object],
-) -> Cohort:
+def _shape(manifest: Manifest) -> Shape:
+    if manifest.simulation is None:
+        known = [m.id for m in known_manifests().values() if m.simulation is not None]
+        raise OptionError(
+            f"{manifest.id} has no shape to simulate from: add a section [simulation] to its "
+            f"manifest, or take {' or '.join(known)}."
+        )
+    return manifest.simulation
+
+
+def _cohort(manifest: Manifest, shape: Shape, options: Options) -> Cohort:
     dataset = f"{tables.SIMULATED} {manifest.id}"
-    rng = _rng(options.seed, _COHORT)
-    published = totals == (shape.n_subjects, shape.n_clips)
-    known = shape.known_clips_per_subject if published else ()
-    sizes = clips_per_subject(*totals, shape.clips_log_sd, known, rng)
-    groups = groups_of(shape.groups, totals[0], rng)
-    emotions = dealt(shape.emotions, totals[1], rng)
-    base = manifest.index_base or 0
-    clips: list[Row] = []
-    human: list[Row] = []
-    truth: list[Row] = []
-    plans: dict[str, Plan] = {}
-    for subject, (n, group) in enumerate(zip(sizes, groups, strict=True)):
-        shared = _rng(options.seed, _SUBJECT, subject).standard_normal(3)
-        for number in range(n):
-            index = len(clips)
-            person = f"s{subject + 1:02d}"
-            clip = f"{person}/{person}_{number + 1:02d}"
-            own = _rng(options.seed, _CLIP, subject, number)
-            made = _clip(shape, options, base, emotions[index], index, subject, own)
-            errors = errors_ms(options.plant[group], options.coder_sd_ms, shared, own)
-            n_frames = made.high - base + 1
-            true_ms = (made.course.onset, made.course.apex, made.course.offset)
-            coded = labels(true_ms, errors, options.fps, n_frames)
-            frames = (coded[0] + base, coded[1] + base, coded[2] + base)
-            low, high = (frames[0], frames[2]) if options.trimmed else (base, made.high)
-            plans[clip] = Plan(**{**made.__dict__, "low": low, "high": high})
-            about: Row = {
-                "dataset": dataset, "clip": clip, "video": clip, "subject": person,
-                "ethnicity": group, "emotion": emotions[index],
-                "aus": "+".join(map(str, made.units)), "fps": options.fps, "first_frame": low,
-                "n_frames": high - low + 1, "lead_frames": frames[0] - low,
-                "tail_frames": high - frames[2],
-            }  # fmt: skip
-            clips.append(about)
-            human += _human(dataset, clip, frames)
-            truth += _truth(dataset, clip, made, base)
+    first = 1 if manifest.index_base is None else manifest.index_base
+    rng = generator(options.seed, Stream.CASTING)
+    roles = cast(shape, options.n_subjects, options.n_clips, rng)
+    made = [_clip(role, shape, options, first) for role in roles]
     return Cohort(
         manifest=manifest,
-        clips=tables.from_rows(clips, "clips"),
-        keyframes=tables.from_rows(human, "keyframes"),
-        issues=tables.from_rows(_notes(shape, dataset), "issues"),
+        clips=tables.from_rows([_about(m, dataset) for m in made], "clips"),
+        keyframes=tables.from_rows(_human(made, dataset), "keyframes"),
+        issues=tables.from_rows(_issues(made, shape, dataset), "issues"),
         frames=SimulatedFrames(
-            options.seed, options.size, noise_sd, manifest.modality == "color", plans
+            options.seed,
+            options.size,
+            options.noise_sd,
+            "color" in manifest.modality.casefold(),
+            {m.role.clip: m.plan for m in made},
         ),
-        truth=tables.from_rows(truth, "keyframes"),
+        truth=tables.from_rows(_truth(made, dataset), "keyframes"),
         planted=_planted(options.plant),
-        settings=settings,
+        settings={"simulated": True, "dataset": manifest.id, **options.settings()},
     )
 
 
-def _clip(
-    shape: Shape,
-    options: _Options,
-    base: int,
-    emotion: str,
-    index: int,
-    subject: int,
-    rng: np.random.Generator,
-) -> Plan:
-    """The true course of one clip and all its frames."""
-    frame_ms = 1000.0 / options.fps
-    onset = LEAD_MS + rng.uniform(0, frame_ms)
-    rise = _length(shape.rise, frame_ms, rng)
-    fall = _length(shape.fall, frame_ms, rng)
-    plateau = fall * rng.uniform(0.1, 0.35) if rng.random() < 0.3 else 0.0
-    residue = rng.uniform(0.1, 0.35) if rng.random() < 0.25 else 0.0
-    reversal = rng.uniform(0.03, 0.12) if rng.random() < 0.2 else 0.0
-    profile = options.profiles[int(rng.integers(len(options.profiles)))]
+def _clip(role: Role, shape: Shape, options: Options, first: int) -> _Made:
+    """One clip: its true course, then what a coder makes of it, each from its own stream."""
+    key = (role.subject, role.number)
+    rng = generator(options.seed, Stream.COURSE, *key)
+    course = draw_course(shape, options.profiles, rng)
     drawn = _AMPLITUDE * math.exp(_AMPLITUDE_LOG_SD * float(rng.standard_normal()))
-    apex = onset + rise
-    course = Course(onset, apex, apex + plateau, apex + fall, profile, residue, reversal)
-    n_frames = math.ceil((course.offset + LEAD_MS) / frame_ms)
-    pixels = (drawn if options.amplitude is None else options.amplitude) * options.size[1] / 128
-    return Plan(
-        index=index, subject=subject, fps=options.fps, first=base, low=base,
-        high=base + n_frames - 1, course=course, units=units_of(emotion, rng), amplitude=pixels,
-    )  # fmt: skip
+    pixels = np.clip(drawn, *_AMPLITUDE_RANGE) if options.amplitude is None else options.amplitude
+    n_frames = math.floor(course.end * options.fps / 1000) + 1
+    of_subject = generator(options.seed, Stream.SUBJECT_ERROR, role.subject).standard_normal(3)
+    of_clip = generator(options.seed, Stream.CLIP_ERROR, *key).standard_normal(3)
+    errors = errors_ms(options.plant[role.group], options.coder_sd_ms, of_subject, of_clip)
+    true_ms = (course.onset, course.apex, course.offset)
+    labels = label(true_ms, errors, options.fps, n_frames)
+    low, high = (labels.onset, labels.offset) if options.trimmed else (0, n_frames - 1)
+    plan = Plan(
+        subject=role.subject,
+        number=role.number,
+        fps=options.fps,
+        first=first,
+        low=first + low,
+        high=first + high,
+        course=course,
+        units=units_of(role.emotion, rng),
+        amplitude=float(pixels) * min(options.size) / REFERENCE_WIDTH,
+    )
+    return _Made(role, plan, labels)
 
 
-def _length(phase: Phase, frame_ms: float, rng: np.random.Generator) -> float:
-    drawn = phase.median_ms * math.exp(phase.log_sd * float(rng.standard_normal()))
-    return max(drawn, _SHORTEST_PHASE_FRAMES * frame_ms)
-
-
-def _human(dataset: str, clip: str, frames: Sequence[int]) -> list[Row]:
-    return [
-        {"dataset": dataset, "clip": clip, "source": "human", "keyframe": keyframe,
-         "frame": frame, "status": "annotated"}
-        for keyframe, frame in zip(tables.KEYFRAMES, frames, strict=True)
-    ]  # fmt: skip
-
-
-def _truth(dataset: str, clip: str, plan: Plan, base: int) -> list[Row]:
-    course = plan.course
-    times = {
-        "onset": (course.onset, course.onset, course.onset),
-        "apex": (course.apex, course.apex_low, course.apex_high),
-        "offset": (course.offset, course.offset, course.offset),
+def _about(made: _Made, dataset: str) -> Row:
+    role, plan = made.role, made.plan
+    return {
+        "dataset": dataset,
+        "clip": role.clip,
+        "video": role.clip,
+        "subject": role.person,
+        "ethnicity": role.group,
+        "emotion": role.emotion,
+        "aus": "+".join(map(str, plan.units)),
+        "fps": plan.fps,
+        "first_frame": plan.low,
+        "n_frames": plan.high - plan.low + 1,
+        "lead_frames": made.human("onset") - plan.low,
+        "tail_frames": plan.high - made.human("offset"),
     }
+
+
+def _human(made: Sequence[_Made], dataset: str) -> list[Row]:
+    return [
+        {
+            "dataset": dataset,
+            "clip": m.role.clip,
+            "source": "human",
+            "keyframe": keyframe,
+            "frame": m.human(keyframe),
+            "status": "annotated",
+        }
+        for m in made
+        for keyframe in tables.KEYFRAMES
+    ]
+
+
+def _truth(made: Sequence[_Made], dataset: str) -> list[Row]:
     rows: list[Row] = []
-    for keyframe, ms in times.items():
-        frame, low, high = (base + t * plan.fps / 1000 for t in ms)
-        rows.append(
-            {"dataset": dataset, "clip": clip, "source": "truth", "keyframe": keyframe,
-             "frame": frame, "frame_low": low, "frame_high": high, "status": "annotated"}
-        )  # fmt: skip
+    for m in made:
+        course = m.plan.course
+        times = {
+            "onset": (course.onset, course.onset, course.onset),
+            "apex": (course.apex, course.apex_low, course.apex_high),
+            "offset": (course.offset, course.offset, course.offset),
+        }
+        for keyframe, ms in times.items():
+            frame, low, high = (m.plan.first + time * m.plan.fps / 1000 for time in ms)
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "clip": m.role.clip,
+                    "source": "truth",
+                    "keyframe": keyframe,
+                    "frame": frame,
+                    "frame_low": low,
+                    "frame_high": high,
+                    "status": "annotated",
+                }
+            )
     return rows
 
 
-def _planted(plant: Mapping[str, tuple[float, float, float]]) -> pd.DataFrame:
+def _planted(plant: Mapping[str, Errors]) -> pd.DataFrame:
     rows = [
         {"ethnicity": group, "keyframe": keyframe, "error_ms": error}
         for group, errors in plant.items()
@@ -262,65 +262,24 @@ def _planted(plant: Mapping[str, tuple[float, float, float]]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _notes(shape: Shape, dataset: str) -> list[Row]:
-    return [tables.issue("note", shape.note, dataset=dataset)] if shape.note else []
+def _issues(made: Sequence[_Made], shape: Shape, dataset: str) -> list[Row]:
+    rows = [tables.issue("note", shape.note, dataset=dataset)] if shape.note else []
+    for group in sorted({m.role.group for m in made}):
+        moved = np.array([m.labels.moved for m in made if m.role.group == group])
+        for keyframe, column in zip(tables.KEYFRAMES, moved.T, strict=True):
+            if column.mean() > _TOLD:
+                rows.append(_moved(dataset, group, keyframe, int(column.sum()), len(column)))
+    return rows
 
 
-def _rng(seed: int, *key: int) -> np.random.Generator:
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
-
-
-def _shape(manifest: Manifest) -> Shape:
-    if manifest.simulation is None:
-        raise OptionError(
-            f"{manifest.id} has no shape to simulate from: its manifest needs a section "
-            f"[simulation]; 4dme and samm have one."
-        )
-    return manifest.simulation
-
-
-def _checked_profiles(profiles: Sequence[str] | None) -> tuple[str, ...]:
-    chosen = PROFILES if profiles is None else tuple(profiles)
-    for profile in chosen:
-        if profile not in PROFILES:
-            raise OptionError(
-                f"unknown profile {profile!r}: known are {listed(PROFILES)}"
-                f"{suggest(profile, PROFILES)}."
-            )
-    if not chosen:
-        raise OptionError(f"profiles is empty; expected some of {listed(PROFILES)}.")
-    return chosen
-
-
-def _check_numbers(
-    n_subjects: int | None,
-    n_clips: int | None,
-    totals: tuple[int, int],
-    fps: float | None,
-    size: tuple[int, int],
-    amplitude: float | None,
-    noise_sd: float,
-    coder_sd_ms: Sequence[float],
-    seed: int,
-) -> None:
-    if seed < 0:
-        raise OptionError(f"seed is {seed}; expected 0 or more.")
-    for name, number in (("n_subjects", n_subjects), ("n_clips", n_clips)):
-        if number is not None and number < 1:
-            raise OptionError(f"{name} is {number}; expected 1 or more.")
-    if totals[1] < totals[0]:
-        raise OptionError(
-            f"{totals[1]} clips are too few for {totals[0]} subjects; each needs one at least."
-        )
-    if fps is not None and not (math.isfinite(fps) and fps > 0):
-        raise OptionError(f"fps is {fps}; expected frames per second above 0.")
-    if len(size) != 2 or min(size) < 16:
-        raise OptionError(f"size is {size}; expected height and width of 16 pixels or more.")
-    if amplitude is not None and not (math.isfinite(amplitude) and amplitude >= 0):
-        raise OptionError(f"amplitude is {amplitude}; expected pixels, 0 or more.")
-    if not (math.isfinite(noise_sd) and noise_sd >= 0):
-        raise OptionError(f"noise_sd is {noise_sd}; expected grey levels, 0 or more.")
-    if len(coder_sd_ms) != 3 or not all(math.isfinite(s) and s >= 0 for s in coder_sd_ms):
-        raise OptionError(
-            f"coder_sd_ms is {coder_sd_ms}; expected three lengths in ms, 0 or more."
-        )
+def _moved(dataset: str, group: str, keyframe: str, moved: int, total: int) -> Row:
+    return tables.issue(
+        "warning",
+        f"{moved} of {total} {keyframe} labels of group {group} had to be moved to stay in order "
+        f"and within their clips, so that their mean error is not the one planted; plant smaller "
+        f"errors.",
+        dataset=dataset,
+        field=keyframe,
+        found=f"{moved} of {total} moved",
+        expected=f"{_TOLD:.0%} at most",
+    )

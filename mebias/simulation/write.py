@@ -14,7 +14,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
-from mebias.errors import OutputError
+from mebias.errors import OptionError, OutputError
 
 MARKER = "SIMULATED.json"
 """A file at the root of every exported simulation, so that it stays known as one."""
@@ -26,7 +26,7 @@ def write_folder(cohort: Cohort, root: str | Path, progress: bool = False) -> Pa
     Parameters
     ----------
     cohort : Cohort
-        A simulated cohort with frames.
+        A simulated cohort; images of real people are never copied.
     root : path
         A folder that is not there yet, or is empty.
     progress : bool
@@ -43,6 +43,8 @@ def write_folder(cohort: Cohort, root: str | Path, progress: bool = False) -> Pa
     ------
     OutputError
         The folder holds something, or cannot be written.
+    OptionError
+        The cohort is not a simulated one with frames.
 
     Examples
     --------
@@ -52,10 +54,14 @@ def write_folder(cohort: Cohort, root: str | Path, progress: bool = False) -> Pa
     >>> mebias.load("folder", root)
     Cohort(SIMULATED 4dme: 5 clips, 5 subjects, groups A, B, C, with frames)
     """
+    if not cohort.simulated or cohort.frames is None:
+        raise OptionError(
+            f"{cohort.name} is no simulated cohort with frames; only such are written."
+        )
     root = Path(root)
-    _refuse_occupied(root)
     partial: Path | None = None
     try:
+        _refuse_occupied(root)
         root.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".mebias-partial-", dir=root.parent))
         partial.chmod(0o755)
@@ -63,8 +69,8 @@ def write_folder(cohort: Cohort, root: str | Path, progress: bool = False) -> Pa
         os.replace(partial, root)
     except OSError as error:
         raise OutputError(
-            f"the output folder {root} cannot be written ({error.strerror}); free space or choose "
-            f"another --out."
+            f"the output folder {root} cannot be written ({error.strerror or error}); free space "
+            f"or choose another folder."
         ) from None
     finally:
         if partial is not None:
@@ -72,40 +78,55 @@ def write_folder(cohort: Cohort, root: str | Path, progress: bool = False) -> Pa
     return root
 
 
+def label_table(cohort: Cohort) -> pd.DataFrame:
+    """The human labels, one row per clip, in the columns of ``annotations.csv``.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> cohort = mebias.simulate("4dme", n_subjects=3, n_clips=3, size=(16, 16))
+    >>> label_table(cohort).columns[-3:].tolist()
+    ['onset', 'apex', 'offset']
+    """
+    human = cohort.keyframes[cohort.keyframes["source"] == "human"]
+    wide = human.pivot_table(index="clip", columns="keyframe", values="frame")
+    wide = wide.reindex(columns=list(tables.KEYFRAMES)).astype("Int64").reset_index()
+    columns = ["clip", "subject", "ethnicity", "emotion", "aus", "fps", "video"]
+    return cohort.clips[columns].merge(wide, on="clip")
+
+
 def _refuse_occupied(root: Path) -> None:
-    if root.exists() and not root.is_dir():
-        raise OutputError(f"the output folder {root} is a file; choose another --out.")
-    if root.is_dir() and any(root.iterdir()):
-        raise OutputError(
-            f"the output folder {root} holds files already; choose an empty or new folder."
-        )
+    if root.is_dir():
+        if any(root.iterdir()):
+            raise OutputError(
+                f"the output folder {root} holds files already; choose an empty or new folder."
+            )
+        if not os.access(root, os.W_OK):
+            raise OutputError(
+                f"the output folder {root} cannot be written (no permission); choose another one."
+            )
+    elif root.exists():
+        raise OutputError(f"the output folder {root} is a file; choose another one.")
 
 
 def _write(cohort: Cohort, folder: Path, progress: bool) -> None:
-    annotations(cohort).to_csv(folder / "annotations.csv", index=False, lineterminator="\n")
+    tables.write_csv(label_table(cohort), folder / "annotations.csv")
     if cohort.truth is not None and cohort.planted is not None:
         tables.write_csv(cohort.truth, folder / "truth.csv")
         tables.write_csv(cohort.planted, folder / "planted_errors.csv")
     about = {"dataset": cohort.name, "settings": dict(cohort.settings)}
     text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False)
     (folder / MARKER).write_text(f"{text}\n", encoding="utf-8")
-    if cohort.frames is None:
-        return
     for clip in _bar(cohort.clips["clip"].tolist(), progress):
-        place = folder / "frames" / clip
-        place.mkdir(parents=True)
-        for number in cohort.frames.numbers(clip):
-            image = cohort.frames.read(clip, int(number))
-            (place / f"{number:05d}.png").write_bytes(cv2.imencode(".png", image)[1].tobytes())
+        _write_frames(cohort, clip, folder / "frames" / clip)
 
 
-def annotations(cohort: Cohort) -> pd.DataFrame:
-    """The labels of a cohort as one row per clip, in the columns of ``annotations.csv``."""
-    human = cohort.keyframes[cohort.keyframes["source"] == "human"]
-    wide = human.pivot_table(index="clip", columns="keyframe", values="frame")
-    wide = wide.reindex(columns=list(tables.KEYFRAMES)).astype("Int64").reset_index()
-    columns = ["clip", "subject", "ethnicity", "emotion", "aus", "fps", "video"]
-    return cohort.clips[columns].merge(wide, on="clip")
+def _write_frames(cohort: Cohort, clip: str, folder: Path) -> None:
+    assert cohort.frames is not None
+    folder.mkdir(parents=True)
+    for number in cohort.frames.numbers(clip).tolist():
+        encoded = cv2.imencode(".png", cohort.frames.read(clip, number))[1]
+        (folder / f"{number}.png").write_bytes(encoded.tobytes())
 
 
 def _bar(clips: list[str], progress: bool) -> Iterable[str]:
