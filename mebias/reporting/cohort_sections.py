@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from mebias.reporting import grids, text
-from mebias.reporting.blocks import Block, Fold, Heading, Picture, Section, Text
+from mebias.reporting.blocks import Block, Fold, Grid, Heading, Picture, Section, Text
 from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing, words
 from mebias.reporting.formats import amount, p_value, with_interval
@@ -128,9 +128,7 @@ def _shifts(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
             yield Text("No keyframe was re-selected, so there is no shift to show.")
             continue
         yield from _pictures(content, pictures, dataset, "shifts", "human-selected")
-        grid = grids.shift_grid(content.estimates, part, f"{dataset}, {part.label}")
-        if grid.rows:
-            yield grid
+        yield from _grids(content, part)
         weightings = grids.weighting_grid(
             content.estimates, part, f"{dataset}, {part.label}: mean shift by weighting and unit"
         )
@@ -140,12 +138,21 @@ def _shifts(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
             grid
             for other in content.estimates.parts(dataset)
             if other != part
-            and (
-                grid := grids.shift_grid(content.estimates, other, f"{dataset}, {other.label}")
-            ).rows
+            for grid in _grids(content, other)
         )
         if others:
             yield Fold("The same for the other rules, distances and strata", others)
+
+
+def _grids(content: Content, part: Part) -> Iterator[Grid]:
+    where = f"{part.dataset}, {part.label}"
+    for make, caption in (
+        (grids.shift_grid, f"{where}: mean shifts"),
+        (grids.share_grid, f"{where}: shares of keyframes"),
+    ):
+        grid = make(content.estimates, part, caption)
+        if grid.rows:
+            yield grid
 
 
 def _groups(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:

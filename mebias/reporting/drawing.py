@@ -81,12 +81,13 @@ def inline_svg(svg: str, name: str, label: str) -> Markup:
     """An SVG file as part of an HTML page.
 
     Prolog, metadata, comments, scripts, namespaces and global styles go; ids get the
-    figure's name before them, so that several figures do not clash; width and height go,
-    so that the page sets the size.
+    figure's name before them, so that several figures do not clash; the width becomes a
+    bound, so that lettering has about the same size in all figures and stays readable where
+    the page is narrow.
 
     Examples
     --------
-    >>> file = '<svg xmlns="x" width="9" viewBox="0 0 9 9"><path id="a"/><use href="#a"/></svg>'
+    >>> file = '<svg xmlns="x" viewBox="0 0 9 9"><path id="a"/><use href="#a"/></svg>'
     >>> print(inline_svg(file, "f", "A < B"))
     <svg role="img" aria-label="A &lt; B" viewBox="0 0 9 9"><path id="f-a"/><use href="#f-a"/></svg>
     """
@@ -98,15 +99,24 @@ def inline_svg(svg: str, name: str, label: str) -> Markup:
                     r"<style[^>]*>.*?</style>", r"<title>.*?</title>"):  # fmt: skip
         body = re.sub(pattern, "", body, flags=re.DOTALL)
     head, _, rest = body.partition(">")
-    kept = re.findall(r'\s(viewBox="[^"]*")', head)
+    kept = "".join(f" {box}" for box in re.findall(r'\s(viewBox="[^"]*")', head))
     mark = escape(label, {'"': "&quot;"})
-    body = f'<svg role="img" aria-label="{mark}" {" ".join(kept)}>{rest}'
+    body = f'<svg role="img" aria-label="{mark}"{kept}{_size(head)}>{rest}'
     safe = re.sub(r"[^A-Za-z0-9]+", "-", name)
     body = re.sub(r'\bid="([^"]+)"', rf'id="{safe}-\1"', body)
     body = re.sub(r"url\(#([^)]+)\)", rf"url(#{safe}-\1)", body)
     body = re.sub(r'(?:xlink:)?href="#([^"]+)"', rf'href="#{safe}-\1"', body)
     body = re.sub(r"\n\s*\n+", "\n", body)
     return Markup(body)
+
+
+def _size(head: str) -> str:
+    """The widths between which a figure scales, from its size in points."""
+    found = re.search(r'\swidth="([0-9.]+)pt"', head)
+    if not found:
+        return ""
+    pixels = float(found[1]) * 4 / 3
+    return f' style="max-width:{1.35 * pixels:.0f}px;min-width:min({0.8 * pixels:.0f}px,34rem)"'
 
 
 def words(table: pd.DataFrame, row: Callable[[dict[str, Any]], str], limit: int = 60) -> str:

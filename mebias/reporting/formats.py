@@ -7,6 +7,7 @@ import math
 NONE = "–"
 """Stands in a table where a value is undefined; a note says why."""
 
+_PER_CENT = "\u00a0%"
 _DECIMALS = {"ms": 1, "frames": 2, "window": 2, "log ratio": 2, "": 2}
 
 
@@ -35,26 +36,26 @@ def number(value: float | None, decimals: int = 1, *, sign: bool = False) -> str
 
 
 def share(value: float | None) -> str:
-    """A share in per cent; one that is not 0 or 1 never looks like it.
+    r"""A share in per cent; one that is not 0 or 1 never looks like it.
 
     >>> share(0.124), share(0.001), share(0.0), share(0.999), share(1.0)
-    ('12 %', '<1 %', '0 %', '>99 %', '100 %')
+    ('12\xa0%', '<1\xa0%', '0\xa0%', '>99\xa0%', '100\xa0%')
     """
     if value is None or is_missing(value):
         return NONE
     percent = 100 * float(value)
     if 0 < percent < 0.5:
-        return "<1 %"
+        return f"<1{_PER_CENT}"
     if 99.5 <= percent < 100:
-        return ">99 %"
-    return f"{percent:.0f} %"
+        return f">99{_PER_CENT}"
+    return f"{percent:.0f}{_PER_CENT}"
 
 
 def amount(value: float | None, unit: str, *, sign: bool = True) -> str:
-    """A value without its unit, rounded as its unit asks.
+    r"""A value without its unit, rounded as its unit asks.
 
     >>> amount(0.25, "share"), amount(1.234, "frames"), amount(-3.0, "ms")
-    ('25 %', '+1.23', '−3.0')
+    ('25\xa0%', '+1.23', '−3.0')
     """
     if unit == "share":
         return share(value)
@@ -62,10 +63,10 @@ def amount(value: float | None, unit: str, *, sign: bool = True) -> str:
 
 
 def interval(low: float | None, high: float | None, unit: str) -> str:
-    """An interval in brackets, or nothing where it is undefined.
+    r"""An interval in brackets, or nothing where it is undefined.
 
     >>> interval(-1.0, 2.0, "ms"), interval(0.1, 0.2, "share"), interval(None, None, "ms")
-    ('[−1.0, 2.0]', '[10 %, 20 %]', '')
+    ('[−1.0, 2.0]', '[10\xa0%, 20\xa0%]', '')
     """
     if is_missing(low) or is_missing(high):
         return ""
@@ -136,10 +137,10 @@ def joined(items: list[str], last: str = "and") -> str:
 
 
 def per_cent_level(levels: list[float]) -> str:
-    """The level of the intervals in a table: ``95 %``, or ``interval`` where they differ.
+    r"""The level of the intervals in a table: ``95 %``, or ``interval`` where they differ.
 
     >>> per_cent_level([0.95, 0.95]), per_cent_level([0.9, 0.95])
-    ('95 %', 'interval')
+    ('95\xa0%', 'interval')
     """
     distinct = {round(level, 6) for level in levels if not is_missing(level)}
-    return f"{100 * distinct.pop():g} %" if len(distinct) == 1 else "interval"
+    return f"{100 * distinct.pop():g}{_PER_CENT}" if len(distinct) == 1 else "interval"

@@ -18,7 +18,7 @@ from mebias.reporting.formats import (
     whole,
     with_interval,
 )
-from mebias.reporting.lookup import Estimates, Part, Value
+from mebias.reporting.lookup import Estimates, Part, Value, records
 
 ALL_LABEL = "all subjects"
 
@@ -42,22 +42,55 @@ def value_cell(value: Value | None, notes: Notes, *, sign: bool = True) -> Cell:
 
 
 def shift_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
-    """Mean shift, spread and shares per keyframe and group of one rule."""
+    """Mean shift, that of a random frame, what lies beyond it, and spread, of one rule."""
     notes = Notes()
     rows, levels = [], []
     for keyframe in estimates.keyframes(part):
         for group in estimates.groups(part):
+            mean, null, beyond, spread = (
+                estimates.get(part, keyframe, quantity, group, unit="ms")
+                for quantity in (
+                    "mean_shift", "uniform_null_mean", "mean_excess_uniform", "sd_shift",
+                )
+            )  # fmt: skip
+            if mean is None:
+                continue
+            levels.append(mean.level)
+            rows.append((
+                Cell(keyframe, head=True),
+                Cell(group_label(group), head=True),
+                Cell(f"{whole(mean.n_clips)} / {whole(mean.n_subjects)}", numeric=True),
+                value_cell(mean, notes),
+                _plain(null),
+                value_cell(beyond, notes),
+                value_cell(spread, notes, sign=False),
+            ))  # fmt: skip
+    level = per_cent_level(levels)
+    head = (
+        ("Keyframe", False),
+        ("Group", False),
+        ("Clips / subjects", True),
+        (f"Mean shift, ms [{level}]", True),
+        ("Random frame, ms", True),
+        (f"Beyond the random frame, ms [{level}]", True),
+        (f"SD of shifts, ms [{level}]", True),
+    )
+    legend = (
+        "Shift = selected - human, positive = later, averaged over subjects. Random frame: the "
+        "mean shift of a frame drawn uniformly from the same windows."
+    )
+    return without_empty(Grid(caption, head, tuple(rows), (legend, *notes.lines())))
 
-            def get(
-                quantity: str,
-                unit: str | None = None,
-                keyframe: str = keyframe,
-                group: str = group,
-            ) -> Value | None:
-                return estimates.get(part, keyframe, quantity, group, unit=unit)
 
-            mean = get("mean_shift", "ms")
-            sizes = mean or get("share_immovable") or get("share_moved")
+def share_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
+    """Shares of keyframes moved, immovable and at an edge, of one rule."""
+    notes = Notes()
+    rows, levels = [], []
+    quantities = ("share_moved", "share_immovable", "share_at_edge")
+    for keyframe in estimates.keyframes(part):
+        for group in estimates.groups(part):
+            values = [estimates.get(part, keyframe, q, group) for q in quantities]
+            sizes = next((v for v in values if v is not None), None)
             if sizes is None:
                 continue
             levels.append(sizes.level)
@@ -65,31 +98,16 @@ def shift_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
                 Cell(keyframe, head=True),
                 Cell(group_label(group), head=True),
                 Cell(f"{whole(sizes.n_clips)} / {whole(sizes.n_subjects)}", numeric=True),
-                value_cell(mean, notes),
-                _plain(get("uniform_null_mean", "ms")),
-                value_cell(get("mean_shift", "frames"), notes),
-                value_cell(get("sd_shift", "ms") or get("sd_shift"), notes, sign=False),
-                value_cell(get("share_moved"), notes),
-                value_cell(get("share_immovable"), notes),
-                value_cell(get("share_at_edge"), notes),
+                *(value_cell(v, notes) for v in values),
             ))  # fmt: skip
-    spread = estimates.get(part, "onset", "sd_shift", unit="ms") is not None
+    heads = ("Moved", "Immovable", "At edge")
     head = (
         ("Keyframe", False),
         ("Group", False),
         ("Clips / subjects", True),
-        (f"Mean shift, ms [{per_cent_level(levels)}]", True),
-        ("Random frame, ms", True),
-        ("Mean shift, frames", True),
-        (f"SD of shifts, {'ms' if spread else 'frames'}", True),
-        ("Moved", True),
-        ("Immovable", True),
-        ("At edge", True),
+        *((f"{name} [{per_cent_level(levels)}]", True) for name in heads),
     )
-    legend = (
-        "Shift = selected - human, positive = later, averaged over subjects. Random frame: the "
-        "mean shift of a frame drawn uniformly from the same windows."
-    )
+    legend = "At edge: of the keyframes whose window has freedom."
     return without_empty(Grid(caption, head, tuple(rows), (legend, *notes.lines())))
 
 
@@ -130,7 +148,7 @@ def contrast_grid(tests: pd.DataFrame, caption: str) -> Grid:
     """Tests with estimate, interval, both p-values and the adjusted one."""
     notes = Notes()
     rows = []
-    for row in tests.to_dict("records"):
+    for row in records(tests):
         adjusted = row["p_adjusted"]
         explained = is_missing(adjusted) or is_missing(row["estimate"])
         rows.append((

@@ -8,6 +8,7 @@ import pandas as pd
 
 from mebias.reporting.blocks import Notice
 from mebias.reporting.formats import count, joined
+from mebias.reporting.lookup import records
 
 SEVERITIES = ("error", "warning", "note")
 _SHOWN = 4
@@ -27,9 +28,9 @@ def notices(issues: pd.DataFrame) -> list[Notice]:
         In the order of severity, then of first appearance.
     """
     grouped: dict[tuple[str, str, str, str], list[dict[str, str]]] = {}
-    for row in issues.to_dict("records"):
+    for row in records(issues):
         key = (row["severity"], row["dataset"], row["field"], _pattern(row))
-        grouped.setdefault(key, []).append({str(k): str(v) for k, v in row.items()})
+        grouped.setdefault(key, []).append({k: str(v) for k, v in row.items()})
     found = [_notice(rows) for rows in grouped.values()]
     rank = {severity: i for i, severity in enumerate(SEVERITIES)}
     return sorted(found, key=lambda n: rank.get(n.severity, len(SEVERITIES)))
@@ -64,7 +65,7 @@ def _notice(rows: list[dict[str, str]]) -> Notice:
     return Notice(
         severity=first["severity"],
         dataset=first["dataset"],
-        message=first["message"],
+        message=first["message"][:1].upper() + first["message"][1:],
         n=len(rows),
         clips=tuple(clips[:_SHOWN]) if len(rows) > 1 else (),
         more=max(0, len(clips) - _SHOWN),

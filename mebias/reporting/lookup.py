@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
@@ -113,6 +114,11 @@ class Estimates:
         """Keyframes of a part in their order in time."""
         found = set(part.select(self.table)["keyframe"])
         return [k for k in tables.KEYFRAMES if k in found]
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a table as dicts with text keys."""
+    return [{str(k): v for k, v in row.items()} for row in table.to_dict("records")]
 
 
 def main_part(parts: Sequence[Part]) -> Part | None:

@@ -185,10 +185,10 @@ def _estimates(run: Run) -> str:
     if any(q.startswith("share") for q in quantities):
         text += "Shares carry Korn-Graubard intervals (Korn & Graubard 1998). "
     used = run.estimates[run.estimates["method"] != ""]
-    ways = used.groupby("quantity", sort=True)["method"].unique()
+    ways = used.groupby("method", sort=True)["quantity"].unique()
     if len(ways):
-        told = "; ".join(f"{quantity}: {', '.join(sorted(way))}" for quantity, way in ways.items())
-        text += f"By quantity: {told}. "
+        told = "; ".join(f"{way} (for {joined(sorted(of))})" for way, of in ways.items())
+        text += f"Methods as run: {told}. "
     levels = sorted({float(level) for level in run.estimates["conf_level"].dropna()})
     if levels:
         text += (
@@ -202,7 +202,7 @@ def _tests(run: Run) -> str:
         return "No hypothesis was tested."
     families = run.tests.groupby("family", sort=False)["family_size"].max()
     told = joined([f"{name} ({size:.0f})" for name, size in families.items()])
-    ways = [m for m in run.tests["method"].unique() if m]
+    ways = list(dict.fromkeys(p for m in run.tests["method"].unique() for p in m.split("; ") if p))
     text = (
         f"Hypotheses stand in families fixed in advance, here {told}, with Holm's adjustment "
         f"within a family (Holm 1979). Contrasts between groups were tested by permutation of "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ from mebias.reporting.formats import (
     share,
     with_interval,
 )
-from mebias.reporting.lookup import Estimates, Part, Value
+from mebias.reporting.lookup import Estimates, Part, Value, records
 
 PLURAL = {"onset": "onsets", "apex": "apexes", "offset": "offsets"}
 ALPHA = 0.05
@@ -124,7 +124,7 @@ def contrast_sentence(tests: pd.DataFrame, sizes: dict[str, int], min_subjects: 
         )
     found = [
         f"{_name(row)} {_contrast(row)}, adjusted {p_value(row['p_adjusted'])}"
-        for row in low.to_dict("records")
+        for row in records(low)
     ]
     of = "The" if len(tested) == 1 else f"{len(low)} of the"
     verb = "differs" if len(low) == 1 else "differ"
@@ -260,12 +260,13 @@ def unevenness_sentence(estimates: Estimates, part: Part) -> str:
 
 
 def transition_sentence(transitions: pd.DataFrame) -> str:
-    """What became of the expressions whose type changed; empty if none did.
+    r"""What became of the expressions whose type changed; empty if none did.
 
     >>> from mebias import tables
-    >>> row = {"type_old": "micro", "type_new": "macro", "n_clips": 64, "share": 0.4}
+    >>> row = {"source": "v2", "type_old": "micro", "type_new": "macro", "n_clips": 64,
+    ...        "share": 0.4}
     >>> transition_sentence(tables.from_rows([row], "transitions"))
-    '64 expressions that were micro are macro now (40 % of the old micro).'
+    '64 expressions that were micro are macro now (40\xa0% of the old micro).'
     """
     changed = transitions[transitions["type_old"] != transitions["type_new"]]
     changed = changed[changed["n_clips"] > 0]
@@ -309,9 +310,9 @@ def _name(row: dict[str, object]) -> str:
 
 
 def _contrast(row: dict[str, object]) -> str:
-    values: Sequence[object] = (row["estimate"], row["conf_low"], row["conf_high"])
+    value, low, high = (float(str(row[c])) for c in ("estimate", "conf_low", "conf_high"))
     unit = str(row["unit"])
-    shown = with_interval(*(float(str(v)) for v in values), unit)
+    shown = with_interval(value, low, high, unit)
     return f"{shown} {unit}" if unit not in ("", "share") else shown
 
 

@@ -70,7 +70,7 @@ def transition_grid(transitions: pd.DataFrame, caption: str) -> Grid:
         ("Old type", False),
         ("New type", False),
         ("Expressions / subjects", True),
-        ("Share of the old type [95 %]", True),
+        ("Share of the old type [95\u00a0%]", True),
         *((f"{k.capitalize()} revised", True) for k in tables.KEYFRAMES),
     )
     methods = tuple(f"Method: {m}" for m in transitions["method"].unique() if m)
@@ -82,16 +82,15 @@ def subject_grid(subjects: pd.DataFrame, caption: str) -> Grid:
     own = subjects[subjects["stratum"] == tables.ALL]
     wide = own.groupby("subject", sort=True).agg(n=("n_clips", "sum"), k=("n_revised", "sum"))
     wide = wide[wide["k"] > 0].sort_values(["k", "n"], ascending=[False, True], kind="stable")
-    by_keyframe = own.pivot_table(
-        index="subject", columns="keyframe", values="n_revised", aggfunc="sum"
-    ).reindex(columns=list(tables.KEYFRAMES))
+    sums = own.groupby(["subject", "keyframe"])["n_revised"].sum()
+    revised = {key: float(n) for key, n in sums.items()}
     rows = tuple(
         (
             Cell(str(name), head=True),
             Cell(whole(row["n"]), numeric=True),
             Cell(whole(row["k"]), numeric=True),
             Cell(share(row["k"] / row["n"]), numeric=True),
-            *(Cell(whole(by_keyframe.loc[name, k]), numeric=True) for k in tables.KEYFRAMES),
+            *(Cell(whole(revised.get((name, k))), numeric=True) for k in tables.KEYFRAMES),
         )
         for name, row in wide.head(_SHOWN).iterrows()
     )
@@ -137,7 +136,7 @@ def _by_part(
         ("Expressions", False),
         ("Keyframe", False),
         ("Labels / subjects", True),
-        *((f"{text} [95 %]", True) for _, text, _ in columns),
+        *((f"{text} [95\u00a0%]", True) for _, text, _ in columns),
     )
     return without_empty(Grid(caption, head, tuple(rows), (legend, *notes.lines())))
 
