@@ -400,7 +400,7 @@ def _data_options(options: argparse.Namespace, datasets: Sequence[str]) -> dict[
     }
 
 
-def _roots(given: Sequence[str], datasets: Sequence[str]) -> Path | dict[str, str] | None:
+def _roots(given: Sequence[str], datasets: Sequence[str]) -> str | dict[str, str] | None:
     """``DIR`` for one dataset, ``NAME=DIR`` for any number."""
     from mebias.pipeline import dataset_id
 
@@ -411,7 +411,7 @@ def _roots(given: Sequence[str], datasets: Sequence[str]) -> Path | dict[str, st
         if equals and (name in known or len(given) > 1):
             named[name] = folder
         elif len(given) == 1:
-            return Path(text)
+            return text
         else:
             raise OptionError(f"--root {text}: with several roots each needs a name, samm=DIR.")
     return named or None

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -58,6 +58,8 @@ class Versions:
         Expression types, old against new.
     subjects : DataFrame
         Revisions per subject and keyframe.
+    issues : DataFrame
+        What was noticed while reading them.
     settings : dict
         The files and versions compared, for provenance.
     """
@@ -65,6 +67,7 @@ class Versions:
     shifts: pd.DataFrame
     transitions: pd.DataFrame
     subjects: pd.DataFrame
+    issues: pd.DataFrame
     settings: dict[str, object]
 
     def quantify(self, *, seed: int = 0, min_subjects: int = 5) -> Findings:
@@ -72,7 +75,8 @@ class Versions:
         findings = quantify(self.shifts, seed=seed, min_subjects=min_subjects)
         extra = unevenness(self.shifts)
         estimates = tables.conform(pd.concat([findings.estimates, extra]), "estimates")
-        return replace(findings, estimates=estimates)
+        issues = tables.conform(pd.concat([self.issues, findings.issues]), "issues")
+        return replace(findings, estimates=estimates, issues=issues)
 
 
 def get_cohort(
@@ -106,7 +110,7 @@ def get_cohort(
     if isinstance(data, Cohort):
         return data
     manifest = get_manifest(data)
-    found = resolve_root(manifest.id, root)
+    found = resolve_root(data, root)
     if found is not None:
         if trimmed or plant:
             raise OptionError(
@@ -129,7 +133,7 @@ def get_cohort(
         SimulatedDataWarning,
         stacklevel=2,
     )
-    return simulate(data, seed=seed, trimmed=trimmed, plant=plant, fps=fps)
+    return simulate(str(data), seed=seed, trimmed=trimmed, plant=plant, fps=fps)
 
 
 def report(
@@ -280,7 +284,9 @@ def compare_versions(old: str | Path, new: str | Path, *, dataset: str = "folder
     shifts, transitions, subjects = revisions(
         old_clips, old_keyframes, new_clips, new_keyframes, old_name=names[0], new_name=names[1]
     )
-    return Versions(shifts, transitions, subjects, dict(info))
+    noticed: Any = info.pop("issues")
+    issues = tables.from_rows(noticed, "issues")
+    return Versions(shifts, transitions, subjects, issues, info)
 
 
 def example() -> pd.DataFrame:

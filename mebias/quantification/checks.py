@@ -98,7 +98,7 @@ def _completed(shifts: pd.DataFrame) -> pd.DataFrame:
             at_edge=shifts["at_edge"].where(~windowed, edge),
         )
     )
-    for column in given:
+    for column in ("shift_frames", "shift_ms"):
         differs = (given[column] - full[column]).abs() > _TOLERANCE * (1 + full[column].abs())
         _refuse(differs, shifts, column, "selected - human (leave the column out if in doubt)")
     return full
@@ -157,11 +157,12 @@ def _refuse_two_values(shifts: pd.DataFrame, by: list[str], column: str) -> None
     second = pairs[pairs.duplicated(by)]
     if len(second):
         row = second.iloc[0]
-        first = shifts[(shifts[by] == row[by]).all(axis=1)].iloc[0]
+        first = int(np.flatnonzero((shifts[by] == row[by]).all(axis=1))[0])
+        value = _plain(shifts[column].iloc[first])
         raise TableError(
             f"the shifts table, row {int(second.index[0]) + 2}, column {column}: {by[-1]} "
-            f"{row[by[-1]]} has {_plain(row[column])!r} here and {_plain(first[column])!r} in row "
-            f"{int(first.name) + 2}; expected one value per {by[-1]}."
+            f"{row[by[-1]]} has {_plain(row[column])!r} here and {value!r} in row {first + 2}; "
+            f"expected one value per {by[-1]}."
         )
 
 

@@ -119,14 +119,18 @@ def _families(rows: pd.DataFrame, min_subjects: int) -> Iterator[Family]:
     )
     groups = [str(g) for g in ordered["ethnicity"]]
     yield Family("primary", tuple(_against_rest(groups[:1], groups)))
-    enough = [g for g in groups if sizes.loc[g, "subjects"] >= min_subjects]
+    subjects = dict(zip(ordered["ethnicity"], ordered["subjects"], strict=True))
+    enough = [g for g in groups if subjects[g] >= min_subjects]
     if len(enough) > 2:
         name = ", ".join(enough)
         yield Family(
             "heterogeneity",
             tuple(
                 Comparison(
-                    k, name, f"the mean {k} shift is the same in {name}", tuple((g,) for g in enough)
+                    k,
+                    name,
+                    f"the mean {k} shift is the same in {name}",
+                    tuple((g,) for g in enough),
                 )
                 for k in tables.KEYFRAMES
             ),

@@ -236,10 +236,10 @@ def _icc(hits: np.ndarray, subjects: np.ndarray) -> dict[str, object]:
 def _anova_icc(sizes: np.ndarray, sums: np.ndarray) -> float:
     """One-way ICC of a 0/1 outcome from clips and revisions per subject."""
     n, g = sizes.sum(), len(sizes)
+    if g in (1, n):
+        return math.nan
     share = sums.sum() / n
     between = (sizes * (sums / sizes - share) ** 2).sum() / (g - 1)
-    if n == g:
-        return math.nan
     within = (sums - sums**2 / sizes).sum() / (n - g)
     typical = (n - (sizes**2).sum() / n) / (g - 1)
     total = between + (typical - 1) * within

@@ -71,7 +71,10 @@ def style() -> Iterator[None]:
     ...     mpl.rcParams["font.size"]
     7.0
     """
-    with mpl.rc_context({**mpl.rcParamsDefault, "backend": mpl.rcParams["backend"], **_RC}):
+    # Reading the backend would make matplotlib choose one, and load pyplot for it.
+    defaults: Any = mpl.rcParamsDefault
+    plain = {name: defaults[name] for name in defaults if name != "backend"}
+    with mpl.rc_context(plain | _RC):
         yield
 
 

@@ -6,7 +6,7 @@ notebook shows it and nothing global changes. Draw within `style`, keep with `sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -33,11 +33,14 @@ from mebias.reporting.figure_style import (
     style,
     zero_line,
 )
+from mebias.reporting.revision_figures import revision_plot, subject_revisions, transition_plot
 
 __all__ = [
     "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "contrast_plot", "estimation_plot", "human_vs_selected",
-    "planted_plot", "save", "style",
+    "planted_plot", "revision_plot", "save", "style", "subject_revisions", "transition_plot",
 ]  # fmt: skip
+_MANY = 1500
+"""With more clips than this in a panel, their points are a picture inside the vector figure."""
 _WIDE = 0.985
 """Share of clips that an axis has to hold; what lies beyond is drawn at its edge and counted."""
 
@@ -102,7 +105,7 @@ def estimation_plot(
     limits = _limits(part[column].to_numpy(), found[found["quantity"] == "mean_shift"])
     height = 24 + 11.5 * len(groups)
     figure = new_figure(width_mm, height, part)
-    panels = figure.subplots(1, 3, sharey=True)
+    panels = figure.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.06})
     for axes, keyframe in zip(panels, tables.KEYFRAMES, strict=True):
         own = part[part["keyframe"] == keyframe]
         numbers = found[found["keyframe"] == keyframe]
@@ -111,7 +114,7 @@ def estimation_plot(
         axes.set_xlabel(f"shift ({unit}), later →")
     panels[0].set_yticks(range(len(groups)), [_group_label(part, g) for g in groups])
     panels[0].set_ylim(len(groups) - 0.5, -0.5)
-    _estimation_legend(figure, (found["quantity"] == "uniform_null_mean").any())
+    _estimation_legend(figure, bool((found["quantity"] == "uniform_null_mean").any()))
     return figure
 
 
@@ -131,7 +134,7 @@ def _estimation_panel(
         color, marker = look_of(group, groups)
         clips = own if group == tables.ALL else own[own["ethnicity"] == group]
         values = np.sort(clips[column].to_numpy())
-        heights = row + 0.2 + 0.34 * jitter(len(values))
+        heights = row + 0.2 + 0.4 * jitter(len(values))
         _clip_points(axes, values, heights, limits, color, row)
         here = numbers[numbers["ethnicity"] == group]
         _mean(axes, here, weighting, row - 0.2, color, marker)
@@ -153,16 +156,18 @@ def _clip_points(
     low, high = limits
     inside = (values >= low) & (values <= high)
     axes.scatter(
-        values[inside], heights[inside], s=4, color=color, alpha=0.35, linewidths=0, zorder=1
-    )
-    for beyond, edge, marker, side in (
-        (values < low, low, "<", "left"), (values > high, high, ">", "right"),
+        values[inside], heights[inside], s=4, color=color, alpha=0.35, linewidths=0, zorder=1,
+        rasterized=len(values) > _MANY,
+    )  # fmt: skip
+    for beyond, edge, marker, sign in (
+        (values < low, low, "<", 1), (values > high, high, ">", -1),
     ):  # fmt: skip
         if beyond.any():
-            axes.scatter([edge], [row + 0.2], marker=marker, s=10, color=color, clip_on=False)
+            at = edge + sign * 0.02 * (high - low)
+            axes.scatter([at], [row + 0.2], marker=marker, s=9, color=color, linewidths=0)
             axes.annotate(
-                f"{int(beyond.sum())}", (edge, row + 0.2), ha="right" if side == "right" else "left",
-                va="center", xytext=(-4 if side == "right" else 4, 0), fontsize=6, color=SOFT,
+                f"{int(beyond.sum())}", (at, row + 0.2), ha="left" if sign > 0 else "right",
+                va="center", xytext=(4 * sign, 0), fontsize=6, color=SOFT,
                 textcoords="offset points",
             )  # fmt: skip
 
@@ -230,7 +235,7 @@ def human_vs_selected(
     part = _part(shifts, source, distance)
     part = part[part["shift_ms"].notna() & part["rise_frames"].notna()]
     part = part[part["fall_frames"].notna()]
-    need(part, [], "figure of human and selected")
+    need(part, [], "figure of human and selected (clips with all three labels)")
     figure = new_figure(width_mm, 0.56 * width_mm, part)
     panels = figure.subplots(2, 3, sharex="col", height_ratios=(1.5, 1))
     signs = {"onset": ("rise_frames", -1), "apex": ("rise_frames", 1), "offset": ("fall_frames", 1)}
@@ -274,11 +279,13 @@ _KINDS = {
 def _kind_points(axes: Axes, x: np.ndarray, y: np.ndarray, kind: str) -> None:
     marker, face, edge, _ = _KINDS[kind]
     if kind == "immovable":
-        axes.scatter(x, y, s=7, marker=marker, color=face, linewidths=0.6, alpha=0.8)
+        axes.scatter(x, y, s=7, marker=marker, color=face, linewidths=0.6, alpha=0.8,
+                     rasterized=len(x) > _MANY)  # fmt: skip
     else:
         axes.scatter(
-            x, y, s=8, marker=marker, facecolors=face, edgecolors=edge, linewidths=0.6, alpha=0.7
-        )
+            x, y, s=8, marker=marker, facecolors=face, edgecolors=edge, linewidths=0.6, alpha=0.7,
+            rasterized=len(x) > _MANY,
+        )  # fmt: skip
 
 
 def _kind_handle(kind: str) -> Line2D:
@@ -318,13 +325,14 @@ def contrast_plot(
     if np.isfinite(margin):
         axes.axvspan(-margin, margin, color="#eef1f4", zorder=0)
     zero_line(axes)
-    _forest(axes, rows, "estimate", [_p_text(row) for row in rows.to_dict("records")])
+    texts = [_p_text(row) for row in rows.to_dict("records")]
+    _forest(axes, rows, "estimate", texts, also=np.array([margin]))
     unit = str(rows["unit"].iloc[0])
     axes.set_xlabel(f"difference of mean shifts ({unit}); band: margin ±{margin:.0f} {unit}")
     return figure
 
 
-def _p_text(row: dict[str, object]) -> str:
+def _p_text(row: Mapping[Hashable, object]) -> str:
     value = float(str(row["p_adjusted"]))
     if not np.isfinite(value):
         return "not tested"
@@ -353,8 +361,8 @@ def planted_plot(planted: pd.DataFrame, *, width_mm: float = ONE_COLUMN_MM) -> F
     zero_line(axes)
     texts = [f"{r['planted_error_ms']:+.0f} ms: {r['outcome']}".replace("-", "−").replace(
         "+0 ms", "0 ms") for r in rows.to_dict("records")]  # fmt: skip
-    _forest(axes, rows, "found_shift_ms", texts)
     expected = rows["expected_shift_ms"].to_numpy(dtype=float)
+    _forest(axes, rows, "found_shift_ms", texts, also=expected)
     axes.plot(
         expected, np.arange(len(rows)), marker="D", markersize=4, linestyle="",
         markerfacecolor="white", markeredgecolor=COLORS[1], zorder=5,
@@ -371,8 +379,13 @@ def planted_plot(planted: pd.DataFrame, *, width_mm: float = ONE_COLUMN_MM) -> F
     return figure
 
 
-def _forest(axes: Axes, rows: pd.DataFrame, column: str, texts: list[str]) -> None:
-    """Estimates and intervals, one line each, the first on top, with words on the right."""
+def _forest(
+    axes: Axes, rows: pd.DataFrame, column: str, texts: list[str], also: np.ndarray
+) -> None:
+    """Estimates and intervals, one line each, the first on top, with words on the right.
+
+    ``also`` are values that the axis has to hold besides.
+    """
     values = rows[[column, "conf_low", "conf_high"]].to_numpy(dtype=float)
     for height, (estimate, low, high) in enumerate(values):
         known = np.isfinite(low) and np.isfinite(high)
@@ -390,7 +403,8 @@ def _forest(axes: Axes, rows: pd.DataFrame, column: str, texts: list[str]) -> No
     axes.set_yticks(range(len(rows)), names)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    finite = values[np.isfinite(values)]
+    held = np.r_[values.ravel(), also]
+    finite = held[np.isfinite(held)]
     reach = float(np.abs(finite).max()) if finite.size else 1.0
     axes.set_xlim(-1.15 * max(reach, 1e-9), 1.15 * max(reach, 1e-9))
 
@@ -407,16 +421,19 @@ def _part(table: pd.DataFrame, source: str, distance: str) -> pd.DataFrame:
 
 
 def _limits(values: np.ndarray, means: pd.DataFrame) -> tuple[float, float]:
-    """Limits that hold nearly all clips, every interval, and 0."""
+    """Limits that hold nearly all clips, every mean, every interval that is not huge, and 0."""
     tail = 100 * (1 - _WIDE) / 2
     low, high = np.percentile(values, [tail, 100 - tail])
     low, high = (values.min(), values.max()) if high - low == 0 else (low, high)
-    bounds = means[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float)
+    bounds = means[["conf_low", "conf_high"]].to_numpy(dtype=float)
     bounds = bounds[np.isfinite(bounds)]
-    middle = bounds[np.abs(bounds) <= 3 * max(abs(low), abs(high), 1e-9)]
-    ends = [low, high, 0.0, *(middle.min(initial=0), middle.max(initial=0))]
-    span = max(max(ends) - min(ends), 1e-6)
-    return float(min(ends) - 0.06 * span), float(max(ends) + 0.06 * span)
+    held = bounds[np.abs(bounds) <= 3 * max(abs(low), abs(high), 1e-9)]
+    estimates = means["estimate"].dropna().to_numpy(dtype=float)
+    ends = np.r_[low, high, 0.0, held, estimates]
+    span = np.ptp(ends)
+    if span == 0:
+        return float(ends[0]) - 1, float(ends[0]) + 1
+    return float(ends.min() - 0.06 * span), float(ends.max() + 0.06 * span)
 
 
 def _group_label(part: pd.DataFrame, group: str) -> str:

@@ -26,14 +26,19 @@ _LINEAR = 10.0
 
 
 def revision_plot(
-    shifts: pd.DataFrame, estimates: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM
+    shifts: pd.DataFrame,
+    estimates: pd.DataFrame | None = None,
+    *,
+    width_mm: float = TWO_COLUMNS_MM,
 ) -> Figure:
     """How far labels were revised, by keyframe and expression type.
 
     Parameters
     ----------
-    shifts, estimates : DataFrame
+    shifts : DataFrame
         Of one dataset and two versions of its labels.
+    estimates : DataFrame, optional
+        Its estimates; without them the shares are left out.
     width_mm : float
         Width in mm.
 
@@ -49,22 +54,23 @@ def revision_plot(
         The tables have no rows.
     """
     need(shifts, ["keyframe", "shift_frames", "expression_type"], "revision plot")
-    need(estimates, ["keyframe", "stratum", "quantity", "conf_low"], "revision plot")
-    shares = estimates[
-        (estimates["quantity"] == "share_moved") & (estimates["ethnicity"] == tables.ALL)
-    ]
-    strata = [s for s in (tables.ALL, "micro", "macro") if (shares["stratum"] == s).any()]
+    kinds = [k for k in ("micro", "macro") if (shifts["expression_type"] == k).any()]
+    strata = [tables.ALL, *(kinds if len(kinds) > 1 else [])]
     places = [(k, s) for k in tables.KEYFRAMES for s in strata]
     figure = new_figure(width_mm, 18 + 6.5 * len(places), shifts)
-    left, right = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
+    left, *rest = (
+        [figure.subplots()] if estimates is None
+        else figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
+    )  # fmt: skip
     zero_line(left)
+    colors = {tables.ALL: INK, "micro": COLORS[0], "macro": COLORS[1]}
     for row, (keyframe, stratum) in enumerate(places):
-        color = {tables.ALL: INK, "micro": COLORS[0], "macro": COLORS[1]}[stratum]
-        _revised(left, shifts, keyframe, stratum, row, color)
-        _share(right, shares, keyframe, stratum, row, color)
+        _revised(left, shifts, keyframe, stratum, row, colors[stratum])
         if row and row % len(strata) == 0:
-            for axes in (left, right):
+            for axes in (left, *rest):
                 axes.axhline(row - 0.5, color=FAINT, linewidth=0.5)
+    if estimates is not None:
+        _shares(rest[0], estimates, places, colors)
     left.set_xscale("symlog", linthresh=_LINEAR, linscale=0.8)
     reach = max(_LINEAR, float(shifts["shift_frames"].abs().max(skipna=True)))
     ticks = [t for t in (1000, 100, 10) if t <= 1.5 * reach]
@@ -75,10 +81,7 @@ def revision_plot(
     left.set_yticks(range(len(places)), [f"{k}, {s}" for k, s in places])
     left.set_ylim(len(places) - 0.4, -0.6)
     left.tick_params(axis="y", length=0)
-    right.tick_params(axis="y", length=0)
     left.set_xlabel("revised labels: new − old (frames), later →")
-    right.set_xlabel("labels revised (%)")
-    right.set_xlim(left=0)
     return figure
 
 
@@ -93,18 +96,29 @@ def _revised(
     axes.scatter(values, heights, s=5, color=color, alpha=0.45, linewidths=0)
 
 
-def _share(
-    axes: Axes, shares: pd.DataFrame, keyframe: str, stratum: str, row: int, color: str
+def _shares(
+    axes: Axes, estimates: pd.DataFrame, places: list[tuple[str, str]], colors: dict[str, str]
 ) -> None:
-    here = shares[(shares["keyframe"] == keyframe) & (shares["stratum"] == stratum)]
+    need(estimates, ["keyframe", "stratum", "quantity", "conf_low"], "revision plot")
+    shares = estimates[
+        (estimates["quantity"] == "share_moved") & (estimates["ethnicity"] == tables.ALL)
+    ]
     columns = ["estimate", "conf_low", "conf_high", "n_clips"]
-    for estimate, low, high, n in here[columns].to_numpy(dtype=float):
+    for row, (keyframe, stratum) in enumerate(places):
+        here = shares[(shares["keyframe"] == keyframe) & (shares["stratum"] == stratum)]
+        if here.empty:
+            continue
+        estimate, low, high, n = here[columns].to_numpy(dtype=float)[0]
+        color = colors[stratum]
         axes.plot([100 * low, 100 * high], [row, row], color=color, linewidth=1.4)
         axes.plot([100 * estimate], [row], marker="o", markersize=4, color=color)
         axes.annotate(
             f"{estimate * n:.0f} of {n:.0f}", (1.02, row), xycoords=("axes fraction", "data"),
             va="center", fontsize=6.5, color=SOFT, annotation_clip=False,
         )  # fmt: skip
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlabel("labels revised (%)")
+    axes.set_xlim(left=0)
 
 
 def subject_revisions(subjects: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figure:
@@ -138,7 +152,7 @@ def subject_revisions(subjects: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_M
         axes.set_xlabel(f"subjects, sorted ({none} of {len(share)} without revision)")
         axes.set_xlim(0, max(len(share), 1))
     panels[0].set_ylabel("labels revised (%)")
-    panels[0].set_ylim(0, 105)
+    panels[0].set_ylim(0, max(1.0, min(100.0, 110 * float(part["share"].max()))))
     return figure
 
 
