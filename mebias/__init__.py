@@ -23,13 +23,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mebias.cohort import Cohort
-    from mebias.datasets import datasets_table as datasets
-    from mebias.datasets import load
+    from mebias.datasets.load import load
+    from mebias.datasets.roots import datasets_table as datasets
     from mebias.pipeline import compare_versions, example, report
-    from mebias.quantification import Findings, compare, quantify
+    from mebias.quantification.compare import compare
+    from mebias.quantification.findings import Findings
+    from mebias.quantification.quantify import quantify
     from mebias.reporting import figures
-    from mebias.selection import reselect
-    from mebias.simulation import simulate
+    from mebias.selection.reselect import reselect
+    from mebias.simulation.simulate import simulate
 
 __all__ = [
     "Cohort",
