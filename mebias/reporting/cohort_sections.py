@@ -69,12 +69,14 @@ def _shift_drawings(content: Content, dataset: str, part: Part) -> Iterator[Draw
                 shifts, estimates, source=part.source, distance=part.distance
             ),
         )
+    if shifts[["shift_ms", "rise_frames", "fall_frames"]].notna().all(axis=1).sum() == 0:
+        return
     yield Drawing(
         content.slug("human-selected", dataset),
         f"{dataset}, {part.label}. Selected against human keyframe positions; the diagonal is "
         f"no move.",
         text.moved_sentence(content.estimates, part) or f"{dataset}, {part.label}.",
-        lambda: figures.human_vs_selected(shifts),
+        lambda: figures.human_vs_selected(shifts, source=part.source, distance=part.distance),
     )
 
 

@@ -26,8 +26,11 @@ from mebias.reporting.version_grids import (
 def drawings(content: Content) -> Iterator[Drawing]:
     """The figures, dataset by dataset, strata apart."""
     for dataset in content.datasets:
-        for part in content.estimates.parts(dataset):
-            yield from _part_drawings(content, part)
+        parts = content.estimates.parts(dataset)
+        if parts and (content.shifts(dataset)["shift_frames"].fillna(0) != 0).any():
+            yield _revisions(content, dataset)
+        for part in parts:
+            yield from _subject_drawings(content, part)
         transitions = _own(content, "transitions", dataset)
         if (transitions["n_clips"] > 0).any():
             yield _transitions(content, dataset)
@@ -49,34 +52,44 @@ def name_of(content: Content, stem: str, part: Part) -> str:
     return content.slug(stem, part.dataset)
 
 
-def _part_drawings(content: Content, part: Part) -> Iterator[Drawing]:
+def _revisions(content: Content, dataset: str) -> Drawing:
     from mebias.reporting import figures
 
-    shifts, subjects = content.part_shifts(part), part.select(content.extra_tables["subjects"])
-    of = "" if part.stratum == tables.ALL else f", {part.stratum}-expressions only"
-    if (shifts["shift_frames"].fillna(0) != 0).any():
-        yield Drawing(
-            name_of(content, "revisions", part),
-            f"{part.dataset}{of}. How far labels moved between the versions (new - old), revised "
-            f"ones only; positive = later.",
-            " ".join(
-                t
-                for t in (
-                    text.revised_sentence(content.estimates, part),
-                    text.direction_sentence(content.estimates, part),
-                )
-                if t
-            )
-            or "Shifts of revised labels.",
-            lambda: figures.revision_plot(shifts),
+    shifts = content.shifts(dataset)
+    estimates = content.findings.estimates
+    estimates = estimates[estimates["dataset"] == dataset]
+    told = [
+        sentence
+        for part in content.estimates.parts(dataset)
+        for sentence in (
+            text.revised_sentence(content.estimates, part),
+            text.direction_sentence(content.estimates, part) if _whole(part) else "",
         )
-    if (subjects["n_revised"] > 0).any():
-        yield Drawing(
-            name_of(content, "subjects", part),
-            f"{part.dataset}{of}. Share of each subject's labels that was revised.",
-            text.unevenness_sentence(content.estimates, part) or "Share revised per subject.",
-            lambda: figures.subject_revisions(subjects),
-        )
+        if sentence
+    ]
+    return Drawing(
+        content.slug("revisions", dataset),
+        f"{dataset}. How far revised labels moved (new - old; positive = later) and the share "
+        f"of labels revised with its interval, micro- and macro-expressions apart.",
+        " ".join(told) or "Shifts of revised labels.",
+        lambda: figures.revision_plot(shifts, estimates),
+    )
+
+
+def _subject_drawings(content: Content, part: Part) -> Iterator[Drawing]:
+    from mebias.reporting import figures
+
+    subjects = part.select(content.extra_tables["subjects"])
+    if not (subjects["n_revised"] > 0).any():
+        return
+    of = "" if _whole(part) else f", {part.stratum}-expressions only"
+    one_stratum = subjects.assign(stratum=tables.ALL)
+    yield Drawing(
+        name_of(content, "subjects", part),
+        f"{part.dataset}{of}. Share of each subject's labels that was revised.",
+        text.unevenness_sentence(content.estimates, part) or "Share revised per subject.",
+        lambda: figures.subject_revisions(one_stratum),
+    )
 
 
 def _transitions(content: Content, dataset: str) -> Drawing:
@@ -107,7 +120,7 @@ def _revised(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Bloc
         if len(content.datasets) > 1:
             yield Heading(dataset, content.slug("revised", dataset))
         parts = content.estimates.parts(dataset)
-        yield from _found(pictures, [name_of(content, "revisions", p) for p in parts if _whole(p)])
+        yield from _found(pictures, [content.slug("revisions", dataset)])
         for make, caption in (
             (revised_grid, "labels revised and which way"),
             (direction_grid, "how far labels moved"),
@@ -115,13 +128,6 @@ def _revised(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Bloc
             grid = make(content.estimates, parts, f"{dataset}: {caption}, new - old")
             if grid.rows:
                 yield grid
-        apart = [p for p in parts if not _whole(p) and name_of(content, "revisions", p) in pictures]
-        for part in apart:
-            yield Heading(
-                f"{part.stratum.capitalize()}-expressions apart",
-                name_of(content, "apart", part),
-            )
-            yield from _found(pictures, [name_of(content, "revisions", part)])
 
 
 def _subjects(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
