@@ -25,7 +25,7 @@ def run(capsys, *arguments):
 
 def sentence(err):
     """The one line of an error, checked to be one line and no traceback."""
-    lines = [line for line in err.strip().splitlines() if "SIMULATED" not in line]
+    lines = [s for s in err.strip().splitlines() if not s.startswith("mebias: SIMULATED")]
     assert len(lines) == 1, err
     assert lines[0].startswith("mebias: error: ")
     return lines[0]

@@ -127,7 +127,7 @@ def subject_revisions(subjects: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_M
     Parameters
     ----------
     subjects : DataFrame
-        A subjects table of one dataset.
+        A subjects table of one dataset; of several strata the whole is drawn.
     width_mm : float
         Width in mm.
 
@@ -137,7 +137,8 @@ def subject_revisions(subjects: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_M
         The table has no rows.
     """
     need(subjects, ["subject", "keyframe", "stratum", "share", "n_clips"], "figure of subjects")
-    part = subjects[subjects["stratum"] == tables.ALL]
+    strata = subjects["stratum"].unique()
+    part = subjects if len(strata) == 1 else subjects[subjects["stratum"] == tables.ALL]
     need(part, [], "figure of subjects")
     figure = new_figure(width_mm, 52, part)
     panels = figure.subplots(1, 3, sharey=True)
@@ -185,7 +186,11 @@ def transition_plot(transitions: pd.DataFrame, *, width_mm: float = ONE_COLUMN_M
             text += f" [{100 * row['conf_low']:.1f}, {100 * row['conf_high']:.1f}]"
         color = "white" if row["share"] > 0.6 else INK
         axes.text(place[1], place[0], text, ha="center", va="center", color=color, fontsize=7)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.pcolormesh(
+        np.arange(len(new) + 1) - 0.5, np.arange(len(old) + 1) - 0.5, shares, cmap="Blues", vmin=0,
+        vmax=1, edgecolors="white", linewidth=0.8, zorder=0,
+    )  # fmt: skip
+    axes.invert_yaxis()
     axes.set_xticks(range(len(new)), new)
     axes.set_yticks(range(len(old)), old)
     axes.set_xlabel("type in the new version")
