@@ -38,28 +38,31 @@ def number(value: float | None, decimals: int = 1, *, sign: bool = False) -> str
 def share(value: float | None) -> str:
     r"""A share in per cent; one that is not 0 or 1 never looks like it.
 
-    >>> share(0.124), share(0.001), share(0.0), share(0.999), share(1.0)
-    ('12\xa0%', '<1\xa0%', '0\xa0%', '>99\xa0%', '100\xa0%')
+    >>> share(0.124), share(0.012), share(0.0001), share(0.0), share(0.9999), share(1.0)
+    ('12\xa0%', '1.2\xa0%', '<0.1\xa0%', '0\xa0%', '>99.9\xa0%', '100\xa0%')
     """
     if value is None or is_missing(value):
         return NONE
     percent = 100 * float(value)
-    if 0 < percent < 0.5:
-        return f"<1{_PER_CENT}"
-    if 99.5 <= percent < 100:
-        return f">99{_PER_CENT}"
-    return f"{percent:.0f}{_PER_CENT}"
+    if percent in (0, 100) or 9.95 <= percent <= 90:
+        return f"{percent:.0f}{_PER_CENT}"
+    if percent < 0.05:
+        return f"<0.1{_PER_CENT}"
+    return f">99.9{_PER_CENT}" if percent >= 99.95 else f"{percent:.1f}{_PER_CENT}"
 
 
 def amount(value: float | None, unit: str, *, sign: bool = True) -> str:
     r"""A value without its unit, rounded as its unit asks.
 
-    >>> amount(0.25, "share"), amount(1.234, "frames"), amount(-3.0, "ms")
-    ('25\xa0%', '+1.23', '−3.0')
+    >>> amount(0.25, "share"), amount(1.234, "frames"), amount(-3.0, "ms"), amount(1495.9, "ms")
+    ('25\xa0%', '+1.23', '−3.0', '+1496')
     """
     if unit == "share":
         return share(value)
-    return number(value, _DECIMALS.get(unit, 2), sign=sign)
+    decimals = _DECIMALS.get(unit, 2)
+    if value is not None and not is_missing(value) and abs(value) >= 100:
+        decimals = 0
+    return number(value, decimals, sign=sign)
 
 
 def interval(low: float | None, high: float | None, unit: str) -> str:

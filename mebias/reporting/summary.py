@@ -115,7 +115,8 @@ def _data_row(content: Content, dataset: str) -> tuple[Cell, ...]:
     sizes, clips = content.sizes(dataset), content.clips(dataset)
     rates = sorted(content.shifts(dataset)["fps"].dropna().unique())
     rate = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g}" if rates else ""
-    inside = ", ".join(f"{g} {n}" for g, n in sizes.items() if g != tables.ALL)
+    stated = {g: n for g, n in sizes.items() if g != tables.ALL}
+    inside = ", ".join(f"{g} {n}" for g, n in stated.items() if set(stated) != {tables.UNKNOWN})
     return (
         Cell(dataset, head=True),
         Cell(whole(content.n_clips(dataset)), numeric=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import pandas as pd
 
@@ -18,15 +18,19 @@ Column = tuple[str, str, str | None]
 _SHOWN = 20
 
 
-def revised_grid(estimates: Estimates, parts: Sequence[Part], caption: str) -> Grid:
-    """Shares of labels revised, moved later and earlier, per stratum and keyframe."""
+def revised_grid(
+    estimates: Estimates, parts: Sequence[Part], subjects: pd.DataFrame, caption: str
+) -> Grid:
+    """Labels revised, and shares moved later and earlier, per stratum and keyframe."""
     columns: tuple[Column, ...] = (
         ("share_moved", "Revised", None),
         ("share_later", "Moved later", None),
         ("share_earlier", "Moved earlier", None),
     )
     legend = "Shares of all labels compared, with subject-clustered intervals."
-    return _by_part(estimates, parts, caption, columns, legend)
+    counts = subjects.groupby(["source", "stratum", "keyframe"])["n_revised"].sum()
+    revised = {key: float(n) for key, n in counts.items()}
+    return _by_part(estimates, parts, caption, columns, legend, revised=revised)
 
 
 def direction_grid(estimates: Estimates, parts: Sequence[Part], caption: str) -> Grid:
@@ -113,8 +117,9 @@ def _by_part(
     columns: Sequence[Column],
     legend: str,
     correlations: Sequence[str] = (),
+    revised: Mapping[Hashable, float] | None = None,
 ) -> Grid:
-    notes, rows = Notes(), []
+    notes, rows, counts = Notes(), [], revised or {}
     for part in parts:
         for keyframe in estimates.keyframes(part):
             values = [estimates.get(part, keyframe, q, unit=unit) for q, _, unit in columns]
@@ -125,6 +130,7 @@ def _by_part(
                 Cell(_expressions(part.stratum), head=True),
                 Cell(keyframe, head=True),
                 Cell(f"{whole(sizes.n_clips)} / {whole(sizes.n_subjects)}", numeric=True),
+                Cell(whole(counts.get((part.source, part.stratum, keyframe))), numeric=True),
                 *(
                     Cell(_correlation(v), numeric=True, mark=notes.mark(v.reason))
                     if quantity in correlations and v is not None
@@ -136,6 +142,7 @@ def _by_part(
         ("Expressions", False),
         ("Keyframe", False),
         ("Labels / subjects", True),
+        ("Number revised", True),
         *((f"{text} [95\u00a0%]", True) for _, text, _ in columns),
     )
     return without_empty(Grid(caption, head, tuple(rows), (legend, *notes.lines())))

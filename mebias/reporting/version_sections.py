@@ -121,11 +121,13 @@ def _revised(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Bloc
             yield Heading(dataset, content.slug("revised", dataset))
         parts = content.estimates.parts(dataset)
         yield from _found(pictures, [content.slug("revisions", dataset)])
-        for make, caption in (
-            (revised_grid, "labels revised and which way"),
-            (direction_grid, "how far labels moved"),
+        subjects = _own(content, "subjects", dataset)
+        for grid in (
+            revised_grid(
+                content.estimates, parts, subjects, f"{dataset}: labels revised and which way"
+            ),
+            direction_grid(content.estimates, parts, f"{dataset}: how far labels moved"),
         ):
-            grid = make(content.estimates, parts, f"{dataset}: {caption}, new - old")
             if grid.rows:
                 yield grid
 

@@ -208,6 +208,11 @@ def test_two_versions_tell_what_was_revised_apart_for_micro_and_macro(written):
     assert set(moved["stratum"]) == {"all", "micro", "macro"}
     for share in moved["estimate"]:
         assert f"{100 * share:.0f}\xa0%" in "".join(page.words)
+    revised = report.findings.shifts.query("shift_frames != 0 and keyframe == 'apex'")
+    cells = re.findall(
+        r"<tr[^>]*><th[^>]*>all</th><th[^>]*>apex</th>(.*?)</tr>", report.path.read_text()
+    )
+    assert f'<td class="number">{len(revised)}</td>' in cells[0]
     assert "5 expressions that were micro are macro now" in page.text
     found = {p.name for p in (report.out / "tables").iterdir()}
     assert {"transitions.csv", "subjects.csv"} <= found
