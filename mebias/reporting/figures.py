@@ -424,7 +424,9 @@ def _limits(values: np.ndarray, means: pd.DataFrame) -> tuple[float, float]:
     """Limits that hold nearly all clips, every mean, every interval that is not huge, and 0."""
     tail = 100 * (1 - _WIDE) / 2
     low, high = np.percentile(values, [tail, 100 - tail])
-    low, high = (values.min(), values.max()) if high - low == 0 else (low, high)
+    near = 1.5 * max(high - low, np.abs(values).max() * (high == low))
+    low = values.min() if values.min() >= low - near else low
+    high = values.max() if values.max() <= high + near else high
     bounds = means[["conf_low", "conf_high"]].to_numpy(dtype=float)
     bounds = bounds[np.isfinite(bounds)]
     held = bounds[np.abs(bounds) <= 3 * max(abs(low), abs(high), 1e-9)]
