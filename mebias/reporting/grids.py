@@ -186,7 +186,7 @@ def claims_grid(claims: pd.DataFrame, caption: str) -> Grid:
     rows = []
     for row in claims.to_dict("records"):
         shown = with_interval(row["estimate"], row["conf_low"], row["conf_high"], row["unit"])
-        unit = row["unit"] if row["unit"] not in ("", "share") else ""
+        unit = "" if row["unit"] == "share" or is_missing(row["estimate"]) else row["unit"]
         rows.append((
             Cell(row["claim"], head=True),
             Cell(row["grade"], tone=row["grade"].split(" ")[0].replace("'", "")),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -271,9 +272,9 @@ def transition_sentence(transitions: pd.DataFrame) -> str:
     changed = transitions[transitions["type_old"] != transitions["type_new"]]
     changed = changed[changed["n_clips"] > 0]
     told = []
-    for row in changed.sort_values("n_clips", ascending=False, kind="stable").to_dict("records"):
+    for row in records(changed.sort_values("n_clips", ascending=False, kind="stable")):
         verb = "that was" if row["n_clips"] == 1 else "that were"
-        of = "" if is_missing(row["share"]) else f" ({share(row['share'])} of the old"
+        of = "" if is_missing(row["share"]) else f" ({_share(row)} of the old"
         of += f" {row['type_old']})" if of else ""
         is_now = "is" if row["n_clips"] == 1 else "are"
         told.append(
@@ -298,6 +299,10 @@ def _each(
         if value is not None and not is_missing(value.estimate):
             found[keyframe] = show(value)
     return found
+
+
+def _share(row: Mapping[str, Any]) -> str:
+    return with_interval(row["share"], row["conf_low"], row["conf_high"], "share")
 
 
 def _ms(value: Value) -> str:
