@@ -231,9 +231,7 @@ def _canonical(
     side_of = {str(s): side for s, side in zip(subjects, sides, strict=True)}
     labels = np.array([side_of[str(s)] for s in data.subjects])
     order = np.lexsort((labels, data.means, data.sizes))
-    ordered = Clusters(
-        data.sizes[order], data.means[order], data.ss_within, data.subjects[order]
-    )
+    ordered = Clusters(data.sizes[order], data.means[order], data.ss_within, data.subjects[order])
     return ordered, labels[order]
 
 

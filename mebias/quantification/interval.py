@@ -48,9 +48,7 @@ def undefined(
 ) -> Interval:
     """An estimate without an interval, and why."""
     nan = math.nan
-    return Interval(
-        estimate, nan, nan, nan, nan, conf_level, n_clips, n_subjects, method, reason
-    )
+    return Interval(estimate, nan, nan, nan, nan, conf_level, n_clips, n_subjects, method, reason)
 
 
 def t_half_width(std_error: float, df: float, conf_level: float) -> float:

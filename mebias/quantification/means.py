@@ -134,7 +134,12 @@ def mean_interval(
     df = 1 / found.sum_squares
     half = t_half_width(error, df, conf_level)
     return Interval(
-        found.estimate, error, df, found.estimate - half, found.estimate + half, **known  # type: ignore[arg-type]
+        found.estimate,
+        error,
+        df,
+        found.estimate - half,
+        found.estimate + half,
+        **known,  # type: ignore[arg-type]
     )
 
 

@@ -60,7 +60,12 @@ def sd_interval(values: np.ndarray, subjects: np.ndarray, conf_level: float = 0.
         return undefined(estimate, reason, **known)  # type: ignore[arg-type]
     factor = math.exp(t_half_width(error, g - 1, conf_level))
     return Interval(
-        estimate, estimate * error, g - 1, estimate / factor, estimate * factor, **known  # type: ignore[arg-type]
+        estimate,
+        estimate * error,
+        g - 1,
+        estimate / factor,
+        estimate * factor,
+        **known,  # type: ignore[arg-type]
     )
 
 
