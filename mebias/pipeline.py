@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -221,7 +222,12 @@ def report(
         keyframes=keyframes,
         extra_tables={"clips": pd.concat([c.clips for c in cohorts], ignore_index=True)},
         provenance=provenance.record("report", arguments, {c.name: c.settings for c in cohorts}),
+        progress=_show if progress else None,
     )
+
+
+def _show(piece: str) -> None:
+    print(f"drawing {piece}", file=sys.stderr)
 
 
 def get_cohorts(

@@ -35,6 +35,9 @@ UNKNOWN = "unknown"
 SIMULATED = "SIMULATED"
 """Prefix of the dataset name of every simulated cohort: the mark travels with each row."""
 
+MARKER = "SIMULATED.json"
+"""A file at the root of every exported simulation, so that it stays known as one."""
+
 HUMAN_STATUS = ("annotated", "missing", "invalid", "censored", "corrected", "imputed")
 SELECTED_STATUS = ("selected", "truncated", "undetectable", "failed")
 

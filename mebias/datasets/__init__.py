@@ -10,12 +10,10 @@ import pandas as pd
 
 from mebias.datasets.frames import FolderFrames
 from mebias.datasets.load import load
-from mebias.datasets.marker import MARKER
 from mebias.datasets.roots import VARIABLE, datasets_table, resolve_root
 from mebias.datasets.versions import read_versions
 
 __all__ = [
-    "MARKER",
     "VARIABLE",
     "FolderFrames",
     "datasets_table",

@@ -12,9 +12,6 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import DataRootError
 
-MARKER = "SIMULATED.json"
-"""A file at the root of every exported simulation, so that it stays known as one."""
-
 _TRUTH = "truth.csv"
 _PLANTED = "planted_errors.csv"
 
@@ -43,7 +40,7 @@ def read_simulation(root: Path) -> Simulation | None:
     TableError
         A table of the truth is not of its declared form.
     """
-    marker = root / MARKER
+    marker = root / tables.MARKER
     if not marker.exists():
         return None
     try:

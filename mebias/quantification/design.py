@@ -173,22 +173,24 @@ def _windows(part: pd.DataFrame, estimates: pd.DataFrame, dataset: str) -> Itera
         & (estimates["stratum"] == tables.ALL)
     ]
     for quantity, message in (
-        ("share_immovable", "{percent} of the {keyframe} labels could not move (window of no "
-         "freedom at this frame rate and phase length): their shift of 0 says nothing about them"),
-        ("share_at_edge", "{percent} of the selected {keyframe} frames lie at the edge of their "
-         "window: the largest difference may lie beyond it"),
+        ("share_immovable", "{shares} labels could not move (their windows have no freedom at "
+         "this frame rate and phase length): their shift of 0 says nothing about them"),
+        ("share_at_edge", "{shares} frames selected in a window with freedom lie at its edge: the "
+         "largest difference may lie beyond it"),
     ):  # fmt: skip
-        for _, row in here[here["quantity"] == quantity].iterrows():
-            if row["estimate"] >= MANY:
-                yield tables.issue(
-                    "warning",
-                    message.format(percent=f"{row['estimate']:.0%}", keyframe=row["keyframe"])
-                    + f" (rule {chosen[0]}).",
-                    dataset=dataset,
-                    field=row["keyframe"],
-                    found=f"{row['estimate']:.3f}",
-                    expected=f"below {MANY}",
-                )
+        many = here[(here["quantity"] == quantity) & (here["estimate"] >= MANY)]
+        shares = [
+            f"{e:.0%} of the {k}" for k, e in zip(many["keyframe"], many["estimate"], strict=True)
+        ]
+        if shares:
+            yield tables.issue(
+                "warning",
+                f"{message.format(shares=', '.join(shares))} (rule {chosen[0]}).",
+                dataset=dataset,
+                field=quantity,
+                found=listed(f"{e:.3f}" for e in many["estimate"]),
+                expected=f"below {MANY}",
+            )
 
 
 def _one_sided(rows: pd.DataFrame, dataset: str, source: str) -> Iterator[Row]:

@@ -16,9 +16,6 @@ from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import OptionError, OutputError
 
-MARKER = "SIMULATED.json"
-"""A file at the root of every exported simulation, so that it stays known as one."""
-
 
 def write_folder(cohort: Cohort, root: str | Path, progress: bool = False) -> Path:
     """Write a simulated cohort as a folder that `mebias.load` reads back, pixel by pixel.
@@ -116,7 +113,7 @@ def _write(cohort: Cohort, folder: Path, progress: bool) -> None:
         tables.write_csv(cohort.planted, folder / "planted_errors.csv")
     about = {"dataset": cohort.name, "settings": dict(cohort.settings)}
     text = json.dumps(about, indent=1, sort_keys=True, allow_nan=False)
-    (folder / MARKER).write_text(f"{text}\n", encoding="utf-8")
+    (folder / tables.MARKER).write_text(f"{text}\n", encoding="utf-8")
     for clip in _bar(cohort.clips["clip"].tolist(), progress):
         _write_frames(cohort, clip, folder / "frames" / clip)
 

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mebias import tables
-from mebias.datasets import MARKER, load
+from mebias.datasets import load
 from mebias.errors import AnnotationError, DataRootError, MebiasError
 from mebias.simulation import simulate, write_folder
+from mebias.tables import MARKER
 
 HEADER = ["clip", "subject", "onset", "apex", "offset", "fps"]
 ROW = ["c1", "s1", 3, 5, 8, 100]

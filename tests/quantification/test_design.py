@@ -43,8 +43,11 @@ def test_a_sound_design_has_nothing_to_say_but_edges():
         ({"groups": ("A", "A", "A", "B")}, "described, not tested by themselves: B (3)"),
         ({"window": (0, 3)}, "onset only later; apex only later; offset only later"),
         ({"window": (-3, 0)}, "offset only earlier"),
-        ({"window": (0, 0)}, "100% of the apex labels could not move"),
-        ({"window": (-1, 1)}, "at the edge of their window"),
+        (
+            {"window": (0, 0)},
+            "100% of the onset, 100% of the apex, 100% of the offset labels could not move",
+        ),
+        ({"window": (-1, 1)}, "lie at its edge"),
     ],
 )
 def test_what_the_design_cannot_show_is_said(options, words):

@@ -12,9 +12,9 @@ import pytest
 
 import mebias
 from mebias import tables
-from mebias.datasets import MARKER
 from mebias.errors import OptionError, OutputError
 from mebias.simulation import simulate, write, write_folder
+from mebias.tables import MARKER
 
 
 def make(name="4dme", **options):
@@ -58,10 +58,6 @@ def test_the_folder_holds_labels_truth_and_its_mark(tmp_path):
     names = {path.name for path in (root / "frames" / clip).iterdir()}
     assert names == {f"{n}.png" for n in cohort.frames.numbers(clip)}
     assert sorted(p.name for p in tmp_path.iterdir()) == ["own"]
-
-
-def test_the_mark_is_the_one_that_loading_looks_for():
-    assert write.MARKER == MARKER
 
 
 def test_two_writings_are_the_same_bytes(tmp_path):
