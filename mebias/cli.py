@@ -254,8 +254,11 @@ def _datasets(options: argparse.Namespace) -> None:
     from mebias.manifests import get_manifest
 
     if options.name is None:
-        table = datasets_table()
-        print(table.drop(columns=["citation", "license"]).to_string(index=False))
+        table = datasets_table()[["id", "name", "clips", "subjects", "fps", "modality", "data"]]
+        print(table.to_string(index=False, na_rep="-", float_format=lambda v: f"{v:g}"))
+        print(
+            "\nmebias datasets NAME shows a card: citation, license, where to ask, what is known."
+        )
         return
     manifest = get_manifest(options.name)
     print(f"{manifest.name} ({manifest.id})\n{manifest.citation}")

@@ -134,7 +134,7 @@ def _by_part(
                 *(
                     Cell(_correlation(v), numeric=True, mark=notes.mark(v.reason))
                     if quantity in correlations and v is not None
-                    else value_cell(v, notes)
+                    else value_cell(v, notes, sign=not quantity.startswith("sd_"))
                     for (quantity, _, _), v in zip(columns, values, strict=True)
                 ),
             ))  # fmt: skip

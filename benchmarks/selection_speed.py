@@ -1,6 +1,6 @@
 """Selection against a plain baseline that re-reads every frame of every pair.
 
-    python benchmarks/select.py
+    python benchmarks/selection_speed.py
 
 Writes a SIMULATED cohort of JPEG clips to a temporary folder, runs both in turn on one
 core, checks that they choose the same frames, and prints the ratio and the distance to
