@@ -8,7 +8,8 @@ bias-reduced cluster-robust variance of Pustejovsky and Tipton (2018) is
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -116,30 +117,30 @@ def mean_interval(
     (3.0, 1.8)
     """
     data = clusters(values, subjects)
-    known = {
-        "conf_level": conf_level,
-        "n_clips": len(values),
-        "n_subjects": len(data),
-        "method": _METHOD[weighting],
-    }
+    bare = partial(
+        undefined,
+        conf_level=conf_level,
+        n_clips=len(values),
+        n_subjects=len(data),
+        method=_METHOD[weighting],
+    )
     if np.ptp(values) == 0:
         reason = f"all {len(values)} values are equal" if len(values) > 1 else "a single clip"
-        return undefined(float(np.min(values)), reason, **known)  # type: ignore[arg-type]
+        return bare(float(np.min(values)), reason)
     if len(data) == 1:
-        return undefined(float(data.means[0]), "a single subject", **known)  # type: ignore[arg-type]
+        return bare(float(data.means[0]), "a single subject")
     found = weighted_mean(data.means, precisions(data, weighting))
     error = math.sqrt(found.variance)
     if error <= 1e-12 * max(1.0, float(np.abs(data.means).max())):
-        return undefined(found.estimate, "all subjects have the same mean", **known)  # type: ignore[arg-type]
+        return bare(found.estimate, "all subjects have the same mean")
     df = 1 / found.sum_squares
     half = t_half_width(error, df, conf_level)
-    return Interval(
-        found.estimate,
-        error,
-        df,
-        found.estimate - half,
-        found.estimate + half,
-        **known,  # type: ignore[arg-type]
+    return replace(
+        bare(found.estimate, ""),
+        std_error=error,
+        df=df,
+        conf_low=found.estimate - half,
+        conf_high=found.estimate + half,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -38,34 +40,32 @@ def sd_interval(values: np.ndarray, subjects: np.ndarray, conf_level: float = 0.
     True
     """
     data = clusters(values, subjects)
-    known = {
-        "conf_level": conf_level,
-        "n_clips": len(values),
-        "n_subjects": len(data),
-        "method": METHOD,
-    }
+    bare = partial(
+        undefined,
+        conf_level=conf_level,
+        n_clips=len(values),
+        n_subjects=len(data),
+        method=METHOD,
+    )
     if len(values) < 2:
-        return undefined(math.nan, "a single clip", **known)  # type: ignore[arg-type]
+        return bare(math.nan, "a single clip")
     if np.ptp(values) == 0:
-        return undefined(0.0, f"all {len(values)} values are equal", **known)  # type: ignore[arg-type]
+        return bare(0.0, f"all {len(values)} values are equal")
     estimate = float(np.std(np.sort(values), ddof=1))
     if len(data) < MIN_SUBJECTS:
-        reason = f"fewer than {MIN_SUBJECTS} subjects"
-        return undefined(estimate, reason, **known)  # type: ignore[arg-type]
+        return bare(estimate, f"fewer than {MIN_SUBJECTS} subjects")
     logs = np.log(np.maximum(_left_out(values, subjects), np.finfo(float).tiny)) / 2
     g = len(data)
     error = math.sqrt((g - 1) / g * ((logs - logs.mean()) ** 2).sum())
     if not math.isfinite(error) or error == 0 or error > 5:
-        reason = "the spread rests on one subject"
-        return undefined(estimate, reason, **known)  # type: ignore[arg-type]
+        return bare(estimate, "the spread rests on one subject")
     factor = math.exp(t_half_width(error, g - 1, conf_level))
-    return Interval(
-        estimate,
-        estimate * error,
-        g - 1,
-        estimate / factor,
-        estimate * factor,
-        **known,  # type: ignore[arg-type]
+    return replace(
+        bare(estimate, ""),
+        std_error=estimate * error,
+        df=g - 1,
+        conf_low=estimate / factor,
+        conf_high=estimate * factor,
     )
 
 
