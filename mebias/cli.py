@@ -166,6 +166,11 @@ def _add_selection(command: Any) -> None:
     command.add_argument(
         "--distance", metavar="D", action="append", help="signed, uint8; may be repeated"
     )
+    command.add_argument(
+        "--skip-bad-frames",
+        action="store_true",
+        help="leave clips with missing or unreadable images out, instead of stopping at the first",
+    )
     command.add_argument("--jobs", metavar="N", type=int, default=1, help="worker processes (1)")
     command.add_argument(
         "--dry-run", action="store_true", help="print clips, frames, time and disk, and stop"
@@ -316,6 +321,7 @@ def _reselect(options: argparse.Namespace) -> None:
         cohort,
         rules,
         distance=options.distance or "signed",
+        skip_bad_frames=options.skip_bad_frames,
         jobs=options.jobs,
         progress=_progress(options),
     )
@@ -384,6 +390,7 @@ def _report(options: argparse.Namespace) -> None:
         out=options.out,
         seed=options.seed,
         min_subjects=options.min_subjects,
+        skip_bad_frames=options.skip_bad_frames,
         jobs=options.jobs,
         progress=_progress(options),
         **rules,

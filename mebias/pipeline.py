@@ -150,6 +150,7 @@ def report(
     ethnicity: str | Path | None = None,
     fps: float | None = None,
     min_subjects: int = 5,
+    skip_bad_frames: bool = False,
     jobs: int = 1,
     progress: bool = False,
 ) -> Report:
@@ -169,6 +170,8 @@ def report(
         Seed of the simulation and of the permutations.
     min_subjects : int
         Groups with fewer subjects are described, not tested.
+    skip_bad_frames : bool
+        As in `mebias.reselect`.
     jobs : int
         Worker processes for the selection.
     progress : bool
@@ -200,10 +203,18 @@ def report(
     )
     folder = Path(out) if out is not None else default_out(cohorts)
     prepare_output(folder)
-    keyframes = pd.concat(
-        [reselect(c, rule, distance=distance, jobs=jobs, progress=progress) for c in cohorts],
-        ignore_index=True,
-    )
+    chosen = [
+        reselect(
+            cohort,
+            rule,
+            distance=distance,
+            skip_bad_frames=skip_bad_frames,
+            jobs=jobs,
+            progress=progress,
+        )
+        for cohort in cohorts
+    ]
+    keyframes = pd.concat(chosen, ignore_index=True)
     parts = [(c, keyframes[keyframes["dataset"] == c.name]) for c in cohorts]
     shifts = pd.concat([compare(c, k) for c, k in parts], ignore_index=True)
     findings = quantify(shifts, seed=seed, min_subjects=min_subjects)
@@ -213,6 +224,7 @@ def report(
         "distance": [distance] if isinstance(distance, str) else list(distance),
         "seed": seed,
         "min_subjects": min_subjects,
+        "skip_bad_frames": skip_bad_frames,
     }
     return write_report(
         folder,

@@ -233,13 +233,43 @@ def test_a_root_in_the_environment_that_is_wrong_is_no_fallback(capsys, tmp_path
     assert "SIMULATED" not in err
 
 
-def test_a_truncated_image_fails_its_clip_and_is_named(capsys, tmp_path, folder):
-    table = pd.read_csv(folder / "annotations.csv")
-    first = table.iloc[0]
-    image = sorted((folder / "frames" / first["clip"]).glob(f"*{first['onset']}.png"))[0]
+def onset_image(folder):
+    """The first clip, and the image of its human onset."""
+    first = pd.read_csv(folder / "annotations.csv").iloc[0]
+    images = (folder / "frames" / first["clip"]).glob(f"*{first['onset']}.png")
+    return first, sorted(images)[0]
+
+
+@pytest.mark.parametrize("command", ["reselect", "report"])
+def test_a_truncated_image_is_one_sentence_and_nothing_is_written(
+    capsys, tmp_path, folder, command
+):
+    _, image = onset_image(folder)
     image.write_bytes(image.read_bytes()[:200])
     out = tmp_path / "o"
-    code, *_ = run(capsys, "reselect", "folder", "--root", folder, "--out", out)
+    code, _, err = run(capsys, command, "folder", "--root", folder, "--out", out)
+    assert code == 2
+    assert f"{image.name} is truncated" in sentence(err)
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_a_missing_image_is_one_sentence_and_code_2(capsys, tmp_path, folder):
+    first, image = onset_image(folder)
+    image.unlink()
+    out = tmp_path / "o"
+    code, _, err = run(capsys, "report", "folder", "--root", folder, "--out", out)
+    assert code == 2
+    assert f"clip {first['clip']} " in sentence(err)
+    assert f"frame {first['onset']} is missing" in sentence(err)
+
+
+def test_clips_with_bad_images_can_be_left_out(capsys, tmp_path, folder):
+    first, image = onset_image(folder)
+    image.write_bytes(image.read_bytes()[:200])
+    out = tmp_path / "o"
+    code, *_ = run(
+        capsys, "reselect", "folder", "--root", folder, "--out", out, "--skip-bad-frames"
+    )
     assert code == 0
     failed = tables.read_csv(out / "keyframes.csv", "keyframes").query("status == 'failed'")
     assert failed["clip"].unique().tolist() == [first["clip"]]

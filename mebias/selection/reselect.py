@@ -46,6 +46,7 @@ def reselect(
     rule: str | Rule | Sequence[str | Rule] = "gamdss",
     *,
     distance: str | Sequence[str] = "signed",
+    skip_bad_frames: bool = False,
     jobs: int = 1,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -60,6 +61,9 @@ def reselect(
         Names in `mebias.selection.RULES`, or rules of your own.
     distance : str or sequence of str
         ``signed`` (pixel differences as they are) or ``uint8`` (as the released program).
+    skip_bad_frames : bool
+        Go on where an image cannot be read or is missing amid its clip: the clip is marked
+        ``failed``, or its window ``truncated``. By default that is an error.
     jobs : int
         Worker processes; the result does not depend on it.
     progress : bool
@@ -71,6 +75,13 @@ def reselect(
         A keyframes table, one row per clip, coding, rule, distance and keyframe. ``status``
         is ``selected``; ``truncated`` where frames of the window are not on disk; ``failed``
         where the clip lacks a keyframe or a readable frame (``reason`` says which).
+
+    Raises
+    ------
+    FrameError
+        An image is truncated, of an unexpected kind, or missing amid its clip.
+    OptionError
+        An unknown rule or distance, or fewer than one job.
 
     Examples
     --------
@@ -88,7 +99,8 @@ def reselect(
         get_distance(name)
     codings = list(_codings(cohort.keyframes))
     rows: list[Row] = []
-    chunks = _run(cohort.frames, codings, rules, distances, jobs)
+    task = _Task(cohort.frames, rules, distances, skip_bad_frames)
+    chunks = _run(task, codings, jobs)
     for found in _bar(chunks, len(codings), progress):
         rows.extend(found)
     table = tables.from_rows(rows, "keyframes")
@@ -112,57 +124,59 @@ def _codings(keyframes: pd.DataFrame) -> Iterator[_Coding]:
         yield _Coding(*key, *frames)
 
 
-def _run(
-    frames: FrameSource | None,
-    codings: Sequence[_Coding],
-    rules: tuple[Rule, ...],
-    distances: tuple[str, ...],
-    jobs: int,
-) -> Iterator[list[Row]]:
-    if jobs == 1 or frames is None:
+@dataclass(frozen=True)
+class _Task:
+    """What is done to each clip."""
+
+    frames: FrameSource | None
+    rules: tuple[Rule, ...]
+    distances: tuple[str, ...]
+    skip_bad_frames: bool
+
+
+def _run(task: _Task, codings: Sequence[_Coding], jobs: int) -> Iterator[list[Row]]:
+    if jobs == 1 or task.frames is None:
         for coding in codings:
-            yield _one(frames, coding, rules, distances)
+            yield _one(task, coding)
         return
     context = get_context("spawn")  # a fork of a process with running threads may hang
-    with ProcessPoolExecutor(jobs, context, _start, (frames, rules, distances)) as pool:
+    with ProcessPoolExecutor(jobs, context, _start, (task,)) as pool:
         yield from pool.map(_work, codings, chunksize=max(1, len(codings) // (8 * jobs)))
 
 
-_worker: tuple[FrameSource, tuple[Rule, ...], tuple[str, ...]]
+_worker: _Task
 
 
-def _start(frames: FrameSource, rules: tuple[Rule, ...], distances: tuple[str, ...]) -> None:
+def _start(task: _Task) -> None:
     global _worker
-    _worker = frames, rules, distances
+    _worker = task
 
 
 def _work(coding: _Coding) -> list[Row]:
-    frames, rules, distances = _worker
-    return _one(frames, coding, rules, distances)
+    return _one(_worker, coding)
 
 
-def _one(
-    frames: FrameSource | None,
-    coding: _Coding,
-    rules: tuple[Rule, ...],
-    distances: tuple[str, ...],
-) -> list[Row]:
+def _one(task: _Task, coding: _Coding) -> list[Row]:
     human = coding.complete()
     if human is None:
         lacking = [k for k in tables.KEYFRAMES if getattr(coding, k) is None]
-        reason = f"no usable human {' and '.join(lacking)}"
-        return [
-            row
-            for rule, distance in product(rules, distances)
-            for row in _failed(coding, rule, distance, None, reason)
-        ]
-    if frames is None:
-        return [
-            row
-            for rule, distance in product(rules, distances)
-            for row in _failed(coding, rule, distance, rule.windows(*human), "no frames on disk")
-        ]
-    rows: list[Row] = []
+        return _all_failed(task, coding, None, f"no usable human {' and '.join(lacking)}")
+    if task.frames is None:
+        return _all_failed(task, coding, human, "no frames on disk")
+    try:
+        return _chosen(task, task.frames, coding, human)
+    except FrameError as error:
+        if task.skip_bad_frames:
+            return _all_failed(task, coding, human, str(error))
+        raise FrameError(
+            f"{str(error).rstrip('.')}; or leave such clips out with skip_bad_frames "
+            f"(--skip-bad-frames)."
+        ) from None
+
+
+def _chosen(
+    task: _Task, frames: FrameSource, coding: _Coding, human: tuple[int, int, int]
+) -> list[Row]:
     cache: dict[int, np.ndarray] = {}
 
     def read(number: int) -> np.ndarray:
@@ -170,19 +184,33 @@ def _one(
             cache[number] = frames.read(coding.clip, number)
         return cache[number]
 
-    try:
-        on_disk = set(frames.numbers(coding.clip).tolist())
-    except FrameError as error:
-        return [
-            row
-            for rule, distance in product(rules, distances)
-            for row in _failed(coding, rule, distance, rule.windows(*human), str(error))
-        ]
-    for distance in distances:
+    on_disk = set(frames.numbers(coding.clip).tolist())
+    if not task.skip_bad_frames:
+        _refuse_gaps(on_disk, coding, [rule.windows(*human) for rule in task.rules])
+    rows: list[Row] = []
+    for distance in task.distances:
         squared = PairDistances(read, get_distance(distance), coding.clip)
-        for rule in rules:
+        for rule in task.rules:
             rows.extend(_select(squared, on_disk, coding, human, rule, distance))
     return rows
+
+
+def _refuse_gaps(on_disk: set[int], coding: _Coding, several: Sequence[Windows]) -> None:
+    """Refuse frames that a window asks for and that are missing between others."""
+    if not on_disk:
+        return
+    first, last = min(on_disk), max(on_disk)
+    for windows in several:
+        for keyframe in tables.KEYFRAMES:
+            low, high = windows.of(keyframe)
+            lost = [n for n in range(max(low, first), min(high, last) + 1) if n not in on_disk]
+            if lost:
+                more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+                raise FrameError(
+                    f"clip {coding.clip} has frames {first} to {last} on disk, but frame "
+                    f"{lost[0]}{more} is missing, which the window of its {keyframe} needs; fetch "
+                    f"the image anew from its source."
+                )
 
 
 def _select(
@@ -200,10 +228,7 @@ def _select(
             low, high = windows.of(keyframe)
             reason = f"none of the frames {low}-{high} for the {keyframe} is on disk"
             return _failed(coding, rule, distance, windows, reason)
-    try:
-        chosen = choose(squared, human, *candidates.values())
-    except FrameError as error:
-        return _failed(coding, rule, distance, windows, str(error))
+    chosen = choose(squared, human, *candidates.values())
     rows = []
     for keyframe, choice in zip(tables.KEYFRAMES, chosen, strict=True):
         whole = len(candidates[keyframe]) == windows.of(keyframe)[1] - windows.of(keyframe)[0] + 1
@@ -253,6 +278,16 @@ def _failed(
 ) -> list[Row]:
     return [
         _row(coding, rule, distance, k, windows, None, "failed", reason) for k in tables.KEYFRAMES
+    ]
+
+
+def _all_failed(
+    task: _Task, coding: _Coding, human: tuple[int, int, int] | None, reason: str
+) -> list[Row]:
+    return [
+        row
+        for rule, distance in product(task.rules, task.distances)
+        for row in _failed(coding, rule, distance, rule.windows(*human) if human else None, reason)
     ]
 
 

@@ -168,9 +168,29 @@ def test_no_freedom_keeps_the_human_frames():
 
 def test_missing_frames_truncate_the_window():
     frames = {n: np.full((1, 1), n, np.uint8) for n in range(60)}
-    table = reselect(make_cohort([(10, 30, 50)], {"c0": frames}, gaps=[32])).set_index("keyframe")
+    cohort = make_cohort([(10, 30, 50)], {"c0": frames}, gaps=[32])
+    table = reselect(cohort, skip_bad_frames=True).set_index("keyframe")
     assert table.loc["apex", ["frame", "status"]].tolist() == [31, "truncated"]
     assert table.loc["onset", "status"] == "selected"
+
+
+def test_a_frame_missing_amid_its_clip_stops_by_default():
+    frames = {n: np.full((1, 1), n, np.uint8) for n in range(60)}
+    words = (
+        "frames 0 to 59 on disk, but frame 31 \\(and 1 more\\) is missing.*apex.*skip_bad_frames"
+    )
+    with pytest.raises(FrameError, match=words):
+        reselect(make_cohort([(10, 30, 50)], {"c0": frames}, gaps=[31, 32]))
+    outside = reselect(make_cohort([(10, 30, 50)], {"c0": frames}, gaps=[20, 40]))
+    assert (outside["status"] == "selected").all()
+
+
+def test_a_clip_that_ends_inside_a_window_is_truncated_and_no_error():
+    frames = {n: np.full((1, 1), n, np.uint8) for n in range(49)}
+    table = reselect(make_cohort([(10, 30, 50)], {"c0": frames})).set_index("keyframe")
+    assert table["status"].to_dict() == {
+        "onset": "selected", "apex": "selected", "offset": "truncated",
+    }  # fmt: skip
 
 
 def test_a_bad_clip_fails_alone_with_a_reason():
@@ -179,7 +199,7 @@ def test_a_bad_clip_fails_alone_with_a_reason():
     odd = good | {30: np.zeros((2, 2), np.uint8)}
     labels = [(10, 30, 50), (10, 30, 50), (10, 30, 50), (10, float("nan"), 50)]
     frames = {"c0": good, "c1": deep, "c2": odd, "c3": good}
-    table = reselect(make_cohort(labels, frames))
+    table = reselect(make_cohort(labels, frames), skip_bad_frames=True)
     status = table.groupby("clip")["status"].first().to_dict()
     assert status == {"c0": "selected", "c1": "failed", "c2": "failed", "c3": "failed"}
     reason = table.groupby("clip")["reason"].first()
@@ -236,6 +256,8 @@ def test_an_unreadable_frame_fails_its_clip_only():
 
     cohort = make_cohort([(10, 30, 50)], {"c0": {n: None for n in range(60)}})
     object.__setattr__(cohort, "frames", Broken(cohort.frames.frames))
-    table = reselect(cohort)
+    with pytest.raises(FrameError, match=r"c0/30\.jpg is truncated; copy it again; or leave"):
+        reselect(cohort)
+    table = reselect(cohort, skip_bad_frames=True)
     assert (table["status"] == "failed").all()
     assert "truncated" in table["reason"][0]
