@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mebias import tables
-from mebias.errors import TableError, listed
+from mebias.errors import OutputError, TableError, listed
 
 ONE_COLUMN_MM = 89.0
 TWO_COLUMNS_MM = 183.0
@@ -118,7 +118,23 @@ def save(figure: Figure, folder: Path, name: str, *, simulated: bool = False) ->
     -------
     list of Path
         The three files, each written whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        The folder is not there.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with style(), TemporaryDirectory() as folder:
+    ...     [path.name for path in save(new_figure(89, 30), Path(folder), "f")]
+    ['f.svg', 'f.pdf', 'f.png']
     """
+    if not Path(folder).is_dir():
+        raise OutputError(
+            f"{Path(folder).name} is not a folder, so the figure {name} cannot be written; make it."
+        )
     if simulated:
         mark(figure)
     undated: Mapping[str, dict[str, Any]] = {
@@ -191,6 +207,18 @@ def zero_line(axes: Axes, *, vertical: bool = True) -> None:
     """A thin line at 0."""
     draw = axes.axvline if vertical else axes.axhline
     draw(0, color=FAINT, linewidth=0.8, zorder=0)
+
+
+def interval_line(axes: Axes, low: float, high: float, height: float, color: str) -> None:
+    """An interval as a line; an arrowhead where it runs past the axis, whose limits stand."""
+    left, right = axes.get_xlim()
+    axes.plot([max(low, left), min(high, right)], [height] * 2, color=color, linewidth=1.5,
+              zorder=3)  # fmt: skip
+    for past, edge, marker in ((low < left, left, 8), (high > right, right, 9)):
+        if past:
+            arrow = axes.plot([edge], [height], marker=marker, markersize=4, color=color,
+                              linestyle="", zorder=3, clip_on=False)  # fmt: skip
+            arrow[0].set_in_layout(False)
 
 
 def short(text: str, limit: int = 24) -> str:

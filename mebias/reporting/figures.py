@@ -6,8 +6,6 @@ notebook shows it and nothing global changes. Draw within `style`, keep with `sa
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -16,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from mebias import tables
 from mebias.errors import TableError, listed
+from mebias.reporting.contrast_figures import contrast_plot, planted_plot
 from mebias.reporting.figure_style import (
     COLORS,
     FAINT,
@@ -24,6 +23,7 @@ from mebias.reporting.figure_style import (
     SOFT,
     TWO_COLUMNS_MM,
     groups_of,
+    interval_line,
     jitter,
     look_of,
     need,
@@ -43,6 +43,17 @@ _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""
 _WIDE = 0.985
 """Share of clips that an axis has to hold; what lies beyond is drawn at its edge and counted."""
+_NARROW_MM = 130.0
+"""Below this width labels and legend are set in more lines."""
+_SHORT_REASONS = {
+    "a single subject": "1 subject",
+    "a single clip": "1 clip",
+    "all subjects have the same mean": "equal means",
+}
+_NUMBERS = (
+    "ethnicity", "stratum", "source", "distance", "keyframe", "quantity", "unit", "weighting",
+    "estimate", "conf_low", "conf_high",
+)  # fmt: skip
 
 
 def estimation_plot(
@@ -76,12 +87,12 @@ def estimation_plot(
     Figure
         One panel per keyframe, one row per group; a bar marks the mean of a frame drawn at
         random from the same window, where that is known. Clips beyond the axis are drawn as
-        arrows at its edge and counted.
+        arrows at its edge and counted; a mean without interval says why.
 
     Raises
     ------
     TableError
-        The tables have no such part.
+        A column is missing, or the tables have no such part, unit or weighting.
 
     Examples
     --------
@@ -93,29 +104,55 @@ def estimation_plot(
     3
     """
     column = f"shift_{unit}"
-    need(shifts, ["ethnicity", "subject", "keyframe", "source", column], "estimation plot")
-    need(estimates, ["ethnicity", "keyframe", "quantity", "conf_low"], "estimation plot")
+    what = "estimation plot"
+    clip_columns = ["clip", "subject", "ethnicity", "keyframe", "source", "distance", column]
+    need(shifts, clip_columns, what)
+    need(estimates, _NUMBERS, what)
     part = _part(shifts, source, distance)
-    part = part if stratum == tables.ALL else part[part["expression_type"] == stratum]
+    if stratum != tables.ALL:
+        need(part, ["expression_type"], what)
+        part = part[part["expression_type"] == stratum]
     part = part[part[column].notna()]
-    found = _part(estimates, source, distance)
-    found = found[(found["stratum"] == stratum) & (found["unit"] == unit)]
-    need(part, [], "estimation plot")
+    need(part, [], f"{what} ({stratum})")
+    numbers = _numbers(_part(estimates, source, distance), stratum, unit, weighting)
     groups = groups_of(part)
-    limits = _limits(part[column].to_numpy(), found[found["quantity"] == "mean_shift"])
-    height = 24 + 11.5 * len(groups)
-    figure = new_figure(width_mm, height, part)
+    limits = _limits(part[column].to_numpy(), numbers[numbers["quantity"] == "mean_shift"])
+    narrow = width_mm < _NARROW_MM
+    height = 24 + 11.5 * len(groups) + (7 if narrow else 0)
+    figure = new_figure(width_mm, height, part, numbers)
     panels = figure.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.06})
     for axes, keyframe in zip(panels, tables.KEYFRAMES, strict=True):
         own = part[part["keyframe"] == keyframe]
-        numbers = found[found["keyframe"] == keyframe]
-        _estimation_panel(axes, own, numbers, groups, column, weighting, limits)
+        _estimation_panel(
+            axes, own, numbers[numbers["keyframe"] == keyframe], groups, column, limits
+        )
         axes.set_title(keyframe.capitalize())
-        axes.set_xlabel(f"shift ({unit}), later →")
-    panels[0].set_yticks(range(len(groups)), [_group_label(part, g) for g in groups])
+        if not narrow or keyframe == "apex":
+            axes.set_xlabel(f"shift ({unit}), later →")
+    panels[0].set_yticks(range(len(groups)), [_group_label(part, g, narrow) for g in groups])
     panels[0].set_ylim(len(groups) - 0.5, -0.5)
-    _estimation_legend(figure, bool((found["quantity"] == "uniform_null_mean").any()))
+    beyond = (part[column] < limits[0]) | (part[column] > limits[1])
+    _estimation_legend(
+        figure,
+        null=bool((numbers["quantity"] == "uniform_null_mean").any()),
+        beyond=bool(beyond.any()),
+        columns=2 if narrow else 5,
+    )
     return figure
+
+
+def _numbers(found: pd.DataFrame, stratum: str, unit: str, weighting: str) -> pd.DataFrame:
+    """Means and null means of one stratum, unit and weighting."""
+    found = found[(found["stratum"] == stratum) & (found["unit"] == unit)]
+    mean = found["quantity"] == "mean_shift"
+    own = mean & (found["weighting"] == weighting)
+    if not own.any():
+        there = listed(found.loc[mean, "weighting"].unique()) or "none"
+        raise TableError(
+            f"the estimates have no mean_shift of stratum {stratum} in {unit} with weighting "
+            f"{weighting} (weightings there: {there}); pass one that is there."
+        )
+    return found[own | (found["quantity"] == "uniform_null_mean")]
 
 
 def _estimation_panel(
@@ -124,7 +161,6 @@ def _estimation_panel(
     numbers: pd.DataFrame,
     groups: list[str],
     column: str,
-    weighting: str,
     limits: tuple[float, float],
 ) -> None:
     zero_line(axes)
@@ -137,7 +173,7 @@ def _estimation_panel(
         heights = row + 0.2 + 0.4 * jitter(len(values))
         _clip_points(axes, values, heights, limits, color, row)
         here = numbers[numbers["ethnicity"] == group]
-        _mean(axes, here, weighting, row - 0.2, color, marker)
+        _mean(axes, here[here["quantity"] == "mean_shift"], row - 0.2, color, marker)
         null = here[here["quantity"] == "uniform_null_mean"]
         for value in null["estimate"]:
             axes.plot([value, value], [row - 0.34, row - 0.06], color=SOFT, linewidth=1.2, zorder=2)
@@ -156,7 +192,7 @@ def _clip_points(
     low, high = limits
     inside = (values >= low) & (values <= high)
     axes.scatter(
-        values[inside], heights[inside], s=4, color=color, alpha=0.35, linewidths=0, zorder=1,
+        values[inside], heights[inside], s=4, color=color, alpha=0.5, linewidths=0, zorder=1,
         rasterized=len(values) > _MANY,
     )  # fmt: skip
     for beyond, edge, marker, sign in (
@@ -167,30 +203,50 @@ def _clip_points(
             axes.scatter([at], [row + 0.2], marker=marker, s=9, color=color, linewidths=0)
             axes.annotate(
                 f"{int(beyond.sum())}", (at, row + 0.2), ha="left" if sign > 0 else "right",
-                va="center", xytext=(4 * sign, 0), fontsize=6, color=SOFT,
+                va="center", xytext=(4 * sign, 0), fontsize=6, color=INK,
                 textcoords="offset points",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.4},
             )  # fmt: skip
 
 
-def _mean(
-    axes: Axes, here: pd.DataFrame, weighting: str, height: float, color: str, marker: str
-) -> None:
-    chosen = here[(here["quantity"] == "mean_shift") & (here["weighting"] == weighting)]
-    for estimate, low, high in chosen[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float):
-        if np.isfinite(low) and np.isfinite(high):
-            axes.plot([low, high], [height, height], color=color, linewidth=1.5, zorder=3)
-            face = color
-        else:
-            face = "white"
+def _mean(axes: Axes, chosen: pd.DataFrame, height: float, color: str, marker: str) -> None:
+    """Means at one height; where a bound is missing, the reason stands on the free side."""
+    low_end, high_end = axes.get_xlim()
+    for row in chosen.to_dict("records"):
+        estimate, low, high = (float(row[c]) for c in ("estimate", "conf_low", "conf_high"))
+        known = np.isfinite(low) and np.isfinite(high)
         axes.plot(
-            [estimate], [height], marker=marker, markersize=4.2, markerfacecolor=face,
-            markeredgecolor=color, markeredgewidth=0.9, linestyle="", zorder=4,
+            [estimate], [height], marker=marker, markersize=4.2, linestyle="", zorder=4,
+            markerfacecolor=color if known else "white", markeredgecolor=color,
+            markeredgewidth=0.9,
+        )  # fmt: skip
+        if known:
+            interval_line(axes, low, high, height, color)
+            continue
+        left = np.isfinite(estimate) and estimate > (low_end + high_end) / 2
+        absent = "" if np.isfinite(estimate) else "no mean "
+        reason = _short_reason(str(row.get("reason", "")))
+        axes.text(
+            0.01 if left else 0.99, height, f"{absent}{reason}".strip(),
+            transform=axes.get_yaxis_transform(), ha="left" if left else "right", va="center",
+            fontsize=6, color=SOFT,
         )  # fmt: skip
 
 
-def _estimation_legend(figure: Figure, null: bool) -> None:
+def _short_reason(reason: str) -> str:
+    """Why there is no interval, in a few letters.
+
+    >>> _short_reason("a single subject"), _short_reason("all 56 values are equal")
+    ('1 subject', 'all equal')
+    """
+    if reason.endswith("values are equal"):
+        return "all equal"
+    return _SHORT_REASONS.get(reason, short(reason, 18))
+
+
+def _estimation_legend(figure: Figure, *, null: bool, beyond: bool, columns: int) -> None:
     handles = [
-        Line2D([], [], marker="o", markersize=2.5, linestyle="", color=SOFT, alpha=0.5,
+        Line2D([], [], marker="o", markersize=2.5, linestyle="", color=SOFT, alpha=0.6,
                label="clip"),
         Line2D([], [], marker="o", markersize=4, color=INK, linewidth=1.5,
                label="mean and interval"),
@@ -202,7 +258,15 @@ def _estimation_legend(figure: Figure, null: bool) -> None:
             Line2D([], [], marker="|", markersize=7, markeredgewidth=1.2, linestyle="", color=SOFT,
                    label="random frame of the window (mean)")
         )  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles))
+    if beyond:
+        handles.append(
+            Line2D([], [], marker=">", markersize=3, linestyle="", color=SOFT,
+                   label="clips beyond the axis")
+        )  # fmt: skip
+    figure.legend(
+        handles=handles, loc="outside lower center", ncols=min(columns, len(handles)),
+        handletextpad=0.4, columnspacing=1.2,
+    )  # fmt: skip
 
 
 def human_vs_selected(
@@ -224,43 +288,83 @@ def human_vs_selected(
     -------
     Figure
         Positions in ms from the human apex (onset, offset) or from the human onset (apex).
-        Filled: inside the window; open triangles: at an edge of it; crosses: immovable.
+        Filled: inside the window; open triangles: at an edge of it; crosses: immovable. Clips
+        beyond the axis are carets at its edge, counted above the panel.
 
     Raises
     ------
     TableError
-        The table has no such part, or no clip with all three labels.
+        A column is missing, the table has no such part, or no clip with all three labels.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> with style():
+    ...     figure = human_vs_selected(mebias.example())
+    >>> [axes.get_title(loc="left") for axes in figure.axes[:3]]
+    ['Onset', 'Apex', 'Offset']
     """
-    need(shifts, ["rise_frames", "fall_frames", "shift_ms", "fps"], "figure of human and selected")
+    what = "figure of human and selected"
+    columns = ["keyframe", "source", "distance", "fps", "shift_ms", "rise_frames", "fall_frames",
+               "freedom", "at_edge"]  # fmt: skip
+    need(shifts, columns, what)
     part = _part(shifts, source, distance)
-    part = part[part["shift_ms"].notna() & part["rise_frames"].notna()]
-    part = part[part["fall_frames"].notna()]
-    need(part, [], "figure of human and selected (clips with all three labels)")
+    part = part[part[["shift_ms", "rise_frames", "fall_frames"]].notna().all(axis=1)]
+    need(part, [], f"{what} (clips with all three labels)")
     figure = new_figure(width_mm, 0.56 * width_mm, part)
     panels = figure.subplots(2, 3, sharex="col", height_ratios=(1.5, 1))
-    signs = {"onset": ("rise_frames", -1), "apex": ("rise_frames", 1), "offset": ("fall_frames", 1)}
     for column, keyframe in enumerate(tables.KEYFRAMES):
-        own = part[part["keyframe"] == keyframe]
-        if own.empty:
-            continue
-        length, sign = signs[keyframe]
-        human = sign * 1000 * own[length].to_numpy() / own["fps"].to_numpy()
-        shift = own["shift_ms"].to_numpy()
         top, below = panels[0][column], panels[1][column]
-        span = [min(0.0, human.min()), max(0.0, human.max())]
-        top.plot(span, span, color=FAINT, linewidth=0.8, zorder=0)
-        zero_line(below, vertical=False)
-        for kind, where in _kinds(own).items():
-            _kind_points(top, human[where], (human + shift)[where], kind)
-            _kind_points(below, human[where], shift[where], kind)
+        own = part[part["keyframe"] == keyframe]
         top.set_title(keyframe.capitalize())
         origin = "onset" if keyframe == "apex" else "apex"
         below.set_xlabel(f"human, ms from the human {origin}")
+        if own.empty:
+            for axes in (top, below):
+                axes.text(0.5, 0.5, "no clips", transform=axes.transAxes, ha="center", color=SOFT)
+                axes.set(xticks=[], yticks=[])
+            continue
+        _human_panels(top, below, own, keyframe)
     panels[0][0].set_ylabel("selected (ms)")
     panels[1][0].set_ylabel("shift (ms)")
     handles = [_kind_handle(kind) for kind in ("inside", "edge", "immovable")]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, handletextpad=0.4)
     return figure
+
+
+def _human_panels(top: Axes, below: Axes, own: pd.DataFrame, keyframe: str) -> None:
+    """Selected against human above, shift against human below; far clips at the edge."""
+    length, sign = _PHASES[keyframe]
+    human = sign * 1000 * own[length].to_numpy() / own["fps"].to_numpy()
+    shift = own["shift_ms"].to_numpy()
+    low, high = _limits(shift)
+    inside = (shift >= low) & (shift <= high)
+    held = np.r_[human, 0.0, (human + shift)[inside]]
+    pad = 0.05 * max(float(np.ptp(held)), 1.0)
+    below.set_ylim(low, high)
+    top.set_ylim(held.min() - pad, held.max() + pad)
+    span = [min(0.0, human.min()), max(0.0, human.max())]
+    top.plot(span, span, color=FAINT, linewidth=0.8, zorder=0)
+    zero_line(below, vertical=False)
+    for kind, where in _kinds(own).items():
+        _kind_points(top, human[where & inside], (human + shift)[where & inside], kind)
+        _kind_points(below, human[where & inside], shift[where & inside], kind)
+    for axes in (top, below):
+        ends = axes.get_ylim()
+        for beyond, edge, marker in ((shift < low, ends[0], 7), (shift > high, ends[1], 6)):
+            if beyond.any():
+                at = np.full(beyond.sum(), edge)
+                carets = axes.plot(human[beyond], at, linestyle="", color=INK, marker=marker,
+                                   markersize=4, clip_on=False)  # fmt: skip
+                carets[0].set_in_layout(False)
+    if not inside.all():
+        top.set_title(f"{int((~inside).sum())} beyond the axis", loc="right", fontsize=6.5,
+                      fontweight="normal", color=SOFT)  # fmt: skip
+
+
+_PHASES = {
+    "onset": ("rise_frames", -1), "apex": ("rise_frames", 1), "offset": ("fall_frames", 1),
+}  # fmt: skip
 
 
 def _kinds(own: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -296,119 +400,6 @@ def _kind_handle(kind: str) -> Line2D:
     )  # fmt: skip
 
 
-def contrast_plot(
-    tests: pd.DataFrame, *, family: str | Sequence[str] = "primary", width_mm: float = ONE_COLUMN_MM
-) -> Figure:
-    """Contrasts between groups with their intervals, the margin as a band.
-
-    Parameters
-    ----------
-    tests : DataFrame
-        Of one dataset.
-    family : str or sequence of str
-        Families to draw.
-    width_mm : float
-        Width in mm.
-
-    Raises
-    ------
-    TableError
-        No test of these families.
-    """
-    need(tests, ["family", "ethnicity", "keyframe", "estimate", "margin"], "contrast plot")
-    families = [family] if isinstance(family, str) else list(family)
-    rows = tests[tests["family"].isin(families)]
-    need(rows, [], "contrast plot")
-    figure = new_figure(width_mm, 17 + 6.5 * len(rows), rows)
-    axes = figure.subplots()
-    margin = float(rows["margin"].max())
-    if np.isfinite(margin):
-        axes.axvspan(-margin, margin, color="#eef1f4", zorder=0)
-    zero_line(axes)
-    texts = [_p_text(row) for row in rows.to_dict("records")]
-    _forest(axes, rows, "estimate", texts, also=np.array([margin]))
-    unit = str(rows["unit"].iloc[0])
-    axes.set_xlabel(f"difference of mean shifts ({unit}); band: margin ±{margin:.0f} {unit}")
-    return figure
-
-
-def _p_text(row: Mapping[Hashable, object]) -> str:
-    value = float(str(row["p_adjusted"]))
-    if not np.isfinite(value):
-        return "not tested"
-    return "adj. p < 0.001" if value < 0.0005 else f"adj. p = {value:.3f}"
-
-
-def planted_plot(planted: pd.DataFrame, *, width_mm: float = ONE_COLUMN_MM) -> Figure:
-    """Simulated cohorts: what an ideal selector would have shown, and what was found.
-
-    Parameters
-    ----------
-    planted : DataFrame
-        A planted table of one dataset.
-    width_mm : float
-        Width in mm.
-
-    Raises
-    ------
-    TableError
-        The table has no rows.
-    """
-    need(planted, ["contrast", "keyframe", "found_shift_ms", "outcome"], "planted plot")
-    rows = planted.rename(columns={"contrast": "ethnicity"})
-    figure = new_figure(width_mm, 21 + 6.5 * len(rows), planted)
-    axes = figure.subplots()
-    zero_line(axes)
-    texts = [f"{r['planted_error_ms']:+.0f} ms: {r['outcome']}".replace("-", "−").replace(
-        "+0 ms", "0 ms") for r in rows.to_dict("records")]  # fmt: skip
-    expected = rows["expected_shift_ms"].to_numpy(dtype=float)
-    _forest(axes, rows, "found_shift_ms", texts, also=expected)
-    axes.plot(
-        expected, np.arange(len(rows)), marker="D", markersize=4, linestyle="",
-        markerfacecolor="white", markeredgecolor=COLORS[1], zorder=5,
-    )  # fmt: skip
-    axes.set_xlabel("difference of mean shifts (ms)")
-    handles = [
-        Line2D([], [], marker="o", markersize=4, color=INK, label="found"),
-        Line2D([], [], marker="D", markersize=4, linestyle="", markerfacecolor="white",
-               markeredgecolor=COLORS[1], label="ideal selector"),
-        Line2D([], [], linestyle="", label="right: planted error, outcome"),
-    ]  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, handletextpad=0.4,
-                  columnspacing=1.0)  # fmt: skip
-    return figure
-
-
-def _forest(
-    axes: Axes, rows: pd.DataFrame, column: str, texts: list[str], also: np.ndarray
-) -> None:
-    """Estimates and intervals, one line each, the first on top, with words on the right.
-
-    ``also`` are values that the axis has to hold besides.
-    """
-    values = rows[[column, "conf_low", "conf_high"]].to_numpy(dtype=float)
-    for height, (estimate, low, high) in enumerate(values):
-        known = np.isfinite(low) and np.isfinite(high)
-        if known:
-            axes.plot([low, high], [height, height], color=INK, linewidth=1.4)
-        axes.plot(
-            [estimate], [height], marker="o", markersize=4, color=INK,
-            markerfacecolor=INK if known else "white",
-        )  # fmt: skip
-        axes.annotate(
-            texts[height], (1.02, height), xycoords=("axes fraction", "data"), va="center",
-            fontsize=6.5, annotation_clip=False,
-        )  # fmt: skip
-    names = [f"{r['keyframe']}, {short(str(r['ethnicity']), 22)}" for r in rows.to_dict("records")]
-    axes.set_yticks(range(len(rows)), names)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.tick_params(axis="y", length=0)
-    held = np.r_[values.ravel(), also]
-    finite = held[np.isfinite(held)]
-    reach = float(np.abs(finite).max()) if finite.size else 1.0
-    axes.set_xlim(-1.15 * max(reach, 1e-9), 1.15 * max(reach, 1e-9))
-
-
 def _part(table: pd.DataFrame, source: str, distance: str) -> pd.DataFrame:
     part = table[(table["source"] == source) & (table["distance"] == distance)]
     if part.empty:
@@ -420,27 +411,32 @@ def _part(table: pd.DataFrame, source: str, distance: str) -> pd.DataFrame:
     return part
 
 
-def _limits(values: np.ndarray, means: pd.DataFrame) -> tuple[float, float]:
+def _limits(values: np.ndarray, means: pd.DataFrame | None = None) -> tuple[float, float]:
     """Limits that hold nearly all clips, every mean, every interval that is not huge, and 0."""
     tail = 100 * (1 - _WIDE) / 2
-    low, high = np.percentile(values, [tail, 100 - tail])
+    low = np.percentile(values, tail, method="higher")
+    high = np.percentile(values, 100 - tail, method="lower")
     near = 1.5 * max(high - low, np.abs(values).max() * (high == low))
     low = values.min() if values.min() >= low - near else low
     high = values.max() if values.max() <= high + near else high
-    bounds = means[["conf_low", "conf_high"]].to_numpy(dtype=float)
-    bounds = bounds[np.isfinite(bounds)]
-    held = bounds[np.abs(bounds) <= 3 * max(abs(low), abs(high), 1e-9)]
-    estimates = means["estimate"].dropna().to_numpy(dtype=float)
-    ends = np.r_[low, high, 0.0, held, estimates]
+    ends = np.r_[low, high, 0.0]
+    if means is not None:
+        bounds = means[["conf_low", "conf_high"]].to_numpy(dtype=float)
+        bounds = bounds[np.isfinite(bounds)]
+        held = bounds[np.abs(bounds) <= 3 * max(abs(low), abs(high), 1e-9)]
+        ends = np.r_[ends, held, means["estimate"].dropna().to_numpy(dtype=float)]
     span = np.ptp(ends)
     if span == 0:
         return float(ends[0]) - 1, float(ends[0]) + 1
     return float(ends.min() - 0.06 * span), float(ends.max() + 0.06 * span)
 
 
-def _group_label(part: pd.DataFrame, group: str) -> str:
+def _group_label(part: pd.DataFrame, group: str, narrow: bool) -> str:
     own = part if group == tables.ALL else part[part["ethnicity"] == group]
     subjects = own["subject"].nunique()
     clips = len(own.drop_duplicates(["subject", "clip"]))
-    one = f"{subjects} subject{'' if subjects == 1 else 's'}"
-    return f"{short(group)}\n{one}, {clips} clip{'' if clips == 1 else 's'}"
+    between = ",\n" if narrow else ", "
+    return (
+        f"{short(group, 15 if narrow else 24)}\n{subjects} subject{'' if subjects == 1 else 's'}"
+        f"{between}{clips} clip{'' if clips == 1 else 's'}"
+    )

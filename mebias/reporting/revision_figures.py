@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mebias import tables
 from mebias.reporting.figure_style import (
@@ -38,7 +39,7 @@ def revision_plot(
     shifts : DataFrame
         Of one dataset and two versions of its labels.
     estimates : DataFrame, optional
-        Its estimates; without them the shares are left out.
+        Its estimates; without them the shares are left out, their counts stay.
     width_mm : float
         Width in mm.
 
@@ -51,9 +52,19 @@ def revision_plot(
     Raises
     ------
     TableError
-        The tables have no rows.
+        A column is missing, or no label is in both versions.
+
+    Examples
+    --------
+    >>> rows = [{"keyframe": "apex", "shift_frames": move, "expression_type": "micro"}
+    ...         for move in (0.0, 0.0, 3.0)]
+    >>> figure = revision_plot(pd.DataFrame(rows))
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['0 of 0', '1 of 3', '0 of 0']
     """
     need(shifts, ["keyframe", "shift_frames", "expression_type"], "revision plot")
+    shifts = shifts[shifts["shift_frames"].notna()]
+    need(shifts, [], "revision plot (labels in both versions)")
     kinds = [k for k in ("micro", "macro") if (shifts["expression_type"] == k).any()]
     strata = [tables.ALL, *(kinds if len(kinds) > 1 else [])]
     places = [(k, s) for k in tables.KEYFRAMES for s in strata]
@@ -69,7 +80,11 @@ def revision_plot(
         if row and row % len(strata) == 0:
             for axes in (left, *rest):
                 axes.axhline(row - 0.5, color=FAINT, linewidth=0.5)
-    if estimates is not None:
+    if estimates is None:
+        for row, place in enumerate(places):
+            own = _own(shifts, *place)
+            _count(left, row, int((own["shift_frames"] != 0).sum()), len(own))
+    else:
         _shares(rest[0], estimates, places, colors)
     left.set_xscale("symlog", linthresh=_LINEAR, linscale=0.8)
     reach = max(_LINEAR, float(shifts["shift_frames"].abs().max(skipna=True)))
@@ -88,22 +103,32 @@ def revision_plot(
 def _revised(
     axes: Axes, shifts: pd.DataFrame, keyframe: str, stratum: str, row: int, color: str
 ) -> None:
-    own = shifts[(shifts["keyframe"] == keyframe) & (shifts["shift_frames"].abs() > 0)]
-    if stratum != tables.ALL:
-        own = own[own["expression_type"] == stratum]
-    values = np.sort(own["shift_frames"].to_numpy(dtype=float))
+    moves = _own(shifts, keyframe, stratum)["shift_frames"].to_numpy(dtype=float)
+    values = np.sort(moves[moves != 0])
     heights = row + 0.5 * jitter(len(values))
     axes.scatter(values, heights, s=5, color=color, alpha=0.45, linewidths=0)
+
+
+def _own(shifts: pd.DataFrame, keyframe: str, stratum: str) -> pd.DataFrame:
+    own = shifts[shifts["keyframe"] == keyframe]
+    return own if stratum == tables.ALL else own[own["expression_type"] == stratum]
+
+
+def _count(axes: Axes, row: int, revised: float, compared: float) -> None:
+    axes.annotate(
+        f"{revised:.0f} of {compared:.0f}", (1.02, row), xycoords=("axes fraction", "data"),
+        va="center", fontsize=6.5, color=SOFT, annotation_clip=False,
+    )  # fmt: skip
 
 
 def _shares(
     axes: Axes, estimates: pd.DataFrame, places: list[tuple[str, str]], colors: dict[str, str]
 ) -> None:
-    need(estimates, ["keyframe", "stratum", "quantity", "conf_low"], "revision plot")
+    columns = ["estimate", "conf_low", "conf_high", "n_clips"]
+    need(estimates, ["keyframe", "stratum", "quantity", "ethnicity", *columns], "revision plot")
     shares = estimates[
         (estimates["quantity"] == "share_moved") & (estimates["ethnicity"] == tables.ALL)
     ]
-    columns = ["estimate", "conf_low", "conf_high", "n_clips"]
     for row, (keyframe, stratum) in enumerate(places):
         here = shares[(shares["keyframe"] == keyframe) & (shares["stratum"] == stratum)]
         if here.empty:
@@ -112,10 +137,7 @@ def _shares(
         color = colors[stratum]
         axes.plot([100 * low, 100 * high], [row, row], color=color, linewidth=1.4)
         axes.plot([100 * estimate], [row], marker="o", markersize=4, color=color)
-        axes.annotate(
-            f"{estimate * n:.0f} of {n:.0f}", (1.02, row), xycoords=("axes fraction", "data"),
-            va="center", fontsize=6.5, color=SOFT, annotation_clip=False,
-        )  # fmt: skip
+        _count(axes, row, estimate * n, n)
     axes.tick_params(axis="y", length=0)
     axes.set_xlabel("labels revised (%)")
     axes.set_xlim(left=0)
@@ -134,9 +156,17 @@ def subject_revisions(subjects: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_M
     Raises
     ------
     TableError
-        The table has no rows.
+        A column is missing, or the table has no rows.
+
+    Examples
+    --------
+    >>> rows = [{"subject": s, "keyframe": "apex", "stratum": "all", "share": share}
+    ...         for s, share in (("s1", 0.5), ("s2", 0.0))]
+    >>> figure = subject_revisions(pd.DataFrame(rows))
+    >>> figure.axes[1].get_xlabel()
+    'subjects, sorted (1 of 2 unrevised)'
     """
-    need(subjects, ["subject", "keyframe", "stratum", "share", "n_clips"], "figure of subjects")
+    need(subjects, ["subject", "keyframe", "stratum", "share"], "figure of subjects")
     strata = subjects["stratum"].unique()
     part = subjects if len(strata) == 1 else subjects[subjects["stratum"] == tables.ALL]
     need(part, [], "figure of subjects")
@@ -144,14 +174,18 @@ def subject_revisions(subjects: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_M
     panels = figure.subplots(1, 3, sharey=True)
     for axes, keyframe, color in zip(panels, tables.KEYFRAMES, COLORS, strict=False):
         own = part[part["keyframe"] == keyframe].sort_values("share", ascending=False)
-        share = 100 * own["share"].to_numpy(dtype=float)
-        axes.fill_between(np.arange(len(share) + 1), np.r_[share, share[-1:]], step="post",
-                          color=color, alpha=0.35, linewidth=0)  # fmt: skip
-        axes.step(np.arange(len(share) + 1), np.r_[share, share[-1:]], where="post", color=color)
-        none = int((share == 0).sum())
         axes.set_title(keyframe.capitalize())
-        axes.set_xlabel(f"subjects, sorted ({none} of {len(share)} without revision)")
-        axes.set_xlim(0, max(len(share), 1))
+        if own.empty:
+            axes.text(0.5, 0.5, "no labels", transform=axes.transAxes, ha="center", color=SOFT)
+            axes.set_xticks([])
+            continue
+        share = 100 * own["share"].to_numpy(dtype=float)
+        ends, steps = np.arange(len(share) + 1), np.r_[share, share[-1:]]
+        axes.fill_between(ends, steps, step="post", color=color, alpha=0.35, linewidth=0)
+        axes.step(ends, steps, where="post", color=color)
+        axes.set_xlabel(f"subjects, sorted ({int((share == 0).sum())} of {len(share)} unrevised)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        axes.set_xlim(0, len(share))
     panels[0].set_ylabel("labels revised (%)")
     panels[0].set_ylim(0, max(1.0, min(100.0, 110 * float(part["share"].max()))))
     return figure
@@ -170,9 +204,18 @@ def transition_plot(transitions: pd.DataFrame, *, width_mm: float = ONE_COLUMN_M
     Raises
     ------
     TableError
-        The table has no rows.
+        A column is missing, or the table has no rows.
+
+    Examples
+    --------
+    >>> row = {"type_old": "micro", "type_new": "macro", "n_clips": 3, "share": 0.1,
+    ...        "conf_low": 0.02, "conf_high": 0.3}
+    >>> figure = transition_plot(pd.DataFrame([row]))
+    >>> figure.axes[0].texts[0].get_text().splitlines()
+    ['3', '10.0 % [2.0, 30.0]']
     """
-    need(transitions, ["type_old", "type_new", "n_clips", "share"], "figure of transitions")
+    columns = ["type_old", "type_new", "n_clips", "share", "conf_low", "conf_high"]
+    need(transitions, columns, "figure of transitions")
     old = list(dict.fromkeys(transitions["type_old"]))
     new = list(dict.fromkeys(transitions["type_new"]))
     figure = new_figure(width_mm, 20 + 12 * len(old), transitions)

@@ -1,14 +1,17 @@
 """Figures: sizes, marks, bytes, and every edge case draws without a warning."""
 
+import itertools
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
 
 from mebias import tables
-from mebias.errors import TableError
+from mebias.errors import OutputError, TableError
 from mebias.quantification import quantify, revisions, unevenness
 from mebias.reporting import figures, revision_figures
 from mebias.reporting.figure_style import MM, jitter, new_figure
@@ -44,6 +47,56 @@ def findings():
     return found(shifts())
 
 
+def lettering(figure):
+    """Texts that are drawn, with their boxes in pixels; ticks beyond an axis are not drawn."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    hidden = set()
+    for axes in figure.axes:
+        for axis, ends in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+            slack = 1e-6 * abs(ends[1] - ends[0])
+            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+                if not min(ends) - slack <= tick.get_loc() <= max(ends) + slack:
+                    hidden |= {id(tick.label1), id(tick.label2)}
+    texts = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
+    return [(t, t.get_window_extent(canvas.get_renderer())) for t in texts if id(t) not in hidden]
+
+
+def assert_legible(figure):
+    """No text below 6 pt, none beyond the page, no two on top of each other."""
+    drawn = lettering(figure)
+    width, height = figure.bbox.size
+    for text, box in drawn:
+        assert text.get_fontsize() >= 6, text.get_text()
+        inside = box.x0 > -1 and box.y0 > -1 and box.x1 < width + 1 and box.y1 < height + 1
+        assert inside, f"{text.get_text()!r} leaves the page"
+    for (one, a), (two, b) in itertools.combinations(drawn, 2):
+        wide, high = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert wide <= 1 or high <= 1, f"{one.get_text()!r} lies on {two.get_text()!r}"
+
+
+def planted(**columns):
+    row = {"contrast": "A vs others", "keyframe": "offset", "planted_error_ms": -40.0,
+           "expected_shift_ms": 9.0, "found_shift_ms": 5.0, "conf_low": 1.0, "conf_high": 9.0,
+           "outcome": "found", "dataset": "SIMULATED x", "source": "gamdss"}  # fmt: skip
+    return tables.from_rows([{**row, **columns}], "planted")
+
+
+def every_figure(made, name):
+    """Each kind of figure once, from tables whose dataset is ``name``."""
+    table, transitions, subjects = (part.assign(dataset=name) for part in versions())
+    own = made.shifts.assign(dataset=name), made.estimates.assign(dataset=name)
+    return {
+        "estimation": figures.estimation_plot(*own),
+        "human": figures.human_vs_selected(own[0]),
+        "contrast": figures.contrast_plot(made.tests.assign(dataset=name)),
+        "planted": figures.planted_plot(planted(dataset=name)),
+        "revision": figures.revision_plot(table),
+        "subjects": figures.subject_revisions(subjects),
+        "transitions": figures.transition_plot(transitions),
+    }
+
+
 def versions():
     rng = np.random.default_rng(1)
     clips = [
@@ -70,17 +123,32 @@ def versions():
     )  # fmt: skip
 
 
-def test_the_same_figure_gives_the_same_bytes(findings, tmp_path):
+def test_every_figure_is_marked_by_its_data_and_has_the_same_bytes_twice(findings, tmp_path):
     made = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
         with figures.style():
-            figure = figures.estimation_plot(findings.shifts, findings.estimates)
-            made.append(figures.save(figure, tmp_path / name, "f"))
-    assert [p.suffix for p in made[0]] == [".svg", ".pdf", ".png"]
+            drawn = every_figure(findings, "SIMULATED test")
+            made.append([p for n, f in drawn.items() for p in figures.save(f, folder, n)])
+    assert [p.suffix for p in made[0]] == [".svg", ".pdf", ".png"] * 7
     for first, second in zip(*made, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
-    assert sorted(p.name for p in (tmp_path / "a").iterdir()) == ["f.pdf", "f.png", "f.svg"]
+    assert len(list((tmp_path / "a").iterdir())) == 21
+    for svg in (p for p in made[0] if p.suffix == ".svg"):
+        text = svg.read_text(encoding="utf-8")
+        assert text.count('id="simulated-mark"') == text.count("SIMULATED data") == 1, svg.name
+
+
+def test_every_figure_of_real_data_is_legible_and_unmarked(findings):
+    with figures.style():
+        for name, figure in every_figure(findings, "test").items():
+            assert not figure.texts, name
+            assert_legible(figure)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(OutputError, match="absent is not a folder"):
+        figures.save(new_figure(89, 40), tmp_path / "absent", "f")
 
 
 def test_widths_are_those_of_a_journal(findings, tmp_path):
@@ -110,11 +178,6 @@ def test_simulated_data_are_marked_by_the_data_and_once(tmp_path):
         assert [t.get_text() for t in bare.texts] == ["SIMULATED data"]
 
 
-def test_real_data_are_not_marked(findings):
-    with figures.style():
-        assert not figures.estimation_plot(findings.shifts, findings.estimates).texts
-
-
 NAMES = ("East Asian", "White British", "Black African/Caribbean or mixed", "Pakistani", "Indian",
          "Latin American", "Middle Eastern", "Pacific Islander")  # fmt: skip
 
@@ -137,6 +200,7 @@ def test_edge_cases_draw(options, tmp_path):
         figure = figures.estimation_plot(made.shifts, made.estimates)
         figures.save(figure, tmp_path, "e")
         figures.save(figures.human_vs_selected(made.shifts), tmp_path, "h")
+        assert_legible(figure)
     groups = {g for g in options.get("groups", "ABC") if g not in ("all", "unknown")}
     labels = [t.get_text().splitlines()[0] for t in figure.axes[0].get_yticklabels()]
     assert labels[0] == "all"
@@ -150,8 +214,68 @@ def test_clips_beyond_the_axis_are_counted():
     made = found(shifts(outlier=400, n_subjects=40))
     with figures.style():
         figure = figures.estimation_plot(made.shifts, made.estimates)
+        human = figures.human_vs_selected(made.shifts)
     assert figure.axes[1].get_xlim()[1] < 4000
     assert "1" in [t.get_text() for t in figure.axes[1].texts]
+    legend = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert "clips beyond the axis" in legend
+    assert human.axes[4].get_ylim()[1] < 200
+    assert [human.axes[i].get_title(loc="right") for i in range(3)] == ["", "1 beyond the axis", ""]
+
+
+def test_an_interval_that_runs_past_the_axis_ends_in_an_arrow():
+    made = found(shifts(outlier=400, n_subjects=40))
+    with figures.style():
+        axes = figures.estimation_plot(made.shifts, made.estimates).axes[1]
+    right = axes.get_xlim()[1]
+    headline = made.estimates.query(
+        "quantity == 'mean_shift' and unit == 'ms' and weighting == 'subject'"
+    )
+    past = int((headline["conf_high"] > right).sum())
+    assert past == sum(1 for line in axes.lines if line.get_marker() == 9) == 1
+
+
+def test_a_mean_without_interval_says_why(findings):
+    lone = found(shifts(groups=("A",) * 9 + ("B",), n_subjects=10))
+    blank = findings.estimates.assign(estimate=np.nan, conf_low=np.nan, conf_high=np.nan)
+    with figures.style():
+        why = figures.estimation_plot(lone.shifts, lone.estimates)
+        none = figures.estimation_plot(findings.shifts, blank)
+    assert [[t.get_text() for t in axes.texts] for axes in why.axes] == [["1 subject"]] * 3
+    assert [t.get_text() for t in none.axes[0].texts] == ["no mean"] * 4
+
+
+def test_one_column_holds_an_estimation_plot(findings):
+    with figures.style():
+        figure = figures.estimation_plot(findings.shifts, findings.estimates, width_mm=89)
+        assert_legible(figure)
+    assert figure.get_size_inches()[0] == pytest.approx(89 * MM)
+
+
+def test_long_names_of_contrasts_keep_both_sides():
+    made = found(shifts(groups=[f"{name} (self-described, mixed)" for name in NAMES],
+                        n_subjects=40))  # fmt: skip
+    with figures.style():
+        figure = figures.contrast_plot(made.tests, family=sorted(set(made.tests["family"])))
+        assert_legible(figure)
+    labels = [t.get_text().splitlines() for t in figure.axes[0].get_yticklabels()]
+    assert {keyframe for _, keyframe in labels} == set(KEYS)
+    assert {n for n, _ in labels if " vs others" not in n} == {"between groups"}
+
+
+def test_a_contrast_without_margin_has_no_band(findings):
+    with figures.style():
+        figure = figures.contrast_plot(findings.tests.assign(margin=np.nan))
+    assert figure.axes[0].get_xlabel() == "difference of mean shifts (ms)"
+
+
+def test_one_huge_interval_does_not_squash_the_others(findings):
+    tests = findings.tests.copy()
+    tests.loc[0, ["conf_low", "conf_high"]] = [-5000.0, 5000.0]
+    with figures.style():
+        axes = figures.contrast_plot(tests).axes[0]
+    assert axes.get_xlim()[1] < 200
+    assert {line.get_marker() for line in axes.lines} >= {8, 9}
 
 
 def test_contrasts_that_were_not_tested_say_so():
@@ -161,17 +285,20 @@ def test_contrasts_that_were_not_tested_say_so():
     assert [t.get_text() for t in figure.axes[0].texts] == ["not tested"] * 3
 
 
-def test_planted_shows_the_error_and_the_outcome(tmp_path):
-    row = {"contrast": "A vs others", "keyframe": "offset", "planted_error_ms": -40.0,
-           "expected_shift_ms": 9.0, "found_shift_ms": 5.0, "conf_low": 1.0, "conf_high": 9.0,
-           "outcome": "found", "dataset": "SIMULATED x", "source": "gamdss"}  # fmt: skip
-    empty = {**row, "keyframe": "apex", "planted_error_ms": 0.0, "found_shift_ms": np.nan,
-             "conf_low": np.nan, "conf_high": np.nan, "outcome": "can't be told"}  # fmt: skip
+def test_planted_shows_the_error_and_the_outcome():
+    unknown = {"found_shift_ms": np.nan, "conf_low": np.nan, "conf_high": np.nan}
+    rows = pd.concat(
+        [
+            planted(),
+            planted(keyframe="apex", planted_error_ms=-0.2, outcome="can't be told", **unknown),
+            planted(keyframe="onset", planted_error_ms=np.nan, outcome="can't be told"),
+        ]
+    )
     with figures.style():
-        figure = figures.planted_plot(tables.from_rows([row, empty], "planted"))
-        figures.save(figure, tmp_path, "p")
+        figure = figures.planted_plot(rows)
+        assert_legible(figure)
     words = [t.get_text() for t in figure.axes[0].texts]
-    assert words == ["−40 ms: found", "0 ms: can't be told"]
+    assert words == ["−40 ms: found", "0 ms: can't be told", "unknown: can't be told"]
 
 
 def test_revisions_draw(tmp_path):
@@ -187,7 +314,63 @@ def test_revisions_draw(tmp_path):
     counts = [t.get_text() for t in plot.axes[1].texts]
     revised = int((table.query("keyframe == 'apex'")["shift_frames"] != 0).sum())
     assert f"{revised} of 120" in counts
+    with figures.style():
+        bare = figures.revision_plot(table)
+    assert f"{revised} of 120" in [t.get_text() for t in bare.axes[0].texts]
     assert any(t.get_text().startswith("1\n") for t in matrix.axes[0].texts)
+
+
+def test_revisions_draw_without_revisions_and_with_wild_ones():
+    table, _, subjects = versions()
+    with figures.style():
+        assert_legible(figures.revision_plot(table.assign(shift_frames=0.0)))
+        wild = table.copy()
+        wild.loc[wild.index[::50], "shift_frames"] = [3455.0, -2000, 17, -33, 1, 0, 9, 2]
+        assert_legible(figures.revision_plot(wild))
+        apex = figures.subject_revisions(subjects[subjects["keyframe"] == "apex"])
+    assert [[t.get_text() for t in axes.texts] for axes in apex.axes] == [
+        ["no labels"], [], ["no labels"],
+    ]  # fmt: skip
+
+
+def test_a_keyframe_without_clips_says_so(findings):
+    apex = findings.shifts[findings.shifts["keyframe"] == "apex"]
+    with figures.style():
+        figure = figures.human_vs_selected(apex)
+        assert_legible(figure)
+    assert [t.get_text() for t in figure.axes[0].texts] == ["no clips"]
+
+
+READ = {
+    "estimates": "stratum source distance keyframe quantity unit weighting estimate conf_high",
+    "shifts": "clip subject ethnicity source distance keyframe shift_ms rise_frames at_edge",
+    "tests": "family ethnicity keyframe estimate unit conf_low conf_high margin p_adjusted",
+    "planted": "contrast keyframe planted_error_ms expected_shift_ms conf_low outcome",
+    "transitions": "type_old type_new n_clips share conf_low conf_high",
+    "subjects": "subject keyframe stratum share",
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_missing_column_is_named(findings, name):
+    _, transitions, subjects = versions()
+    table = {"planted": planted(), "transitions": transitions, "subjects": subjects}.get(name)
+    table = getattr(findings, name) if table is None else table
+
+    def draw(table):
+        if name == "estimates":
+            figures.estimation_plot(findings.shifts, table)
+        elif name == "shifts":
+            figures.human_vs_selected(table)
+            figures.estimation_plot(table, findings.estimates)
+        else:
+            {"tests": figures.contrast_plot, "planted": figures.planted_plot,
+             "transitions": figures.transition_plot,
+             "subjects": figures.subject_revisions}[name](table)  # fmt: skip
+
+    for column in READ[name].split():
+        with pytest.raises(TableError, match=f"has no column {column} "):
+            draw(table.drop(columns=column))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +380,11 @@ def test_revisions_draw(tmp_path):
         (lambda f: figures.estimation_plot(f.shifts, f.estimates, source="x"), "rows of x signed"),
         (lambda f: figures.estimation_plot(f.shifts.drop(columns="subject"), f.estimates),
          "no column subject"),
+        (lambda f: figures.estimation_plot(f.shifts, f.estimates, weighting="x"), "weighting x"),
+        (lambda f: figures.estimation_plot(f.shifts, f.estimates, unit="hours"), "shift_hours"),
+        (lambda f: figures.estimation_plot(f.shifts, f.estimates, stratum="micro"), "no rows"),
         (lambda f: figures.contrast_plot(f.tests, family="nothing"), "no rows"),
+        (lambda f: figures.revision_plot(f.shifts.assign(shift_frames=np.nan)), "both versions"),
         (lambda f: figures.planted_plot(f.planted), "no rows"),
         (lambda f: figures.human_vs_selected(f.shifts.assign(rise_frames=np.nan)), "three labels"),
     ],
