@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -55,6 +56,11 @@ class Cohort:
         In simulations: ethnicity, keyframe, error_ms, the coders' planted mean error.
     settings : mapping
         What the cohort came from, for provenance (JSON types only).
+    root : Path or None
+        Folder that it was read from.
+    cells, blinks : DataFrame or None
+        Where each human keyframe stands in the authors' file; eye blinks that they list. As
+        declared in `mebias.tables`.
     """
 
     manifest: Manifest
@@ -65,6 +71,9 @@ class Cohort:
     truth: pd.DataFrame | None = None
     planted: pd.DataFrame | None = None
     settings: Mapping[str, object] = field(default_factory=dict)
+    root: Path | None = None
+    cells: pd.DataFrame | None = None
+    blinks: pd.DataFrame | None = None
 
     @property
     def simulated(self) -> bool:

@@ -268,6 +268,29 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "found": _text("what was found"),
         "expected": _text("what was expected"),
         "message": _text("one sentence with what to do", None),
+        "check": _text("name of the check"),
+        "cell": _text("file, sheet, row and column concerned"),
+        "consequence": _text("what the rest of mebias does about it"),
+    },
+    "cells": {
+        "dataset": _DATASET,
+        "clip": _CLIP,
+        "coder": _CODER,
+        "pass": _PASS,
+        "keyframe": _text("onset, apex, apex_high (end of a coded interval), offset", None),
+        "file": _text("annotation file, relative to the data root", None),
+        "sheet": _text("sheet of a workbook"),
+        "row": _whole("row as a spreadsheet program counts it, from 1", None),
+        "column": _text("letters of the column", None),
+        "header": _text("header of the column as written"),
+        "written": _text("what stands in the cell"),
+    },
+    "blinks": {
+        "dataset": _DATASET,
+        "video": _text("recording, <subject>/<file>", None),
+        "onset": _whole("first frame of the blink", None),
+        "offset": _whole("last frame of the blink", None),
+        "cell": _text("file, sheet and row"),
     },
 }
 
@@ -296,6 +319,9 @@ def issue(
     field: str = "",
     found: object = "",
     expected: object = "",
+    check: str = "",
+    cell: str = "",
+    consequence: str = "",
 ) -> dict[str, object]:
     """One row of the issues table."""
     return {
@@ -306,6 +332,9 @@ def issue(
         "found": str(found),
         "expected": str(expected),
         "message": message,
+        "check": check,
+        "cell": cell,
+        "consequence": consequence,
     }
 
 

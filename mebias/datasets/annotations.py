@@ -167,7 +167,7 @@ def _session(table: Table, row: Row, manifest: Manifest) -> str:
 
 def padded(subject: str, manifest: Manifest) -> str:
     """A subject code with the leading zeros that a spreadsheet took from it."""
-    return subject.zfill(manifest.subject_width) if subject.isdecimal() else subject
+    return subject.zfill(manifest.subjects.width) if subject.isdecimal() else subject
 
 
 def person(session: str, manifest: Manifest) -> str:
@@ -177,9 +177,9 @@ def person(session: str, manifest: Manifest) -> str:
     >>> person("S13_2nd", get_manifest("4dme"))
     'S13'
     """
-    if not manifest.subject_person:
+    if not manifest.subjects.person:
         return session
-    match = re.fullmatch(manifest.subject_person, session)
+    match = re.fullmatch(manifest.subjects.person, session)
     return match.group(1) if match else session
 
 

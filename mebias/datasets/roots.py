@@ -153,8 +153,8 @@ def datasets_table() -> pd.DataFrame:
         {
             "id": m.id,
             "name": m.name,
-            "clips": m.published.get("clips"),
-            "subjects": m.published.get("subjects"),
+            "clips": m.published.clips,
+            "subjects": m.published.subjects,
             "fps": m.fps,
             "modality": m.modality,
             "license": m.license,
