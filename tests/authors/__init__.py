@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from authors import casme, casme3, casmesq
+from authors import casme, casme3, casmesq, dfme, folder, fourdme, mmew, samm, smic
 from authors.built import Built
 
 BUILDERS: dict[str, Callable[[Built], None]] = {
@@ -18,13 +18,27 @@ BUILDERS: dict[str, Callable[[Built], None]] = {
     "casmesq": casmesq.build,
     "casme3": casme3.build_part_a,
     "casme3-c": casme3.build_part_c,
+    "samm": samm.build_samm,
+    "samm-long": samm.build_long,
+    "smic": smic.build,
+    "mmew": mmew.build,
+    "4dme": fourdme.build,
+    "dfme": dfme.build,
+    "folder": folder.build,
 }
 VARIANTS: dict[str, tuple[str, ...]] = {
-    "casme": ("2013", "2019"),
-    "casme2": ("2014", "2019", "updated"),
+    "casme": ("2013", "2019", "2019+raw", "2013+shuffled", "2013+csv"),
+    "casme2": ("2014", "2019", "updated", "2014+raw", "2014+cropped", "2019+csv"),
     "casmesq": ("",),
-    "casme3": ("micro-v2", "micro-v1", "part-a-v2", "part-a-v1"),
+    "casme3": ("micro-v2", "micro-v1", "part-a-v2", "part-a-v1", "micro-v2+flat", "micro-v2+csv"),
     "casme3-c": ("micro", "events"),
+    "samm": ("micro-v2", "micro-v2+resaved", "micro-v2+flat", "micro-v2+csv"),
+    "samm-long": ("", "+csv"),
+    "smic": ("hs", "hs+b", "vis", "nir", "nir+shuffled", "raw-hs", "raw-hs+cropped"),
+    "mmew": ("", "+by-emotion", "+shuffled", "+csv"),
+    "4dme": ("", "+cropped", "+apostrophes", "+shuffled", "+csv"),
+    "dfme": ("", "+csv"),
+    "folder": ("",),
 }
 
 
@@ -35,7 +49,8 @@ def build(name: str, root: Path, *, frames: bool = True, variant: str = "") -> B
     ``shuffled`` (columns in another order), ``csv`` (saved as CSV), and those of the dataset.
     """
     version, *options = variant.split("+")
-    built = Built(name, version or VARIANTS[name][0], root, tuple(options), frames)
+    default = VARIANTS[name][0].partition("+")[0]
+    built = Built(name, version or default, root, tuple(options), frames)
     BUILDERS[name](built)
     built.film_all()
     return built

@@ -13,10 +13,16 @@ import xlwt
 Cells = list[list[object]]
 
 
-def write(path: Path, sheets: Mapping[str, Cells]) -> Path:
-    """A workbook of the kind that the suffix says; a CSV holds the first sheet only."""
+def write(path: Path, sheets: Mapping[str, Cells], merged: str = "") -> Path:
+    """A workbook of the kind that the suffix says; a CSV holds the first sheet only.
+
+    `merged` is a range of cells of the first sheet of an xlsx file.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    {".xlsx": _xlsx, ".xls": _xls, ".csv": _csv}[path.suffix](path, sheets)
+    if path.suffix == ".xlsx":
+        _xlsx(path, sheets, merged)
+    else:
+        {".xls": _xls, ".csv": _csv}[path.suffix](path, sheets)
     return path
 
 
@@ -29,13 +35,15 @@ def shuffled(rows: Sequence[list[object]], header: int, seed: int = 3) -> Cells:
     return [*rows[:header], *([row[i] for i in order] for row in below)]
 
 
-def _xlsx(path: Path, sheets: Mapping[str, Cells]) -> None:
+def _xlsx(path: Path, sheets: Mapping[str, Cells], merged: str) -> None:
     book = openpyxl.Workbook()
     book.remove(book.active)
     for name, rows in sheets.items():
         sheet = book.create_sheet(name)
         for row in rows:
             sheet.append(row)
+    if merged:
+        book.worksheets[0].merge_cells(merged)
     book.save(path)
 
 

@@ -58,17 +58,22 @@ class Built:
             self.reported.append((clip, word))
 
     def table(
-        self, file: str, sheets: Mapping[str, books.Cells], *, header: int | None = 0, of: int = 0
+        self,
+        file: str,
+        sheets: Mapping[str, books.Cells],
+        *,
+        header: int | None = 0,
+        merged: str = "",
     ) -> Path:
-        """Write an annotation file; `of` is the place of its sheet with the labels."""
+        """Write an annotation file, whose first sheet holds the labels."""
         path = self.root / file
-        name = list(sheets)[of]
+        name = next(iter(sheets))
         if self.has("shuffled"):
             assert header is not None
             sheets = {**sheets, name: books.shuffled(sheets[name], header)}
         if self.has("csv"):
             path, sheets = path.with_suffix(".csv"), {name: sheets[name]}
-        self.tables.append(books.write(path, sheets))
+        self.tables.append(books.write(path, sheets, merged))
         return path
 
     def expect(

@@ -121,14 +121,8 @@ def build_part_c(built: Built) -> None:
         for subject, onset, offset, kind, risk in _EVENTS:
             events.append([subject, onset, offset, offset - onset, kind, risk])
             clip = f"{subject}#{onset}"
-            more = {"expression_type": "micro" if kind else "macro"}
-            built.expect(
-                clip,
-                (onset, NONE, offset),
-                status=none,
-                subject=str(subject),
-                expression_type=type_,
-            )
+            own = {"subject": str(subject), "expression_type": "micro" if kind else "macro"}
+            built.expect(clip, (onset, NONE, offset), status=none, **own)
         built.table("CAS(ME)3_part_C.xls", {"organize": events})
         return
     rows: list[list[object]] = [["sub", "count", "onset", "offset", "au", "emotion"]]
