@@ -28,11 +28,11 @@ BUILDERS: dict[str, Callable[[Built], None]] = {
 }
 VARIANTS: dict[str, tuple[str, ...]] = {
     "casme": ("2013", "2019", "2019+raw", "2013+shuffled", "2013+csv"),
-    "casme2": ("2014", "2019", "updated", "2014+raw", "2014+cropped", "2019+csv"),
+    "casme2": ("2014", "2019", "updated", "2014+raw", "2014+cropped", "2014+relative", "2019+csv"),
     "casmesq": ("",),
     "casme3": ("micro-v2", "micro-v1", "part-a-v2", "part-a-v1", "micro-v2+flat", "micro-v2+csv"),
     "casme3-c": ("micro", "events"),
-    "samm": ("micro-v2", "micro-v2+resaved", "micro-v2+flat", "micro-v2+csv"),
+    "samm": ("micro-v2", "micro-v2+resaved", "micro-v2+flat", "micro-v2+relative", "micro-v2+csv"),
     "samm-long": ("", "+csv"),
     "smic": ("hs", "hs+b", "vis", "nir", "nir+shuffled", "raw-hs", "raw-hs+cropped"),
     "mmew": ("", "+by-emotion", "+shuffled", "+csv"),

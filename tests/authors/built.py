@@ -113,6 +113,12 @@ class Built:
         where.movements.append(tuple(row[k] for k in KEYFRAMES))  # type: ignore[arg-type]
         row["folder"] = folder
 
+    def file(self, clip: str, number: int) -> Path:
+        """The image of a frame, numbered as the labels are."""
+        folder = str(self.expected[clip]["folder"])
+        shot = self._films[folder]
+        return self.root / folder / shot.name.format(number - shot.shift)
+
     def film_all(self) -> None:
         """Write all images, and tell each clip which numbers are on disk."""
         for folder, found in self._films.items():

@@ -114,4 +114,5 @@ def _film_casme2(built: Built, clip: str, subject: str, file: str, onset: int, o
         built.film(clip, f"Cropped/{inside}", range(onset, offset + 1), "reg_img{}.jpg")
     else:
         cut = range(onset, offset + 1)
-        built.film(clip, f"CASME2_RAW_selected/{inside}", cut, "img{}.jpg")
+        shift = onset - 1 if built.has("relative") else 0
+        built.film(clip, f"CASME2_RAW_selected/{inside}", cut, "img{}.jpg", shift=shift)

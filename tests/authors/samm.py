@@ -54,7 +54,8 @@ def build_samm(built: Built) -> None:
         )  # fmt: skip
         where = f"{subject}/{file}" if built.has("flat") else f"SAMM/{subject}/{file}"
         name = f"{subject}_{{:0{padding}d}}.jpg"
-        built.film(clip, where, range(onset, offset + 1), name, color=False)
+        shift = onset - 1 if built.has("relative") else 0
+        built.film(clip, where, range(onset, offset + 1), name, color=False, shift=shift)
     built.quirk("apex after the offset", "028/028_4_1", "order")
     built.quirk("apex before the onset", "032/032_3_1", "order")
     built.quirk("padding of image names differs from clip to clip")
@@ -100,11 +101,9 @@ def build_long(built: Built) -> None:
         _long_row(built, rows, (file, onset - shift, top, offset - shift), "Micro - 1/2", aus)
     for macro in _MACRO:
         _long_row(built, rows, macro, "Macro", "6+12")
-    for file in _IMPOSSIBLE:
-        built.quirk("apex -1: not coded", f"{file[:3]}/{file}#micro", "missing")
-    built.quirk("apex -1: not coded", "010/010_1_3#macro", "missing")
+    built.quirk("apex -1: not coded")
     built.quirk("onset 0: not known", "013/013_1_4#macro", "missing")
-    built.quirk("fractions of frames, from annotations scaled anew", "006/006_1_7#macro", "3600.5")
+    built.quirk("fractions of frames, from annotations scaled anew", "", "fractions of frames")
     built.quirk("one file name stands for a micro- and a macro-expression")
     built.quirk("frames of some recordings are SAMM's less a constant")
     built.quirk("prose above the header, a note in its middle")
