@@ -31,7 +31,8 @@ class Built:
     ``emotion``, ``onset``, ``apex``, ``offset`` (NaN where missing), ``apex_high``, ``status``
     by keyframe, ``numbers`` (frames on disk, numbered as the labels are), and
     ``expression_type``, ``aus`` or ``fps`` where the table says. ``reported`` are pairs of a
-    clip (empty: the whole table) and a word that an issue of it has to hold.
+    clip (empty: the whole table) and a word that an issue of it has to hold, ``audited`` those
+    that an audit adds.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Built:
     expected: dict[str, dict[str, object]] = field(default_factory=dict)
     quirks: list[str] = field(default_factory=list)
     reported: list[tuple[str, str]] = field(default_factory=list)
+    audited: list[tuple[str, str]] = field(default_factory=list)
     blinks: list[tuple[str, int, int]] = field(default_factory=list)
     load_options: dict[str, object] = field(default_factory=dict)
     tables: list[Path] = field(default_factory=list)
@@ -51,11 +53,11 @@ class Built:
         """Whether the variant asks for an option."""
         return option in self.options
 
-    def quirk(self, text: str, clip: str = "", word: str = "") -> None:
+    def quirk(self, text: str, clip: str = "", word: str = "", *, audit: bool = False) -> None:
         """Note what was planted and, with a word, that an issue has to report it."""
         self.quirks.append(text)
         if word:
-            self.reported.append((clip, word))
+            (self.audited if audit else self.reported).append((clip, word))
 
     def table(
         self,

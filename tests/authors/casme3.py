@@ -90,7 +90,7 @@ def _quirks_part_a(built: Built, micro_only: bool) -> None:
     built.quirk("offset 0: not coded", "spNO.40/e#110", "missing")
     built.quirk("onset = apex up to frame 10: the recording began later", "", "censored")
     built.quirk("onset 0, though frames count from 1", "spNO.216/e#0", "from 1")
-    built.quirk("two expressions of one recording overlap")
+    built.quirk("two expressions of one recording overlap", "spNO.40/e", "overlap", audit=True)
     built.quirk("frames lost amid a recording, some of them labeled", "", "not on disk")
     if micro_only:
         built.quirk("`Others` beside `others`")

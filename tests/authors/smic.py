@@ -33,7 +33,9 @@ def build(built: Built) -> None:
         rows.append(_cells(built, head, row))
         _expect(built, row, kind, frames)
     built.quirk("a second expression in the row, once before the first")
-    built.quirk("class of s18_sur_03 differs from its name", "18/s18_sur_03", "s18_sur_03")
+    built.quirk(
+        "class of s18_sur_03 differs from its name", "18/s18_sur_03", "surprise", audit=True
+    )
     sheets = {kind: rows, "Sheet2": [], "Sheet3": []}
     if kind == "HS" and not built.has("b"):
         built.quirk("junk where a third expression would stand")
