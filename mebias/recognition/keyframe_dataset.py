@@ -1,0 +1,349 @@
+"""A torch dataset of keyframes, human or re-selected, for existing training code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch.utils.data import Dataset
+
+from mebias import tables
+from mebias.cohort import Cohort, FrameSource
+from mebias.errors import FrameError, MixedDataError, OptionError, listed, suggest
+from mebias.recognition.swap import one_source
+
+HUMAN = "human"
+Transform = Callable[[torch.Tensor], torch.Tensor]
+Labels = str | Mapping[str, str] | None
+
+_USABLE = ("annotated", "corrected", "censored", "imputed")
+
+
+@dataclass(frozen=True)
+class _Triple:
+    """Onset, apex and offset of a clip, who chose them, and what became of the selection."""
+
+    frames: tuple[float, ...]
+    source: str
+    status: str
+
+
+class KeyframeDataset(Dataset[dict[str, Any]]):
+    """Onset, apex and offset images of each clip, with human or re-selected keyframes.
+
+    An item is a dict: ``onset``, ``apex``, ``offset`` (uint8 tensors of shape (channels,
+    height, width), as stored: 1 channel for grey, 3 for color, in the order red, green,
+    blue), ``label`` (place in ``classes``), ``clip``, ``subject`` and ``source`` (``human``,
+    or the rule that chose the keyframes).
+
+    Where a re-selection failed, all three keyframes of the clip are the human ones. Where a
+    frame is not on disk, the nearest one is read. Both are counted in ``report``.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        With frames.
+    keyframes : DataFrame, optional
+        Keyframes of one rule with one distance that take the place of human ones; keyframes
+        that it does not mention stay human. Without it all are human.
+    labels : str or mapping, optional
+        A class scheme of the manifest, or a mapping from emotion to class; emotions that it
+        does not name are left out. Without it every emotion is a class.
+    subjects : iterable of str, optional
+        Only these subjects; ``classes`` stay those of the whole cohort.
+    coder : str, optional
+        Whose coding to take, where clips have several.
+    transform : callable, optional
+        Given the three images as one tensor (3, channels, height, width), so that a random
+        crop or flip is the same for all; returns a tensor of three.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        Class names by label.
+    items : DataFrame
+        One row per item: dataset, clip, subject, emotion, label, source, status (of the
+        selection: selected, truncated, failed, ..., absent), onset, apex, offset (numbers of
+        the frames that are read), moved (frames by which the farthest was missing).
+    report : DataFrame
+        What became of the clips: outcome, n_clips, clips.
+
+    Raises
+    ------
+    OptionError
+        The cohort has no frames, the scheme or a subject is unknown, or clips have several
+        coders.
+    MixedDataError
+        Real keyframes for a simulated cohort, or the other way round.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> cohort = mebias.simulate("4dme", n_subjects=5, n_clips=8, size=(32, 32))
+    >>> selected = mebias.reselect(cohort, rule="gamdss")
+    >>> data = KeyframeDataset(cohort, selected)
+    >>> data[0]["apex"].shape, data[0]["source"]
+    (torch.Size([1, 32, 32]), 'gamdss')
+    >>> train, test = data.split(data.subjects[0])
+    >>> sorted(set(train.items["source"])), sorted(set(test.items["source"]))
+    (['gamdss'], ['human'])
+    """
+
+    def __init__(
+        self,
+        cohort: Cohort,
+        keyframes: pd.DataFrame | None = None,
+        *,
+        labels: Labels = None,
+        subjects: Iterable[str] | None = None,
+        coder: str | None = None,
+        transform: Transform | None = None,
+    ) -> None:
+        if cohort.frames is None:
+            raise OptionError(f"{cohort.name} was loaded without frames, so no image can be read.")
+        self.cohort, self.keyframes, self.labels = cohort, keyframes, labels
+        self.coder, self.transform = coder, transform
+        self._frames = cohort.frames
+        scheme = _scheme(cohort, labels)
+        self.classes = tuple(dict.fromkeys(scheme.values()))
+        clips = _of_subjects(cohort, subjects)
+        triples = _triples(cohort, keyframes, coder)
+        rows, outcomes = _items(clips, triples, scheme, self.classes, cohort.frames)
+        self.items = pd.DataFrame(rows, columns=_COLUMNS)
+        self.report = _report(outcomes)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        row = self.items.iloc[index]
+        images = [_tensor(self._frames.read(row["clip"], n)) for n in self.frames_of(index)]
+        if self.transform is not None:
+            images = list(self.transform(_stacked(images, str(row["clip"]))))
+        named = dict(zip(tables.KEYFRAMES, images, strict=True))
+        texts = {name: str(row[name]) for name in ("clip", "subject", "source")}
+        return {**named, "label": int(row["label"]), **texts}
+
+    def frames_of(self, index: int) -> tuple[int, int, int]:
+        """Numbers of the onset, apex and offset frames that are read for an item."""
+        onset, apex, offset = (int(self.items[name].iloc[index]) for name in tables.KEYFRAMES)
+        return onset, apex, offset
+
+    @property
+    def subjects(self) -> list[str]:
+        """Subjects that have an item, sorted."""
+        return sorted(set(self.items["subject"]))
+
+    def split(self, test_subject: str) -> tuple[KeyframeDataset, KeyframeDataset]:
+        """Leave one subject out: re-selected keyframes to train on, human ones to test with.
+
+        As the published protocol does; labels mean the same classes in both.
+
+        Raises
+        ------
+        OptionError
+            The subject has no item here.
+        """
+        if test_subject not in self.subjects:
+            raise OptionError(
+                f"subject {test_subject!r} has no clip here (subjects: {listed(self.subjects, 8)})"
+                f"{suggest(test_subject, self.subjects)}."
+            )
+        rest = [subject for subject in self.subjects if subject != test_subject]
+        return self._part(self.keyframes, rest), self._part(None, [test_subject])
+
+    def _part(self, keyframes: pd.DataFrame | None, subjects: list[str]) -> KeyframeDataset:
+        return KeyframeDataset(
+            self.cohort,
+            keyframes,
+            labels=self.labels,
+            subjects=subjects,
+            coder=self.coder,
+            transform=self.transform,
+        )
+
+
+_COLUMNS = ["dataset", "clip", "subject", "emotion", "label", "source", "status",
+            *tables.KEYFRAMES, "moved"]  # fmt: skip
+
+
+def _scheme(cohort: Cohort, labels: Labels) -> dict[str, str]:
+    """Emotion, without case, to class."""
+    if labels is None:
+        emotions = sorted(set(cohort.clips["emotion"]) - {""})
+        return {emotion.casefold(): emotion for emotion in emotions}
+    if isinstance(labels, str):
+        known = cohort.manifest.labels
+        if labels not in known:
+            raise OptionError(
+                f"{cohort.manifest.id} has no class scheme {labels!r} (known: "
+                f"{listed(known) or 'none'}){suggest(labels, known)}."
+            )
+        labels = known[labels]
+    return {emotion.casefold(): name for emotion, name in labels.items()}
+
+
+def _of_subjects(cohort: Cohort, subjects: Iterable[str] | None) -> pd.DataFrame:
+    if subjects is None:
+        return cohort.clips
+    wanted, known = list(subjects), sorted(set(cohort.clips["subject"]))
+    unknown = [subject for subject in wanted if subject not in known]
+    if unknown:
+        raise OptionError(
+            f"{cohort.name} has no subject {listed(unknown)} (subjects: {listed(known, 8)})"
+            f"{suggest(str(unknown[0]), known)}."
+        )
+    return cohort.clips[cohort.clips["subject"].isin(wanted)]
+
+
+def _triples(
+    cohort: Cohort, keyframes: pd.DataFrame | None, coder: str | None
+) -> dict[str, _Triple]:
+    human = _one_coding(cohort, coder)
+    usable = human["frame"].where(human["status"].isin(_USABLE))
+    by_clip = _by_clip(human.assign(used=usable))
+    if keyframes is None:
+        return {clip: _Triple(_in_order(own), HUMAN, "") for clip, own in by_clip.items()}
+    chosen = one_source(keyframes, coder)
+    _refuse_other_data(cohort, chosen)
+    source = str(chosen["source"].iloc[0]) if len(chosen) else HUMAN
+    selected = _by_clip(chosen)
+    status = chosen.groupby("clip", sort=False)["status"].agg(_worst).to_dict()
+    triples = {}
+    for clip, own in by_clip.items():
+        found = selected.get(clip, {})
+        whole = bool(found) and not any(np.isnan(list(found.values())))
+        frames = _in_order({**own, **found} if whole else own)
+        triples[clip] = _Triple(frames, source if whole else HUMAN, status.get(clip, "absent"))
+    return triples
+
+
+def _one_coding(cohort: Cohort, coder: str | None) -> pd.DataFrame:
+    human = cohort.keyframes[cohort.keyframes["source"] == HUMAN]
+    if coder is not None:
+        known = sorted(set(human["coder"]))
+        human = human[human["coder"] == coder]
+        if human.empty:
+            raise OptionError(
+                f"{cohort.name} has no coder {coder!r} (coders: {listed(known) or 'none'})."
+            )
+    if human.duplicated(["clip", "keyframe"]).any():
+        raise OptionError(
+            f"{cohort.name} has clips that were coded more than once (coders: "
+            f"{listed(sorted(set(human['coder'])))}); name one with coder, one pass each."
+        )
+    return human
+
+
+def _refuse_other_data(cohort: Cohort, chosen: pd.DataFrame) -> None:
+    names = [name for name in chosen["dataset"].unique() if name not in ("data", cohort.name)]
+    if names and any(tables.is_simulated(name) != cohort.simulated for name in names):
+        raise MixedDataError(
+            f"the keyframes are of {listed(names)}, the images of {cohort.name}; real and "
+            f"simulated data do not mix."
+        )
+    if names or not chosen["clip"].isin(cohort.clips["clip"]).any():
+        raise OptionError(
+            f"the keyframes ({listed(chosen['clip'].unique(), 2)}, of {listed(names) or 'data'}) "
+            f"are not of {cohort.name}; select them on this cohort."
+        )
+
+
+def _by_clip(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
+    found: dict[str, dict[str, float]] = {}
+    for clip, keyframe, frame in zip(rows["clip"], rows["keyframe"], rows["used"], strict=True):
+        found.setdefault(clip, {})[keyframe] = float(frame)
+    return found
+
+
+def _in_order(frames: Mapping[str, float]) -> tuple[float, ...]:
+    return tuple(frames.get(keyframe, float("nan")) for keyframe in tables.KEYFRAMES)
+
+
+def _worst(status: pd.Series) -> str:
+    return max(map(str, status), key=lambda s: tables.SELECTED_STATUS.index(s)
+               if s in tables.SELECTED_STATUS else len(tables.SELECTED_STATUS))  # fmt: skip
+
+
+def _items(
+    clips: pd.DataFrame,
+    triples: Mapping[str, _Triple],
+    scheme: Mapping[str, str],
+    classes: tuple[str, ...],
+    frames: FrameSource,
+) -> tuple[list[dict[str, object]], dict[str, list[str]]]:
+    rows: list[dict[str, object]] = []
+    outcomes: dict[str, list[str]] = {name: [] for name in _OUTCOMES}
+    for clip in clips.to_dict("records"):
+        name = str(clip["clip"])
+        triple = triples.get(name, _Triple((float("nan"),) * 3, HUMAN, "absent"))
+        numbers = frames.numbers(name)
+        kind = scheme.get(str(clip["emotion"]).casefold())
+        left_out = _left_out(kind, triple, numbers)
+        if left_out:
+            outcomes[left_out].append(name)
+            continue
+        nearest = [_nearest(numbers, frame) for frame in triple.frames]
+        moved = max(abs(n - f) for n, f in zip(nearest, triple.frames, strict=True))
+        own = {key: clip[key] for key in ("dataset", "clip", "subject", "emotion")}
+        named = dict(zip(tables.KEYFRAMES, nearest, strict=True))
+        rows.append({**own, "label": classes.index(str(kind)), "source": triple.source,
+                     "status": triple.status, **named, "moved": int(moved)})  # fmt: skip
+        fell_back = triple.source == HUMAN and triple.status
+        read = "swapped" if triple.source != HUMAN else "fell back" if fell_back else "human"
+        outcomes[read].append(name)
+        if moved:
+            outcomes["nearest"].append(name)
+    return rows, outcomes
+
+
+_OUTCOMES = {
+    "swapped": "read with selected keyframes",
+    "human": "read with human keyframes",
+    "fell back": "read with human keyframes, as the selection failed or is absent",
+    "nearest": "of those read: nearest frame on disk in place of one that is missing",
+    "emotion": "left out: emotion is in no class",
+    "keyframe": "left out: an onset, apex or offset is missing",
+    "frames": "left out: no frames on disk",
+}
+
+
+def _left_out(kind: str | None, triple: _Triple, numbers: np.ndarray) -> str:
+    if kind is None:
+        return "emotion"
+    if any(np.isnan(triple.frames)):
+        return "keyframe"
+    return "" if len(numbers) else "frames"
+
+
+def _nearest(numbers: np.ndarray, frame: float) -> int:
+    """The nearest number; of two as near, the earlier."""
+    return int(numbers[np.argmin(np.abs(numbers - frame))])
+
+
+def _report(outcomes: Mapping[str, list[str]]) -> pd.DataFrame:
+    rows = [
+        {"outcome": _OUTCOMES[name], "n_clips": len(clips), "clips": listed(clips, 10)}
+        for name, clips in outcomes.items()
+    ]
+    return pd.DataFrame(rows, columns=["outcome", "n_clips", "clips"])
+
+
+def _tensor(image: np.ndarray) -> torch.Tensor:
+    """Channels first; red, green, blue where there are colors."""
+    channels = image[None] if image.ndim == 2 else image[:, :, ::-1].transpose(2, 0, 1)
+    return torch.from_numpy(np.ascontiguousarray(channels))
+
+
+def _stacked(images: list[torch.Tensor], clip: str) -> torch.Tensor:
+    shapes = {tuple(image.shape) for image in images}
+    if len(shapes) > 1:
+        raise FrameError(
+            f"clip {clip}: its keyframes differ in size ({listed(sorted(shapes))}), so that they "
+            f"cannot be transformed as one; crop the frames to one size."
+        )
+    return torch.stack(images)
