@@ -87,8 +87,8 @@ def get_cohort(
     seed: int = 0,
     trimmed: bool = False,
     plant: Mapping[str, Sequence[float]] | None = None,
-    ethnicity: str | Path | None = None,
     fps: float | None = None,
+    **reading: Any,
 ) -> Cohort:
     """A cohort from a dataset's name: from its root, else simulated in its shape.
 
@@ -100,8 +100,10 @@ def get_cohort(
         The dataset's folder; else ``$MEBIAS_DATA/<dataset>``; else a simulated cohort.
     seed, trimmed, plant
         Of the simulation; the last two are refused where real data are read.
-    ethnicity, fps
+    fps
         As in `mebias.load`.
+    **reading
+        Further options of `mebias.load`; refused where nothing is read.
 
     Warns
     -----
@@ -111,6 +113,7 @@ def get_cohort(
     if isinstance(data, Cohort):
         return data
     manifest = get_manifest(data)
+    reading = {name: value for name, value in reading.items() if value is not None}
     found = resolve_root(data, root)
     if found is not None:
         if trimmed or plant:
@@ -118,15 +121,15 @@ def get_cohort(
                 f"trimmed and plant shape simulated cohorts, but {manifest.id} is read from "
                 f"{found.name}; leave them out."
             )
-        return load(data, found, ethnicity=ethnicity, fps=fps)
+        return load(data, found, fps=fps, **reading)
     if manifest.simulation is None:
         raise DataRootError(
             f"{manifest.id} needs a data root: give --root DIR (expected there: {manifest.request})"
         )
-    if ethnicity is not None:
+    if reading:
         raise OptionError(
-            f"an ethnicity table describes real subjects, but no root is set for {manifest.id}; "
-            f"give --root DIR too."
+            f"--{listed(reading).replace('version', 'labels')} is about real data, but no root is "
+            f"set for {manifest.id}; give --root DIR too."
         )
     warnings.warn(
         f"{tables.SIMULATED}: no data root is set for {manifest.name}, so a cohort of its "
@@ -147,12 +150,12 @@ def report(
     seed: int = 0,
     trimmed: bool = False,
     plant: Mapping[str, Sequence[float]] | None = None,
-    ethnicity: str | Path | None = None,
     fps: float | None = None,
     min_subjects: int = 5,
     skip_bad_frames: bool = False,
     jobs: int = 1,
     progress: bool = False,
+    **reading: Any,
 ) -> Report:
     """From a dataset to its report: select, compare, quantify, write.
 
@@ -176,6 +179,9 @@ def report(
         Worker processes for the selection.
     progress : bool
         Show progress on stderr.
+    **reading
+        Options of `mebias.load`: ethnicity, version, errata, context, crops, boxes, crop,
+        mask.
 
     Returns
     -------
@@ -199,7 +205,7 @@ def report(
 
     get_rules(rule)
     cohorts = get_cohorts(
-        data, root=root, seed=seed, trimmed=trimmed, plant=plant, ethnicity=ethnicity, fps=fps
+        data, root=root, seed=seed, trimmed=trimmed, plant=plant, fps=fps, **reading
     )
     folder = Path(out) if out is not None else default_out(cohorts)
     prepare_output(folder)

@@ -8,6 +8,7 @@ from types import ModuleType
 
 import pandas as pd
 
+from mebias.datasets.demographics import template
 from mebias.datasets.frames import FolderFrames
 from mebias.datasets.load import load
 from mebias.datasets.roots import VARIABLE, datasets_table, resolve_root
@@ -20,6 +21,7 @@ __all__ = [
     "load",
     "read_versions",
     "resolve_root",
+    "template",
 ]
 
 

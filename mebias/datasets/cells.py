@@ -14,11 +14,16 @@ MISSING = frozenset({"", "/", "\\", "-1", "nan"})
 """What authors write where a keyframe was not coded."""
 
 _WHOLE = re.compile(r"\+?[0-9]+(?:\.0*)?")
+_FRACTION = re.compile(r"[0-9]+\.[0-9]+")
 _LARGEST = 10**9
 
 
-def frame_number(table: Table, row: Row, column: str, missing: Iterable[str] = ()) -> float:
+def frame_number(
+    table: Table, row: Row, column: str, missing: Iterable[str] = (), rounding: str = ""
+) -> float:
     """The frame number in a cell; NaN where it says that none was coded.
+
+    With ``rounding`` "half-up", fractions of frames are rounded to the nearest one.
 
     Raises
     ------
@@ -31,10 +36,19 @@ def frame_number(table: Table, row: Row, column: str, missing: Iterable[str] = (
         return math.nan
     if _WHOLE.fullmatch(text) and float(text) < _LARGEST:
         return float(text)
+    if rounding and is_fraction(table, row, column):
+        return math.floor(float(text) + 0.5)
     raise AnnotationError(
         f"{table.where(row[0], column)}: found {_shown(cell)}, expected a whole frame number from "
         f"0, or a blank cell where none was coded; mend the cell."
     )
+
+
+def is_fraction(table: Table, row: Row, column: str) -> bool:
+    """Whether a cell holds a frame number with decimals."""
+    text = plain(table.cell(row, column))
+    fraction = _FRACTION.fullmatch(text) is not None and not _WHOLE.fullmatch(text)
+    return fraction and float(text) < _LARGEST
 
 
 def rate(table: Table, row: Row, column: str) -> float | None:

@@ -2,24 +2,58 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import pandas as pd
 
 from mebias import tables
 from mebias.datasets import cells
-from mebias.datasets.annotations import Entries, padded, person
-from mebias.datasets.workbook import find_table
+from mebias.datasets.entries import Entries
+from mebias.datasets.subjects import canonical, person
+from mebias.datasets.workbook import Table, find_table, plain
 from mebias.errors import AnnotationError, listed, suggest
-from mebias.manifests import Manifest
+from mebias.provenance import file_hash
 
 _COLUMNS = {
     "subject": ("subject", "sub_ID", "participant"),
     "ethnicity": ("ethnicity", "ethnic", "group"),
+    "dataset": ("dataset",),
 }
 _NONE = {"", "nan", "na", "n/a", "none", "?", "/"}
 
 
-def stated_groups(found: Entries) -> dict[str, str]:
+@dataclass(frozen=True)
+class Groups:
+    """The group of each subject, where it was stated, and further columns about subjects.
+
+    ``settings`` is for provenance: the file with its hash, or the source.
+    """
+
+    by_subject: Mapping[str, str]
+    issues: list[dict[str, object]]
+    settings: Mapping[str, object]
+    further: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def add_to(self, clips: pd.DataFrame) -> pd.DataFrame:
+        """Clips with the group of their subject, and the further columns."""
+        columns = {"ethnicity": clips["subject"].map(dict(self.by_subject)).astype(str)}
+        for name, values in self.further.items():
+            columns[name] = clips["subject"].map(dict(values)).fillna("").astype(str)
+        return clips.assign(**columns)
+
+
+def published_group(found: Entries) -> Groups:
+    """The one group of all subjects, where a source states it; else everyone is unknown."""
+    subjects = {entry.subject for entry in found.entries}
+    group = found.manifest.ethnic_group or tables.UNKNOWN
+    settings = {"source": found.manifest.sources.get("ethnic_group", "")} if group else {}
+    return Groups(dict.fromkeys(subjects, group), [], settings)
+
+
+def stated_groups(found: Entries) -> Groups:
     """Groups from a column of the annotation table itself.
 
     Raises
@@ -28,11 +62,16 @@ def stated_groups(found: Entries) -> dict[str, str]:
         A subject has two groups, or a group has the reserved name ``all``.
     """
     rows = ((entry.row, entry.subject, entry.texts.get("ethnicity", "")) for entry in found.entries)
-    return _gathered(found.table.file, rows)
+    stated = _gathered(found.table.file, rows)
+    subjects = {entry.subject for entry in found.entries}
+    return Groups(*match_groups(subjects, stated, found.table.file, found.dataset), {})
 
 
-def read_groups(path: Path, manifest: Manifest) -> dict[str, str]:
+def read_groups(path: Path, found: Entries) -> Groups:
     """Groups from the user's file with the columns subject and ethnicity.
+
+    Rows of another dataset (an optional column ``dataset``) are passed over; further columns
+    are taken along.
 
     Raises
     ------
@@ -45,17 +84,49 @@ def read_groups(path: Path, manifest: Manifest) -> dict[str, str]:
             f"the ethnicity file {path.name} was not found; expected a CSV with the columns "
             f"subject and ethnicity."
         )
+    manifest = found.manifest
     table = find_table(path, _COLUMNS, ("subject", "ethnicity"))
     rows = []
+    further: dict[str, dict[str, str]] = {}
     for row in table.rows:
-        subject = person(padded(cells.name(table, row, "subject"), manifest), manifest)
+        own = cells.text(table, row, "dataset").casefold()
+        if own and own not in {manifest.id.casefold(), manifest.name.casefold()}:
+            continue
+        subject = person(canonical(cells.name(table, row, "subject"), manifest), manifest)
         if not subject:
             raise AnnotationError(
                 f"{table.where(row[0], 'subject')}: found a blank cell, expected a subject; fill "
                 f"it in or delete the row."
             )
         rows.append((row[0], subject, cells.text(table, row, "ethnicity")))
-    return _gathered(path.name, rows)
+        for name, place in _further_columns(table).items():
+            text = plain(row[1][place]) if place < len(row[1]) else ""
+            further.setdefault(name, {}).setdefault(subject, text)
+    subjects = {entry.subject for entry in found.entries}
+    matched = match_groups(subjects, _gathered(path.name, rows), path.name, found.dataset)
+    return Groups(*matched, {path.name: file_hash(path)}, further)
+
+
+def _further_columns(table: Table) -> dict[str, int]:
+    """Columns about subjects that are neither ours nor a clip's, by their headers."""
+    taken = {place for place, _ in table.columns.values()}
+    names: dict[str, int] = {}
+    for place, header in enumerate(table.header):
+        name = re.sub(r"\W+", "_", header.casefold()).strip("_")
+        if place not in taken and name and name not in tables.SCHEMAS["clips"]:
+            names.setdefault(name, place)
+    return names
+
+
+def template(cohort_subjects: Iterable[str]) -> str:
+    """A CSV to fill in: one row per subject, the group left blank.
+
+    >>> print(template(["006", "007"]))
+    subject,ethnicity
+    006,
+    007,
+    """
+    return "\n".join(["subject,ethnicity", *(f"{subject}," for subject in cohort_subjects)])
 
 
 def _gathered(file: str, rows: Iterable[tuple[int, str, str]]) -> dict[str, str]:
@@ -113,6 +184,7 @@ def match_groups(
                 "warning",
                 f"{file} has no row for {len(absent)} of {len(wanted)} subjects, whose group is "
                 f"unknown: {near}; add them.",
+                check="ethnicity",
                 dataset=dataset,
                 field="ethnicity",
                 found=near,
@@ -125,6 +197,7 @@ def match_groups(
                 "note",
                 f"{file} names subjects that {dataset} does not have: {listed(extra, 20)}; check "
                 f"their spelling.",
+                check="ethnicity",
                 dataset=dataset,
                 field="ethnicity",
                 found=listed(extra, 20),
@@ -143,6 +216,7 @@ def _alike(groups: Mapping[str, str], file: str, dataset: str) -> list[dict[str,
             "warning",
             f"{file} writes one group in several ways, which count as several groups: "
             f"{listed(sorted(several))}; write it in one way.",
+            check="ethnicity",
             dataset=dataset,
             field="ethnicity",
             found=listed(sorted(several)),

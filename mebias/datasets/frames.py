@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from mebias import tables
 from mebias.errors import FrameError, ManifestError, listed
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -22,11 +25,13 @@ _ASK = "fetch the image anew from its source"
 
 @dataclass(frozen=True)
 class Place:
-    """What a clip's folder is named after; `folder`, where given, is that folder itself."""
+    """What fills the placeholders of a frame pattern; `folder`, where given, is the folder.
 
-    subject: str
-    session: str
-    clip: str
+    ``fields`` hold subject (the person), session (as the table writes it), clip (the table's
+    file cell) and every further text of the row.
+    """
+
+    fields: Mapping[str, str]
     folder: str = ""
 
 
@@ -39,17 +44,25 @@ class FolderFrames:
     A frame's number is the last integer in its file name, since padding and prefixes vary
     within a dataset. Listings are kept for the folders used last and are not pickled.
 
+    Numbers are those of the labels: ``shifts`` holds, for clips whose files count otherwise,
+    what is added to a file's number to get the label's.
+
     Parameters
     ----------
     root : Path
         Data root.
     folders : mapping
         Clip to folder, relative to the root; clips without frames are not in it.
+    shifts : mapping, optional
+        Clip to the number of the labels minus the number in the file's name.
     """
 
-    def __init__(self, root: Path, folders: Mapping[str, str]) -> None:
+    def __init__(
+        self, root: Path, folders: Mapping[str, str], shifts: Mapping[str, int] | None = None
+    ) -> None:
         self.root = root
         self.folders = dict(folders)
+        self.shifts = dict(shifts or {})
         self._listings: OrderedDict[str, Listing] = OrderedDict()
 
     @classmethod
@@ -61,7 +74,7 @@ class FolderFrames:
         FrameError
             A name fits two folders that differ in case only.
         ManifestError
-            A pattern has a placeholder other than subject, session and clip.
+            A pattern has a placeholder that no row fills.
         """
         tree = _Tree(root)
         patterns = tuple(patterns)
@@ -74,7 +87,7 @@ class FolderFrames:
         return cls(root, folders)
 
     def __getstate__(self) -> dict[str, object]:
-        return {"root": self.root, "folders": self.folders}
+        return {"root": self.root, "folders": self.folders, "shifts": self.shifts}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state, _listings=OrderedDict())
@@ -87,7 +100,7 @@ class FolderFrames:
         FrameError
             Two files of the clip have one number.
         """
-        return self._listing(clip)[0].copy()
+        return self._listing(clip)[0] + self.shifts.get(clip, 0)
 
     def read(self, clip: str, number: int) -> np.ndarray:
         """One frame as stored, uint8: (height, width) grey or (height, width, 3) BGR.
@@ -103,6 +116,7 @@ class FolderFrames:
     def path(self, clip: str, number: int) -> Path:
         """The file of a frame."""
         numbers, names = self._listing(clip)
+        numbers = numbers + self.shifts.get(clip, 0)
         place = int(np.searchsorted(numbers, number))
         if place == len(numbers) or numbers[place] != number:
             has = f"it has {numbers[0]} to {numbers[-1]}" if len(numbers) else "it has none"
@@ -129,19 +143,30 @@ class _Tree:
         self._below: dict[str, dict[str, list[str]]] = {}
 
     def find(self, path: str) -> str | None:
-        """The folder as it is spelled on disk, or None."""
-        current = ""
-        for part in path.strip("/").split("/"):
-            alike = self._names(current).get(part.casefold(), [])
-            if part not in alike and len(alike) > 1:
-                raise FrameError(
-                    f"{path} fits several folders: {listed(alike)}; rename one of them."
-                )
-            if not alike:
-                return None
-            name = part if part in alike else alike[0]
-            current = f"{current}/{name}" if current else name
-        return current
+        """The folder as it is spelled on disk, or None; ``*`` stands for any text."""
+        found = self._below_current("", path.strip("/").split("/"))
+        if len(found) > 1:
+            raise FrameError(
+                f"{path} fits several folders: {listed(found)}; rename or remove all but one."
+            )
+        return found[0] if found else None
+
+    def _below_current(self, folder: str, parts: Sequence[str]) -> list[str]:
+        if not parts:
+            return [folder]
+        return [
+            deeper
+            for name in self._fitting(folder, parts[0])
+            for deeper in self._below_current(f"{folder}/{name}".strip("/"), parts[1:])
+        ]
+
+    def _fitting(self, folder: str, part: str) -> list[str]:
+        names = self._names(folder)
+        if "*" in part:
+            fits = _wildcard(part)
+            return [n for key, alike in names.items() if fits.fullmatch(key) for n in alike]
+        alike = names.get(part.casefold(), [])
+        return [part] if part in alike else alike
 
     def _names(self, folder: str) -> dict[str, list[str]]:
         if folder not in self._below:
@@ -154,17 +179,60 @@ class _Tree:
         return self._below[folder]
 
 
+@cache
+def _wildcard(part: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, part.casefold().split("*"))))
+
+
 def _filled(patterns: Iterable[str], place: Place) -> list[str]:
     try:
-        return [
-            p.format(subject=place.subject, session=place.session, clip=place.clip)
-            for p in patterns
-        ]
+        return [path for p in patterns if "//" not in (path := f"/{p.format(**place.fields)}/")]
     except (KeyError, IndexError, ValueError) as error:
         raise ManifestError(
             f"a frame pattern of the manifest cannot be filled in ({error}); known placeholders "
-            f"are {{subject}}, {{session}} and {{clip}}."
+            f"are {listed((f'{{{name}}}' for name in place.fields), 20)}."
         ) from None
+
+
+def renumbered(
+    frames: FolderFrames, clips: pd.DataFrame, keyframes: pd.DataFrame
+) -> tuple[dict[str, int], list[dict[str, object]]]:
+    """Clips whose files count from 0 or 1 while their labels count along the recording.
+
+    That is so where no label of a clip is on disk, and its folder holds exactly the frames
+    from onset to offset.
+
+    Returns
+    -------
+    dict, list
+        Clip to its shift (number of the labels minus number on disk); rows of the issues.
+    """
+    usable = keyframes[keyframes["status"].isin(["annotated", "corrected", "censored"])]
+    ends = usable.groupby("clip")["frame"].agg(["min", "max"])
+    several = clips["video"].where(clips["video"] != "", clips["clip"])
+    alone = set(clips["clip"][~several.duplicated(keep=False)])
+    shifts = {}
+    for clip, low, high in ends.itertuples(name=None):
+        numbers = frames.numbers(clip) if clip in alone else np.empty(0, dtype=np.int64)
+        if not len(numbers) or numbers[0] > 1 or low <= numbers[-1]:
+            continue
+        if len(numbers) == high - low + 1 == numbers[-1] - numbers[0] + 1:
+            shifts[str(clip)] = int(low - numbers[0])
+    if not shifts:
+        return {}, []
+    clip, shift = next(iter(shifts.items()))
+    issue = tables.issue(
+        "note",
+        f"{len(shifts)} clips are numbered from their own beginning on disk, while their labels "
+        f"count along the recording, such as {clip}, where file {frames.numbers(clip)[0]} is "
+        f"taken for frame {frames.numbers(clip)[0] + shift}.",
+        dataset=str(clips["dataset"].iloc[0]),
+        field="frames",
+        found=len(shifts),
+        check="numbering",
+        consequence="files are read by the labels' numbers",
+    )
+    return shifts, [issue]
 
 
 def _list(root: Path, folder: str) -> Listing:

@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 
-from mebias.datasets.annotations import Entries, Entry, clip_id, label
+from mebias import tables
+from mebias.datasets.entries import Entries, Entry
 from mebias.errors import AnnotationError
 
 _MUST_AGREE = ("subject", "fps", "emotion", "ethnicity", "video", "frames")
+
+
+def label(entry: Entry) -> str:
+    """Subject and clip of an entry, as the table writes them."""
+    return f"{entry.session}/{entry.cell}"
+
+
+def clip_id(entry: Entry, key: Sequence[str]) -> str:
+    """The clip id of an entry, from the columns that the manifest names as key."""
+    parts = {"subject": entry.session, "clip": entry.cell}
+    base = "/".join(parts[name] for name in ("subject", "clip") if name in key)
+    for name in key:
+        if name in tables.KEYFRAMES:
+            frame = entry.frames[name]
+            base += "#missing" if math.isnan(frame) else f"#{frame:.0f}"
+        elif name not in parts:
+            base += f"#{entry.texts.get(name, '')}"
+    return base if entry.ordinal == 1 else f"{base}#{entry.ordinal}"
 
 
 def clip_ids(found: Entries) -> list[str]:
@@ -17,8 +37,10 @@ def clip_ids(found: Entries) -> list[str]:
     begin at one frame: the second one's id ends in ``.2``. Rows that agree in all their
     frames are still refused as duplicates, by `refuse_repeats`.
     """
-    ids = [clip_id(entry, found.annotation.key) for entry in found.entries]
-    return _told_apart(found, ids) if found.annotation.pairing == "row" else ids
+    if not found.ids:
+        ids = [clip_id(entry, found.annotation.key) for entry in found.entries]
+        found.ids = _told_apart(found, ids) if found.annotation.pairing == "row" else ids
+    return found.ids
 
 
 def _told_apart(found: Entries, ids: Sequence[str]) -> list[str]:
@@ -37,8 +59,10 @@ def _told_apart(found: Entries, ids: Sequence[str]) -> list[str]:
                 f"{found.table.file}, rows {first.row} and {entry.row}: two expressions of "
                 f"{label(entry)} begin at one frame; they are kept apart as {clip} and "
                 f"{apart[-1]}.",
+                "duplicate",
                 clip=apart[-1],
                 field="onset",
+                cell=entry.where("onset"),
             )
     return apart
 
@@ -53,7 +77,7 @@ def refuse_repeats(found: Entries, ids: Sequence[str]) -> None:
     """
     first: dict[tuple[str, ...], Entry] = {}
     lead: dict[str, Entry] = {}
-    coded = "coder" in found.table.columns
+    coded = found.has("coder")
     for clip, entry in zip(ids, found.entries, strict=True):
         coder = tuple(str(entry.field(name)) for name in ("coder", "pass")) if coded else ()
         other = first.setdefault((clip, *coder), entry)

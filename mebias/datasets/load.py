@@ -6,32 +6,39 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.cohort import Cohort
-from mebias.datasets.annotations import (
-    Entries,
-    checked_fps,
-    clips_table,
-    keyframes_table,
-    read_entries,
-)
-from mebias.datasets.demographics import match_groups, read_groups, stated_groups
-from mebias.datasets.frames import FolderFrames, Place
+from mebias.cohort import Cohort, FrameSource
+from mebias.datasets.annotations import cells_table, checked_fps, clips_table, keyframes_table
+from mebias.datasets.blinks import read_blinks
+from mebias.datasets.demographics import Groups, published_group, read_groups, stated_groups
+from mebias.datasets.entries import Entries, open_tables, read_entries
+from mebias.datasets.errata import apply_errata, errata_path, note_unapplied, read_errata
+from mebias.datasets.folders import folder_table
+from mebias.datasets.frames import FolderFrames, Place, renumbered
 from mebias.datasets.identity import by_clip, clip_ids, refuse_repeats
 from mebias.datasets.marker import read_simulation
-from mebias.datasets.roots import VARIABLE, find_annotation, resolve_root
-from mebias.errors import DataRootError
-from mebias.manifests import get_manifest
+from mebias.datasets.on_disk import counted
+from mebias.datasets.roots import VARIABLE, Source, find_source, resolve_root
+from mebias.datasets.status import judge
+from mebias.datasets.workbook import Table
+from mebias.errors import DataRootError, listed
+from mebias.manifests import Manifest, get_manifest
 from mebias.provenance import file_hash
+
+Row = dict[str, object]
 
 
 @dataclass(frozen=True)
-class _Groups:
-    by_subject: Mapping[str, str]
-    issues: list[dict[str, object]]
+class _Look:
+    """How the frames are looked at: where they come from and what is done to them."""
+
+    context: Path | None
+    crops: Path | None
+    boxes: Path | None
+    crop: str | None
+    mask: str | None
 
 
 def load(
@@ -41,6 +48,12 @@ def load(
     ethnicity: Path | str | None = None,
     fps: float | None = None,
     version: str | None = None,
+    errata: bool | Path | str | None = None,
+    context: Path | str | None = None,
+    crops: Path | str | None = None,
+    boxes: Path | str | None = None,
+    crop: str | None = None,
+    mask: str | None = None,
 ) -> Cohort:
     r"""Load a dataset from disk as its authors hand it out, or a folder of one's own.
 
@@ -52,16 +65,32 @@ def load(
         Folder that holds the annotation file (there or up to two levels below) and, where
         they are at hand, the frames; ``$MEBIAS_DATA/<id>`` where it is not given.
     ethnicity : Path or str, optional
-        CSV with the columns subject and ethnicity; overrides a column of the table.
+        CSV with the columns subject and ethnicity, optionally dataset and further columns,
+        which become columns of the clips; overrides a column of the table.
     fps : float, optional
         Frames per second; overrides the manifest and the table.
     version : str, optional
-        Version of the annotations; the manifest's default where it is not given.
+        Version of the annotations. Where it is not given: the manifest's default, else the
+        one that is at hand, with a note.
+    errata : bool or path, optional
+        True applies the corrections that come with mebias, a path those of a CSV (clip,
+        keyframe, old, new, reason, source). Without it nothing is corrected.
+    context : Path or str, optional
+        Root of the untrimmed recordings of cut clips: frames are then read from there.
+    crops : Path or str, optional
+        Root of cropped frames in the same layout, read instead of those below ``root``.
+    boxes : Path or str, optional
+        CSV with clip, x, y, w, h: the frames of a clip are cut to its box.
+    crop : {"auto"}, optional
+        One box per clip, found in its first frame by OpenCV's frontal face cascade.
+    mask : {"eyes", "mouth"}, optional
+        Blanks the eyes, or all but the mouth.
 
     Returns
     -------
     Cohort
-        What could not be taken as it stands is in its issues; nothing is repaired.
+        What could not be taken as it stands is in its issues; nothing is repaired unless
+        ``errata`` asks for it.
 
     Raises
     ------
@@ -71,7 +100,7 @@ def load(
     AnnotationError
         The table cannot be read as it stands.
     OptionError
-        No frame rate is known.
+        No frame rate is known, or an option has no meaning here.
 
     Examples
     --------
@@ -83,30 +112,41 @@ def load(
     Cohort(folder: 1 clips, 1 subjects, groups unknown, annotations only)
     """
     manifest = get_manifest(name)
-    annotation = manifest.annotation(version)
     fps = checked_fps(fps)
-    root = _root(name, root)
-    simulation = read_simulation(root)
+    place = _root(name, root)
+    simulation = read_simulation(place)
     dataset = simulation.dataset if simulation else manifest.id
-    path = find_annotation(root, manifest, annotation)
-    found = read_entries(path, manifest, annotation, dataset)
-    ids = clip_ids(found)
-    refuse_repeats(found, ids)
-    clips = clips_table(found, ids, fps)
-    keyframes = keyframes_table(found, ids)
-    groups = _groups(found, Path(ethnicity) if ethnicity is not None else None)
-    clips["ethnicity"] = clips["subject"].map(dict(groups.by_subject)).astype(str)
-    frames, clips, noticed = _frames(root, found, ids, clips, keyframes)
+    source = find_source(place, manifest, version)
+    found = _read(place, manifest, source, dataset)
+    corrections = _corrected(found, errata)
+    judge(found, found.ids)
+    clips = clips_table(found, found.ids, fps)
+    keyframes = keyframes_table(found, found.ids)
+    groups = _groups(found, _path(ethnicity))
+    clips = groups.add_to(clips)
+    look = _Look(_path(context), _path(crops), _path(boxes), crop, mask)
+    seen = find_frames(place, found, clips, keyframes, look)
     settings: dict[str, object] = {
         "simulated": tables.is_simulated(dataset),
         "dataset": manifest.id,
-        "version": annotation.version,
-        "files": {path.relative_to(root).as_posix(): file_hash(path)},
-        "fps": "per clip" if fps is None and manifest.fps is None else fps or manifest.fps,
-        "ethnicity": {Path(ethnicity).name: file_hash(Path(ethnicity))} if ethnicity else {},
+        "version": source.annotation.version,
+        "files": {p.relative_to(place).as_posix(): file_hash(p) for _, p in source.paths},
+        "fps": fps or source.annotation.fps or manifest.fps or "per clip",
+        "ethnicity": groups.settings,
+        "errata": corrections,
+        "frames": seen.settings,
     }
-    issues = tables.from_rows([*found.issues, *groups.issues, *noticed], "issues")
-    cohort = Cohort(manifest, clips, keyframes, issues, frames, settings=settings)
+    cohort = Cohort(
+        manifest,
+        seen.clips,
+        keyframes,
+        tables.from_rows([*found.issues, *groups.issues, *seen.issues], "issues"),
+        seen.frames,
+        settings=settings,
+        root=place,
+        cells=cells_table(found, found.ids, place),
+        blinks=read_blinks(place, manifest),
+    )
     if simulation is None:
         return cohort
     return replace(
@@ -115,6 +155,10 @@ def load(
         planted=simulation.planted,
         settings={**settings, "simulation": dict(simulation.settings)},
     )
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return Path(given) if given is not None else None
 
 
 def _root(name: str | Path, root: Path | str | None) -> Path:
@@ -127,101 +171,113 @@ def _root(name: str | Path, root: Path | str | None) -> Path:
     return found
 
 
-def _groups(found: Entries, path: Path | None) -> _Groups:
-    subjects = {entry.subject for entry in found.entries}
-    if path is not None:
-        stated = read_groups(path, found.manifest)
-        return _Groups(*match_groups(subjects, stated, path.name, found.dataset))
-    if "ethnicity" in found.table.columns:
-        stated = stated_groups(found)
-        return _Groups(*match_groups(subjects, stated, found.table.file, found.dataset))
-    return _Groups(dict.fromkeys(subjects, tables.UNKNOWN), [])
-
-
-def _frames(
-    root: Path, found: Entries, ids: list[str], clips: pd.DataFrame, keyframes: pd.DataFrame
-) -> tuple[FolderFrames | None, pd.DataFrame, list[dict[str, object]]]:
-    places = {
-        clip: Place(entry.subject, entry.session, entry.cell, entry.texts.get("frames", ""))
-        for clip, entry in by_clip(ids, found.entries).items()
-    }
-    patterns = found.manifest.frames
-    frames = FolderFrames.find(root, patterns, places)
-    counts, issues = _counted(frames, clips, keyframes, found.dataset)
-    if not counts["n_frames"].any():
-        issue = tables.issue(
-            "note",
-            f"no frames were found under the root (looked for {' or '.join(patterns)}): what needs "
-            f"images is left out.",
-            dataset=found.dataset,
-            field="frames",
-            expected=" or ".join(patterns),
+def _read(root: Path, manifest: Manifest, source: Source, dataset: str) -> Entries:
+    annotation = source.annotation
+    if annotation.folders:
+        made = folder_table(root, annotation)
+        opened: tuple[Table, ...] = (made,) if made is not None else ()
+    else:
+        opened = open_tables(source.paths, manifest, annotation)
+    found = read_entries(opened, manifest, annotation, dataset)
+    if source.note:
+        found.note("note", source.note[0].upper() + source.note[1:], "version", field="version")
+    absent = set(annotation.parts) - {part for part, _ in source.paths}
+    if absent:
+        found.note(
+            "warning",
+            f"the parts {listed(sorted(absent))} of the labels are not there; what follows is "
+            f"about {listed(part for part, _ in source.paths)} only.",
+            "version",
+            field="part",
+            found=listed(part for part, _ in source.paths),
+            expected=listed(annotation.parts),
         )
-        return None, clips, [issue]
-    return frames, clips.assign(**counts), issues
+    refuse_repeats(found, clip_ids(found))
+    return found
 
 
-def _counted(
-    frames: FolderFrames, clips: pd.DataFrame, keyframes: pd.DataFrame, dataset: str
-) -> tuple[dict[str, np.ndarray], list[dict[str, object]]]:
-    names = ("first_frame", "n_frames", "lead_frames", "tail_frames")
-    counts = {name: np.full(len(clips), np.nan) for name in names}
-    issues = []
-    labels = _label_frames(keyframes)
-    for place, clip in enumerate(clips["clip"]):
-        numbers = frames.numbers(clip)
-        counts["n_frames"][place] = len(numbers)
-        if not len(numbers):
-            issues.append(_no_frames(clip, dataset))
-            continue
-        onsets, offsets, all_labels = labels.get(clip, ([], [], []))
-        counts["first_frame"][place] = numbers[0]
-        if onsets:
-            counts["lead_frames"][place] = np.searchsorted(numbers, min(onsets))
-        if offsets:
-            counts["tail_frames"][place] = (numbers > max(offsets)).sum()
-        absent = sorted({int(f) for f in all_labels} - set(numbers.tolist()))
-        if absent:
-            issues.append(_absent_labels(clip, dataset, absent, numbers))
-    return counts, issues
+def _corrected(found: Entries, errata: bool | Path | str | None) -> dict[str, object]:
+    path = errata_path(errata, found.manifest)
+    if path is None:
+        note_unapplied(found)
+        return {}
+    corrections = read_errata(path, found.annotation.version)
+    return apply_errata(found, found.ids, corrections, path)
 
 
-def _label_frames(
-    keyframes: pd.DataFrame,
-) -> dict[str, tuple[list[float], list[float], list[float]]]:
-    usable = keyframes[keyframes["status"].isin(["annotated", "censored"])]
-    labels: dict[str, tuple[list[float], list[float], list[float]]] = {}
-    for clip, keyframe, frame in zip(
-        usable["clip"], usable["keyframe"], usable["frame"], strict=True
-    ):
-        onsets, offsets, every = labels.setdefault(clip, ([], [], []))
-        every.append(frame)
-        if keyframe != "apex":
-            (onsets if keyframe == "onset" else offsets).append(frame)
-    return labels
+def _groups(found: Entries, path: Path | None) -> Groups:
+    if path is not None:
+        return read_groups(path, found)
+    if found.has("ethnicity"):
+        return stated_groups(found)
+    return published_group(found)
 
 
-def _no_frames(clip: str, dataset: str) -> dict[str, object]:
-    return tables.issue(
-        "warning",
-        f"clip {clip} has no frames on disk; it is left out of what needs images.",
-        dataset=dataset,
-        clip=clip,
-        field="frames",
-        found="none",
-    )
+@dataclass(frozen=True)
+class _Seen:
+    """What was found of the frames."""
+
+    frames: FrameSource | None
+    clips: pd.DataFrame
+    issues: list[Row]
+    settings: Mapping[str, object]
 
 
-def _absent_labels(
-    clip: str, dataset: str, absent: list[int], numbers: np.ndarray
-) -> dict[str, object]:
-    return tables.issue(
+def find_frames(
+    root: Path, found: Entries, clips: pd.DataFrame, keyframes: pd.DataFrame, look: _Look
+) -> _Seen:
+    """The frames of the clips, from wherever they are asked for, and what does not fit."""
+    places = {
+        clip: Place(
+            {**entry.texts, "subject": entry.subject, "session": entry.session, "clip": entry.cell},
+            entry.texts.get("frames", ""),
+        )
+        for clip, entry in by_clip(found.ids, found.entries).items()
+    }
+    patterns = found.annotation.frames or found.manifest.frames
+    frames = FolderFrames.find(look.crops or root, patterns, places)
+    shifts, issues = renumbered(frames, clips, keyframes)
+    frames.shifts.update(shifts)
+    settings: dict[str, object] = {"from": "crops" if look.crops else "as stored"}
+    source: FrameSource = frames
+    if look.context is not None:
+        from mebias.datasets.context import link_context
+
+        linked = link_context(look.context, found.manifest, clips, places, frames, keyframes)
+        source, issues = linked.frames, [*issues, *linked.issues]
+        settings["context"] = f"{len(linked.links)} clips linked to their recordings"
+    clips, noticed = counted(source, clips, keyframes, found.dataset)
+    if not clips["n_frames"].any():
+        return _no_frames(found, clips, patterns, look, issues)
+    if look.boxes or look.crop or look.mask:
+        from mebias.datasets.crops import prepare
+
+        prepared = prepare(
+            source, clips, boxes=look.boxes, crop=look.crop, mask=look.mask, keyframes=keyframes
+        )
+        source, issues = prepared.frames, [*issues, *prepared.issues]
+        settings["prepared"] = prepared.description
+    return _Seen(source, clips, [*issues, *noticed], settings)
+
+
+def _no_frames(
+    found: Entries, clips: pd.DataFrame, patterns: tuple[str, ...], look: _Look, issues: list[Row]
+) -> _Seen:
+    if look.crops or look.context or look.boxes or look.crop or look.mask:
+        where = look.crops or look.context or "the data root"
+        raise DataRootError(
+            f"no frames were found under {where} (looked for {' or '.join(patterns)}), so nothing "
+            f"can be cropped, masked or linked; check the folder."
+        )
+    issue = tables.issue(
         "note",
-        f"clip {clip} is labeled at frames that are not on disk: {absent}; it has "
-        f"{len(numbers)} frames from {numbers[0]} to {numbers[-1]}.",
-        dataset=dataset,
-        clip=clip,
+        f"no frames were found under the root (looked for {' or '.join(patterns)}): what needs "
+        f"images is left out.",
+        dataset=found.dataset,
         field="frames",
-        found=f"{len(numbers)} frames from {numbers[0]} to {numbers[-1]}",
-        expected=", ".join(map(str, absent)),
+        expected=" or ".join(patterns),
+        check="frames",
+        consequence="nothing is re-selected; tables, audit and comparisons of labels still run",
     )
+    blank = dict.fromkeys(("first_frame", "n_frames", "lead_frames", "tail_frames"), float("nan"))
+    return _Seen(None, clips.assign(**blank), [*issues, issue], {"from": "none"})

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from mebias.datasets.folders import folder_table
+from mebias.datasets.workbook import has_sheet
 from mebias.errors import DataRootError, listed
 from mebias.manifests import FOLDER, AnnotationFile, Manifest, get_manifest, known_manifests
 from mebias.provenance import file_hash
@@ -66,33 +69,83 @@ def check_root(root: Path, manifest: Manifest, lead: str = "") -> Path:
     return root
 
 
-def find_annotation(root: Path, manifest: Manifest, annotation: AnnotationFile) -> Path:
+@dataclass(frozen=True)
+class Source:
+    """Which annotation file of a dataset is read, and from where.
+
+    ``paths`` are its parts and their files; empty where clip folders take the place of a
+    table. ``note`` is a sentence where this is not the version that was asked for.
+    """
+
+    annotation: AnnotationFile
+    paths: tuple[tuple[str, Path], ...]
+    note: str = ""
+
+
+def find_source(root: Path, manifest: Manifest, version: str | None = None) -> Source:
     """The annotation file of one version, at the root or up to two levels below it.
+
+    Without a version the manifest's default is looked for, then the others in their order:
+    where only another version is at hand, that one is read, with a note.
 
     Raises
     ------
     DataRootError
         No file of a known name, or several that differ.
     """
-    found = _first_match(root, annotation)
-    if found:
-        _refuse_different(root, found)
-        return found[0]
-    others = [a.version for a in manifest.annotations if _first_match(root, a)]
-    hint = f" (there is a file of version {listed(others)}: ask for that one)" if others else ""
+    annotation = manifest.annotation(version)
+    found = _paths(root, annotation)
+    if found is not None:
+        return Source(annotation, found)
+    others = [(a, _paths(root, a)) for a in manifest.annotations if a is not annotation]
+    at_hand = [(a, paths) for a, paths in others if paths is not None]
+    if version is None and at_hand:
+        other, paths = at_hand[0]
+        also = [a.version for a, _ in at_hand[1:]]
+        more = f" (also there: {listed(also)})" if also else ""
+        what = paths[0][1].name if paths else "clip folders without a table"
+        return Source(
+            other,
+            paths,
+            f"the labels of version {annotation.version} are not there, so version "
+            f"{other.version} was read from {what}{more}; --labels asks for a version.",
+        )
+    names = [a.version for a, _ in at_hand]
+    hint = f" (there is a file of version {listed(names)}: ask for that one)" if names else ""
     if manifest.id != FOLDER and (root / "annotations.csv").is_file():
         hint = f" (this is the layout of {FOLDER}: load it as {FOLDER})"
     seen = sorted(os.listdir(root))
+    wanted = annotation.names or (annotation.folders,)
     raise DataRootError(
         f"{root} holds no annotation file of {manifest.name}: looked for "
-        f"{listed(annotation.files)} there and up to two levels below, found "
+        f"{listed(wanted)} there and up to two levels below, found "
         f"{listed(seen)}{hint}; where to ask for the data: {manifest.request}."
     )
 
 
+def _paths(root: Path, annotation: AnnotationFile) -> tuple[tuple[str, Path], ...] | None:
+    if annotation.folders:
+        return () if folder_table(root, annotation) is not None else None
+    if annotation.parts:
+        parts = []
+        for part, names in annotation.parts.items():
+            files = first_match(root, names)
+            if files:
+                _refuse_different(root, files)
+                parts.append((part, files[0]))
+        return tuple(parts) or None
+    files = first_match(root, annotation.files)
+    if annotation.sheet_required:
+        files = [path for path in files if has_sheet(path, annotation.sheet)]
+    if not files:
+        return None
+    _refuse_different(root, files)
+    return (("", files[0]),)
+
+
 def name_matches(name: str, annotation: AnnotationFile) -> bool:
     """Whether a file name is one that this annotation file goes by."""
-    return any(_fits(name, pattern) for pattern in annotation.files)
+    return any(_fits(name, pattern) for pattern in annotation.names)
 
 
 def _fits(name: str, pattern: str) -> bool:
@@ -101,8 +154,9 @@ def _fits(name: str, pattern: str) -> bool:
     return not hidden and fnmatch.fnmatchcase(name.casefold(), pattern.casefold())
 
 
-def _first_match(root: Path, annotation: AnnotationFile) -> list[Path]:
-    for pattern in annotation.files:
+def first_match(root: Path, names: Iterable[str]) -> list[Path]:
+    """The files at the first level that has any of the first name that is there."""
+    for pattern in names:
         for files in _levels(root):
             found = [file for file in files if _fits(file.name, pattern)]
             if found:
@@ -133,7 +187,7 @@ def _refuse_different(root: Path, found: list[Path]) -> None:
 
 
 def _looked_for(manifest: Manifest) -> str:
-    names = dict.fromkeys(a.files[0] for a in manifest.annotations)
+    names = dict.fromkeys(next(iter(a.names), a.folders) for a in manifest.annotations)
     return " or ".join(names)
 
 

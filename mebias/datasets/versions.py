@@ -7,15 +7,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from mebias.datasets.annotations import (
-    Entries,
-    clips_table,
-    keyframes_table,
-    read_entries,
-)
-from mebias.datasets.demographics import match_groups, stated_groups
+from mebias.datasets.annotations import clips_table, keyframes_table
+from mebias.datasets.demographics import stated_groups
+from mebias.datasets.entries import Entries, open_tables, read_entries
 from mebias.datasets.identity import by_clip, clip_ids, refuse_repeats
 from mebias.datasets.roots import name_matches
+from mebias.datasets.status import judge
 from mebias.datasets.workbook import has_sheet
 from mebias.errors import AnnotationError, DataRootError, listed
 from mebias.manifests import FOLDER, AnnotationFile, Manifest, known_manifests
@@ -108,20 +105,28 @@ def _refuse_missing(path: Path, manifest: Manifest) -> None:
 def _read(path: Path, manifest: Manifest) -> Entries:
     if manifest.id == FOLDER:
         _refuse_authors_table(path)
-        return read_entries(path, manifest, manifest.annotation(), manifest.id)
+        return _opened(path, manifest, manifest.annotation())
     annotation = _recognized(path, manifest)
     if annotation is not None:
-        return read_entries(path, manifest, annotation, manifest.id)
+        return _opened(path, manifest, annotation)
     meant = [a for a in manifest.annotations if a.sheet and has_sheet(path, a.sheet)]
     annotation = meant[0] if meant else manifest.annotation()
-    entries = read_entries(path, manifest, annotation, manifest.id)
+    entries = _opened(path, manifest, annotation)
     entries.note(
         "note",
         f"{path.name} is not a known file name of {manifest.name}; it was read in the layout of "
-        f"{annotation.files[0]}.",
+        f"{next(iter(annotation.names), annotation.version)}.",
+        "layout",
         found=path.name,
-        expected=listed(f for a in manifest.annotations for f in a.files),
+        expected=listed(f for a in manifest.annotations for f in a.names),
     )
+    return entries
+
+
+def _opened(path: Path, manifest: Manifest, annotation: AnnotationFile) -> Entries:
+    opened = open_tables([("", path)], manifest, annotation)
+    entries = read_entries(opened, manifest, annotation, manifest.id)
+    judge(entries, clip_ids(entries))
     return entries
 
 
@@ -184,6 +189,7 @@ def _one_sided(
                 "warning",
                 f"{len(clips)} clips of {entries.table.file} are not in {other.table.file} and "
                 f"are left out of the comparison: {listed(clips)}.",
+                "layout",
                 field="clip",
                 found=len(clips),
                 expected="every clip in both versions",
@@ -211,10 +217,6 @@ def _by_name(
 
 def _tables(entries: Entries, ids: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
     clips = clips_table(entries, ids)
-    if "ethnicity" in entries.table.columns:
-        subjects = clips["subject"]
-        groups, _ = match_groups(
-            subjects, stated_groups(entries), entries.table.file, entries.dataset
-        )
-        clips["ethnicity"] = subjects.map(groups).astype(str)
+    if entries.has("ethnicity"):
+        clips = stated_groups(entries).add_to(clips)
     return clips, keyframes_table(entries, ids)

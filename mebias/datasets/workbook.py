@@ -10,10 +10,12 @@ import csv
 import io
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from mebias.errors import AnnotationError, listed, suggest
+from mebias.manifests import Lookup
 
 HEADER_ROWS = 40
 """A header is looked for in this many rows: SAMM's stands in row 14, below prose."""
@@ -34,7 +36,10 @@ class Sheet:
 class Table:
     """The rows below a header that was found by its content.
 
-    ``columns`` maps our name of a column to its place and to its header as written.
+    ``columns`` maps our name of a column to its place and to its header as written;
+    ``headers`` are the filled headers, ``header`` is the whole header row.
+    ``part`` names the file of a table that comes in several. ``places`` says where a row
+    was found when it is no row of a file; ``path`` is None then.
     """
 
     file: str
@@ -43,6 +48,18 @@ class Table:
     columns: Mapping[str, tuple[int, str]]
     rows: tuple[Row, ...]
     headers: tuple[str, ...]
+    header: tuple[str, ...] = ()
+    part: str = ""
+    path: Path | None = None
+    places: Mapping[int, str] = field(default_factory=dict)
+
+    @cached_property
+    def _by_number(self) -> dict[int, Row]:
+        return {row[0]: row for row in self.rows}
+
+    def row(self, number: int) -> Row:
+        """A row by the number that a spreadsheet program shows."""
+        return self._by_number[number]
 
     def cell(self, row: Row, column: str) -> object:
         """The raw value in a column of ours; None where the row ends before it."""
@@ -51,12 +68,18 @@ class Table:
 
     def where(self, row: int, *columns: str) -> str:
         """File, sheet, row and columns in words, for a message."""
+        if row in self.places:
+            return self.places[row]
         parts = [self.file] + ([f"sheet {self.sheet!r}"] if self.sheet else []) + [f"row {row}"]
         named = [c for c in columns if c in self.columns]
-        texts = [f"{self.columns[c][1]!r} ({letter(self.columns[c][0])})" for c in named]
+        texts = [_column(*self.columns[c]) for c in named]
         if texts:
             parts.append(("column " if len(texts) == 1 else "columns ") + listed(texts))
         return ", ".join(parts)
+
+
+def _column(place: int, header: str) -> str:
+    return f"{header!r} ({letter(place)})" if header else letter(place)
 
 
 def letter(index: int) -> str:
@@ -203,6 +226,8 @@ def find_table(
     columns: Mapping[str, tuple[str, ...]],
     needed: Sequence[str],
     sheet: str = "",
+    *,
+    required: bool = False,
 ) -> Table:
     """The table whose header row holds the needed columns, in any order.
 
@@ -216,6 +241,8 @@ def find_table(
         Names without which a row is no header.
     sheet : str, optional
         The sheet to read where the file has one of this name, else the first that fits.
+    required : bool
+        Whether no other sheet will do.
 
     Raises
     ------
@@ -224,12 +251,78 @@ def find_table(
     """
     sheets = read_sheets(path)
     named = [s for s in sheets if sheet and s.name.strip().casefold() == sheet.casefold()]
+    if required and not named:
+        raise AnnotationError(
+            f"{path.name} has no sheet {sheet!r}, only {listed(s.name for s in sheets)}; take the "
+            f"file as its authors give it."
+        )
     for candidate in named or sheets:
         for number, cells in _first_rows(candidate):
             header = [normalized(cell) for cell in cells]
             if all(_matches(header, columns[name]) for name in needed):
                 return _below(path.name, candidate, number, cells, columns)
     raise AnnotationError(_no_table(path.name, named or sheets, columns, needed))
+
+
+def positional_table(path: Path, positions: Mapping[str, int], index: int = 0) -> Table:
+    """The table of a sheet that has no header: each column stands where it always stands.
+
+    Parameters
+    ----------
+    path : Path
+        Workbook or CSV.
+    positions : mapping
+        Our names and the places of their columns, from 0.
+    index : int
+        Place of the sheet, from 0.
+
+    Raises
+    ------
+    AnnotationError
+        There is no such sheet, or it is too narrow or has a header.
+    """
+    sheet = _sheet_at(path, index)
+    label = f"{path.name}, sheet {sheet.name!r}" if sheet.name else path.name
+    width = max((len(row[1]) for row in sheet.rows), default=0)
+    if width <= max(positions.values()):
+        raise AnnotationError(
+            f"{label}, has {width} columns, expected {max(positions.values()) + 1} without a "
+            f"header; take the file as its authors give it."
+        )
+    place = positions["onset"]
+    first = plain(sheet.rows[0][1][place]) if place < len(sheet.rows[0][1]) else ""
+    if any(c.isalpha() for c in first):
+        raise AnnotationError(
+            f"{label}, row {sheet.rows[0][0]}, column {letter(place)}: found {first!r}, expected "
+            f"the first onset, since this table has no header; delete the header row."
+        )
+    columns = {name: (place, "") for name, place in positions.items()}
+    return Table(path.name, sheet.name, 0, columns, sheet.rows, ())
+
+
+def lookup_table(path: Path, lookup: Lookup) -> dict[str, str]:
+    """Key and value texts of a lookup sheet; the first row of a key counts.
+
+    Raises
+    ------
+    AnnotationError
+        There is no such sheet.
+    """
+    found: dict[str, str] = {}
+    for _, cells in _sheet_at(path, lookup.sheet).rows:
+        if len(cells) > max(lookup.key, lookup.value):
+            found.setdefault(plain(cells[lookup.key]), plain(cells[lookup.value]))
+    return found
+
+
+def _sheet_at(path: Path, index: int) -> Sheet:
+    sheets = read_sheets(path)
+    if index >= len(sheets) or not sheets[index].rows:
+        raise AnnotationError(
+            f"{path.name} has no filled sheet in place {index + 1} (sheets: "
+            f"{listed(sheet.name for sheet in sheets)}); take the file as its authors give it."
+        )
+    return sheets[index]
 
 
 def _first_rows(sheet: Sheet) -> tuple[Row, ...]:
@@ -266,7 +359,8 @@ def _below(
     if not sheet.ragged:
         _refuse_ragged(file, rows, len(cells))
     headers = tuple(plain(cell) for cell in cells if plain(cell))
-    return Table(file, sheet.name, number, found, rows, headers)
+    header_texts = tuple(plain(cell) for cell in cells)
+    return Table(file, sheet.name, number, found, rows, headers, header_texts)
 
 
 def _refuse_ragged(file: str, rows: Iterable[Row], width: int) -> None:

@@ -9,7 +9,9 @@ from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import TableError, listed
 
-_HUMAN_ONLY = ["human", "human_status", "rise_frames", "fall_frames"]
+_HUMAN_ONLY = [
+    "human", "human_low", "human_high", "human_status", "rise_frames", "fall_frames"
+]  # fmt: skip
 _OF_CLIP = ["dataset", "clip", "subject", "ethnicity", "emotion", "expression_type", "fps"]
 
 
@@ -28,7 +30,8 @@ def compare(cohort: Cohort, selected: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         A shifts table: one row per clip, coding, source and keyframe. ``shift_frames`` and
-        ``shift_ms`` (clip's own fps) are selected - human, positive = later;
+        ``shift_ms`` (clip's own fps) are selected - human, positive = later; where the human
+        keyframe is coded as an interval, 0 inside of it and else from its nearer end;
         ``shift_window`` is the shift as a share of the window's freedom (frames), NaN where
         the keyframe could not move.
 
@@ -62,7 +65,7 @@ def compare(cohort: Cohort, selected: pd.DataFrame) -> pd.DataFrame:
 
 def with_shifts(paired: pd.DataFrame) -> pd.DataFrame:
     """Add the columns that follow from human, selected, window and fps."""
-    shift = paired["selected"] - paired["human"]
+    shift = paired["selected"] - _nearest_human(paired)
     freedom = paired["freedom"]
     return paired.assign(
         shift_frames=shift,
@@ -71,11 +74,28 @@ def with_shifts(paired: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def _nearest_human(paired: pd.DataFrame) -> pd.Series:
+    """The human frame or, of a coded interval, the frame nearest to the selected one."""
+    human = paired["human"]
+    if "human_low" not in paired:
+        return human
+    low = paired["human_low"].fillna(human)
+    high = paired["human_high"].fillna(human)
+    return paired["selected"].clip(low, high).where(paired["selected"].notna(), human)
+
+
 def _human(cohort: Cohort) -> pd.DataFrame:
     """Human keyframes with the lengths of their phases, NaN where a label is not usable."""
     keys = ["dataset", "clip", "coder", "pass"]
     human = cohort.keyframes[cohort.keyframes["source"] == "human"]
-    human = human.rename(columns={"frame": "human", "status": "human_status"})
+    human = human.rename(
+        columns={
+            "frame": "human",
+            "frame_low": "human_low",
+            "frame_high": "human_high",
+            "status": "human_status",
+        }
+    )
     usable = human["human"].where(human["human_status"].isin(["annotated", "corrected"]))
     wide = human[keys].assign(keyframe=human["keyframe"], frame=usable)
     frames = {

@@ -125,7 +125,26 @@ def _data(run: Run) -> str:
         text += (
             " Human keyframes are the authors' labels; ethnicity is what they or the user state."
         )
+        text += "".join(_reading(cohort) for cohort in run.cohorts)
     return text
+
+
+def _reading(cohort: Cohort) -> str:
+    """Which labels were read, what was corrected in them, and what was done to the frames."""
+    settings = cohort.settings
+    text = f" {cohort.name}: labels of version {settings.get('version', 'unknown')}"
+    errata = settings.get("errata")
+    if isinstance(errata, Mapping) and errata:
+        file = joined([str(name) for name in errata["file"]])
+        text += f", {count(int(errata['applied']), 'correction')} from {file} applied"
+    else:
+        text += ", no corrections applied"
+    frames = settings.get("frames")
+    if isinstance(frames, Mapping) and cohort.frames is not None:
+        parts = [str(frames[name]) for name in ("context", "prepared") if frames.get(name)]
+        text += f"; frames {'from crops' if frames.get('from') == 'crops' else 'as stored'}"
+        text += "".join(f", {part}" for part in parts)
+    return f"{text}."
 
 
 def _selection(run: Run) -> str:

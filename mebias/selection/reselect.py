@@ -63,7 +63,8 @@ def reselect(
         ``signed`` (pixel differences as they are) or ``uint8`` (as the released program).
     skip_bad_frames : bool
         Go on where an image cannot be read or is missing amid its clip: the clip is marked
-        ``failed``, or its window ``truncated``. By default that is an error.
+        ``failed``, or its window ``truncated``. By default that is an error, missing images
+        of datasets that are known to have lost frames aside.
     jobs : int
         Worker processes; the result does not depend on it.
     progress : bool
@@ -99,7 +100,7 @@ def reselect(
         get_distance(name)
     codings = list(_codings(cohort.keyframes))
     rows: list[Row] = []
-    task = _Task(cohort.frames, rules, distances, skip_bad_frames)
+    task = _Task(cohort.frames, rules, distances, skip_bad_frames, cohort.manifest.gaps)
     chunks = _run(task, codings, jobs)
     for found in _bar(chunks, len(codings), progress):
         rows.extend(found)
@@ -132,6 +133,7 @@ class _Task:
     rules: tuple[Rule, ...]
     distances: tuple[str, ...]
     skip_bad_frames: bool
+    gaps: bool
 
 
 def _run(task: _Task, codings: Sequence[_Coding], jobs: int) -> Iterator[list[Row]]:
@@ -185,7 +187,7 @@ def _chosen(
         return cache[number]
 
     on_disk = set(frames.numbers(coding.clip).tolist())
-    if not task.skip_bad_frames:
+    if not (task.skip_bad_frames or task.gaps):
         _refuse_gaps(on_disk, coding, [rule.windows(*human) for rule in task.rules])
     rows: list[Row] = []
     for distance in task.distances:

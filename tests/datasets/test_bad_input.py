@@ -227,9 +227,10 @@ def test_another_datasets_folder(make, tmp_path):
     assert "personalpages.manchester.ac.uk" in text
 
 
-def test_the_version_that_is_there_is_named(make, tmp_path):
+def test_a_version_that_is_not_there_is_refused_and_the_other_one_named(make, tmp_path):
     make.xlsx(tmp_path / "CAS(ME)3_part_A_v2.xls", [["a"]])
-    message(DataRootError, "casme3", tmp_path, "there is a file of version part-a-v2")
+    with pytest.raises(DataRootError, match="there is a file of version part-a-v2"):
+        load("casme3", tmp_path, version="micro-v2")
 
 
 def test_two_annotation_files_that_differ(make, tmp_path):

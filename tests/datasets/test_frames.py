@@ -128,9 +128,9 @@ def test_two_files_of_one_number_are_refused(make, tmp_path):
 
 def test_folders_are_found_by_pattern_and_without_regard_to_case(make, tmp_path):
     make.frames(tmp_path / "Part_A" / "S1" / "J", [1])
-    place = Place("s1", "S1", "J")
+    place = Place({"subject": "s1", "session": "S1", "clip": "J"})
     patterns = ["{subject}/{clip}", "part_a/{session}/{clip}"]
-    frames = FolderFrames.find(tmp_path, patterns, {"x": place, "y": Place("s1", "S1", "k")})
+    frames = FolderFrames.find(tmp_path, patterns, {"x": place, "y": Place({"subject": "s1", "session": "S1", "clip": "k"})})
     assert frames.folders == {"x": "Part_A/S1/J"}
 
 
@@ -139,17 +139,17 @@ def test_folders_that_differ_in_case_only_are_told_apart_or_refused(make, tmp_pa
     make.frames(tmp_path / "A", [2])
     if len(list(tmp_path.iterdir())) == 1:
         pytest.skip("this file system does not tell a from A")
-    frames = FolderFrames.find(tmp_path, ["{clip}"], {"x": Place("s", "s", "A")})
+    frames = FolderFrames.find(tmp_path, ["{clip}"], {"x": Place({"clip": "A"})})
     assert frames.numbers("x").tolist() == [2]
     make.frames(tmp_path / "bB", [1])
     make.frames(tmp_path / "Bb", [1])
     with pytest.raises(FrameError, match="bb fits several folders: Bb, bB"):
-        FolderFrames.find(tmp_path, ["{clip}"], {"x": Place("s", "s", "bb")})
+        FolderFrames.find(tmp_path, ["{clip}"], {"x": Place({"clip": "bb"})})
 
 
 def test_a_pattern_with_an_unknown_placeholder_is_the_manifests_mistake(tmp_path):
     with pytest.raises(ManifestError, match="known placeholders are"):
-        FolderFrames.find(tmp_path, ["{video}"], {"x": Place("s", "s", "c")})
+        FolderFrames.find(tmp_path, ["{video}"], {"x": Place({"clip": "c"})})
 
 
 def test_frames_survive_pickling(make, tmp_path):

@@ -192,6 +192,16 @@ def test_versions_are_chosen_by_name(make, tmp_path):
     assert list(full.settings["files"]) == ["CAS(ME)3_part_A_v2.xls"]
 
 
+def test_the_version_that_is_at_hand_is_read_and_noted(make, tmp_path):
+    header = ["Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Expression type"]
+    row = ["spNO.1", "a", 40, 45, 60, "4", "Macro-expression"]
+    make.xlsx(tmp_path / "CAS(ME)3_part_A_v2.xls", [header, row], "AU+Emotion")
+    cohort = load("casme3", tmp_path)
+    assert cohort.settings["version"] == "part-a-v2"
+    note = cohort.issues.query("check == 'version'")["message"].item()
+    assert "version part-a-v2 was read from CAS(ME)3_part_A_v2.xls" in note
+
+
 def test_two_expressions_that_begin_at_one_frame_are_kept_apart(make, tmp_path):
     header = ["Subject", "Filename", "Onset", "Apex", "Offset", "AU", "Expression type"]
     rows = [

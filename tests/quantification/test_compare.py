@@ -99,3 +99,20 @@ def test_keyframes_of_another_cohort_are_refused():
 def test_a_repeated_selection_is_refused_naming_both_rows():
     with pytest.raises(TableError, match=r"rows \(2 and 4\)"):
         compare(cohort(ONE), chosen([("c", "onset", 1), ("c", "apex", 2), ("c", "onset", 3)]))
+
+
+def test_inside_a_coded_apex_interval_the_shift_is_zero(tmp_path):
+    from mebias.datasets import load
+    from mebias.quantification import compare
+
+    text = "clip,subject,onset,apex,apex_high,offset,fps\n"
+    rows = "".join(f"c{i},s{i},1,10,14,30,100\n" for i in range(4))
+    (tmp_path / "annotations.csv").write_text(text + rows)
+    cohort = load("folder", tmp_path)
+    human = cohort.keyframes
+    assert human.query("keyframe == 'apex'")["frame_high"].tolist() == [14] * 4
+    chosen = human.assign(source="own", status="selected", frame_low=float("nan"))
+    chosen.loc[chosen["keyframe"] == "apex", "frame"] = [8, 10, 13, 17]
+    shifts = compare(cohort, chosen).query("keyframe == 'apex'")
+    assert shifts["shift_frames"].tolist() == [-2, 0, 0, 3]
+    assert shifts["human"].tolist() == [10] * 4

@@ -1,0 +1,74 @@
+"""The command line: ``python -m mebias COMMAND``.
+
+Heavy imports stand inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mebias.cli.parser import COMMANDS, make_parser
+from mebias.errors import MebiasError, SimulatedDataWarning, suggest
+
+__all__ = ["COMMANDS", "main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    int
+        0 when done, 2 for a mistake that the user can mend, 1 for one of ours.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = make_parser()
+    if arguments and not arguments[0].startswith("-") and arguments[0] not in COMMANDS:
+        word = arguments[0]
+        known = ", ".join(COMMANDS)
+        parser.error(f"unknown command {word!r}: known are {known}{suggest(word, COMMANDS)}")
+    options = parser.parse_args(arguments)
+    try:
+        with warnings.catch_warnings():
+            _show_warnings_plainly()
+            run: Callable[[argparse.Namespace], None] = options.run
+            run(options)
+    except MebiasError as error:
+        return _fail(str(error), 2, options.debug)
+    except OSError as error:
+        where = Path(error.filename).name if error.filename else "a file"
+        return _fail(
+            f"{where} could not be read or written: {error.strerror or error}; free space or "
+            f"check permissions, then run again.",
+            2,
+            options.debug,
+        )
+    except KeyboardInterrupt:
+        return _fail("stopped; nothing half-written was left.", 130, False)
+    except Exception as error:  # the last resort: no traceback at a user without --debug
+        return _fail(
+            f"a mistake of ours ({type(error).__name__}: {error}); please report it with the "
+            f"output of the same command and --debug.",
+            1,
+            options.debug,
+        )
+    return 0
+
+
+def _fail(message: str, code: int, debug: bool) -> int:
+    if debug:
+        raise  # called from an except block: shows its traceback
+    print(f"mebias: error: {message}", file=sys.stderr)
+    return code
+
+
+def _show_warnings_plainly() -> None:
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        print(f"mebias: {message}", file=sys.stderr)
+
+    warnings.simplefilter("always", SimulatedDataWarning)
+    warnings.showwarning = show
