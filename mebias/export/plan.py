@@ -111,7 +111,7 @@ def _refuse_doubled(chosen: pd.DataFrame, keys: list[str], cells: pd.DataFrame) 
     doubled = chosen[chosen.duplicated(keys)]
     if len(doubled):
         raise TableError(
-            f"the keyframes table selects {_named(doubled)} more than once; keep one row of each."
+            f"the keyframes table selects more than once: {_named(doubled)}; keep one row of each."
         )
     if keys == _CODED:
         return
@@ -135,7 +135,7 @@ def _joined(cells: pd.DataFrame, chosen: pd.DataFrame, keys: list[str]) -> pd.Da
     joined = left.merge(right, on=keys, how="left", validate="many_to_one")
     joined["status"] = joined["status"].fillna(ABSENT)
     rest = chosen.merge(left[keys].drop_duplicates(), on=keys, how="left", indicator=True)
-    rest = rest[rest["_merge"] == "left_only"].assign(cell=rest["keyframe"])
+    rest = rest.assign(cell=rest["keyframe"]).loc[rest["_merge"] == "left_only"]
     found = pd.concat([joined, rest], ignore_index=True)
     texts = ["coder", "pass", "file", "sheet", "column", "header", "written", "source", "distance"]
     for name in texts:
