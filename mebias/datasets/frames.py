@@ -147,7 +147,8 @@ class _Tree:
         found = self._below_current("", path.strip("/").split("/"))
         if len(found) > 1:
             raise FrameError(
-                f"{path} fits several folders: {listed(found)}; rename or remove all but one."
+                f"{path.strip('/')} fits several folders: {listed(found)}; rename or remove all "
+                f"but one."
             )
         return found[0] if found else None
 

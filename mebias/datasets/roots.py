@@ -93,11 +93,12 @@ def find_source(root: Path, manifest: Manifest, version: str | None = None) -> S
     DataRootError
         No file of a known name, or several that differ.
     """
+    levels = Levels(root)
     annotation = manifest.annotation(version)
-    found = _paths(root, annotation)
+    found = _paths(levels, annotation)
     if found is not None:
         return Source(annotation, found)
-    others = [(a, _paths(root, a)) for a in manifest.annotations if a is not annotation]
+    others = [(a, _paths(levels, a)) for a in manifest.annotations if a is not annotation]
     at_hand = [(a, paths) for a, paths in others if paths is not None]
     if version is None and at_hand:
         other, paths = at_hand[0]
@@ -123,29 +124,31 @@ def find_source(root: Path, manifest: Manifest, version: str | None = None) -> S
     )
 
 
-def _paths(root: Path, annotation: AnnotationFile) -> tuple[tuple[str, Path], ...] | None:
+def _paths(levels: Levels, annotation: AnnotationFile) -> tuple[tuple[str, Path], ...] | None:
     if annotation.folders:
-        return () if folder_table(root, annotation) is not None else None
+        return () if folder_table(levels.root, annotation) is not None else None
     if annotation.parts:
         parts = []
         for part, names in annotation.parts.items():
-            files = first_match(root, names)
+            files = first_match(levels, names)
             if files:
-                _refuse_different(root, files)
+                _refuse_different(levels.root, files)
                 parts.append((part, files[0]))
         return tuple(parts) or None
-    files = first_match(root, annotation.files)
+    files = first_match(levels, annotation.files)
     if annotation.sheet_required:
         files = [path for path in files if has_sheet(path, annotation.sheet)]
     if not files:
         return None
-    _refuse_different(root, files)
+    _refuse_different(levels.root, files)
     return (("", files[0]),)
 
 
 def name_matches(name: str, annotation: AnnotationFile) -> bool:
     """Whether a file name is one that this annotation file goes by."""
-    return any(_fits(name, pattern) for pattern in annotation.names)
+    return any(
+        _fits(name, pattern) for own in annotation.names for pattern in (own, *_other_formats(own))
+    )
 
 
 def _fits(name: str, pattern: str) -> bool:
@@ -154,27 +157,51 @@ def _fits(name: str, pattern: str) -> bool:
     return not hidden and fnmatch.fnmatchcase(name.casefold(), pattern.casefold())
 
 
-def first_match(root: Path, names: Iterable[str]) -> list[Path]:
-    """The files at the first level that has any of the first name that is there."""
-    for pattern in names:
-        for files in _levels(root):
-            found = [file for file in files if _fits(file.name, pattern)]
-            if found:
-                return found
+def first_match(levels: Levels, names: Iterable[str]) -> list[Path]:
+    """The files at the first level that has any of the first name that is there.
+
+    A table that was saved in another format (xlsx, xls, csv) counts where none has the
+    name itself.
+    """
+    names = tuple(names)
+    for patterns in (names, [other for name in names for other in _other_formats(name)]):
+        for pattern in patterns:
+            for files in levels:
+                found = [file for file in files if _fits(file.name, pattern)]
+                if found:
+                    return found
     return []
 
 
-def _levels(root: Path) -> Iterator[list[Path]]:
-    folders = [root]
-    for _ in range(_DEPTH + 1):
+def _other_formats(name: str) -> list[str]:
+    stem, _, suffix = name.rpartition(".")
+    formats = ("xlsx", "xls", "csv")
+    return [f"{stem}.{other}" for other in formats if other != suffix] if suffix in formats else []
+
+
+class Levels:
+    """The files at a root and up to two levels below it, each folder listed once at most."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._files: list[list[Path]] = []
+        self._folders = [root]
+
+    def __iter__(self) -> Iterator[list[Path]]:
+        for depth in range(_DEPTH + 1):
+            if depth == len(self._files):
+                self._descend()
+            yield self._files[depth]
+
+    def _descend(self) -> None:
         files: list[Path] = []
         below: list[Path] = []
-        for folder in folders:
+        for folder in self._folders:
             with os.scandir(folder) as entries:
                 for entry in sorted(entries, key=lambda e: e.name):
                     (below if entry.is_dir() else files).append(Path(entry.path))
-        yield files
-        folders = below
+        self._files.append(files)
+        self._folders = below
 
 
 def _refuse_different(root: Path, found: list[Path]) -> None:
