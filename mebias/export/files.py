@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mebias.datasets.workbook import Sheet, plain, read_sheets
-from mebias.errors import OutputError
+from mebias.errors import AnnotationError, MebiasError, OutputError
 from mebias.export.delimited import edit_delimited
 from mebias.export.edits import Change, Edits, Place, cell_name, harmless, sheet_edits
 from mebias.export.xls import edit_xls
@@ -39,20 +39,29 @@ def write_edited(
         name: sheet_edits(source.name, sheets[name], wanted, columns)
         for name, wanted in sorted(changes.items())
     }
-    data = source.read_bytes()
-    if data.startswith(b"PK"):
-        done = edit_xlsx(data, edits)
-    elif data.startswith(b"\xd0\xcf\x11\xe0"):
-        done = edit_xls(data, edits)
-    else:
-        done = edit_delimited(data, edits[""])
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(done)
+    target.write_bytes(_edited(source.name, source.read_bytes(), edits))
     written = {sheet.name: sheet for sheet in read_sheets(target)}
     if list(written) != list(sheets):
         raise OutputError(f"{source.name}: its sheets were not kept; save it as xlsx and try anew.")
     for name, sheet in sheets.items():
         _refuse_unlike(source.name, sheet, written[name], edits.get(name, Edits()))
+
+
+def _edited(file: str, data: bytes, edits: Mapping[str, Edits]) -> bytes:
+    try:
+        if data.startswith(b"PK"):
+            return edit_xlsx(data, edits)
+        if data.startswith(b"\xd0\xcf\x11\xe0"):
+            return edit_xls(data, edits)
+        return edit_delimited(data, edits[""])
+    except MebiasError as error:
+        raise type(error)(f"{file}, {error}") from None
+    except Exception as error:  # workbooks beyond a format's limits raise anything at all
+        raise AnnotationError(
+            f"{file} cannot be written anew in its own format ({type(error).__name__}: {error}); "
+            f"save it as xlsx or CSV and load it anew."
+        ) from None
 
 
 def _refuse_unlike(file: str, old: Sheet, new: Sheet, edits: Edits) -> None:

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import math
+import os
 
 import numpy as np
 import openpyxl
@@ -278,3 +279,69 @@ def test_a_simulation_stays_known_as_one(tmp_path):
     for part in ("train", "test"):
         assert mebias.load("folder", done.folder / part).simulated
     assert tables.is_simulated(done.table["dataset"].iloc[0])
+
+
+def test_expressions_told_apart_by_their_onset_stay_apart(tmp_path):
+    _, cohort = loaded(tmp_path, "casme3", "micro-v2")
+    keyframes = selected(cohort)
+    other = (keyframes["clip"] == "spNO.40/e#130") & (keyframes["keyframe"] == "onset")
+    keyframes.loc[other, "frame"] = 147
+    with pytest.raises(errors.OptionError, match=r"spNO.40/e#130, spNO.40/e#146 .* frame 147"):
+        export(cohort, keyframes, tmp_path / "out")
+    export(cohort, keyframes, tmp_path / "out", columns="beside")
+
+
+def test_each_coder_has_a_row(tmp_path):
+    rows = ["clip,subject,coder,onset,apex,offset,fps"]
+    rows += [f"c1,s1,{coder},{3 + i},8,15,100" for i, coder in enumerate("xy")]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/annotations.csv").write_text("\n".join(rows) + "\n")
+    cohort = mebias.load("folder", tmp_path / "data")
+    keyframes = selected(cohort, only=("onset",))
+    done = export(cohort, keyframes, tmp_path / "out")
+    read = pd.read_csv(done.train[0])
+    assert read[["onset", "onset_human"]].to_numpy().tolist() == [[4, 3], [5, 4]]
+    with pytest.raises(errors.OptionError, match="several coders"):
+        export(cohort, keyframes[:1].assign(coder=""), tmp_path / "out")
+    assert pd.read_csv(done.train[0]).equals(read)
+
+
+def test_the_room_is_callable(tmp_path):
+    _, cohort = loaded(tmp_path)
+    import mebias.export as room
+
+    assert room(cohort, selected(cohort), tmp_path / "out").train[0].is_file()
+
+
+def test_what_has_no_cell_stands_in_the_table_alone(tmp_path):
+    _, cohort = loaded(tmp_path, "casme3-c", "micro")
+    keyframes = pd.concat([selected(cohort), apexes(cohort, "failed", math.nan)])
+    done = export(cohort, keyframes, tmp_path / "out")
+    none = done.table[done.table["keyframe"] == "apex"]
+    assert len(none) == len(cohort)
+    assert set(none["status"]) == {"failed"}
+    assert set(none["file"]) == {""}
+    with pytest.raises(errors.OptionError, match=r"no cell .* the apex of"):
+        export(cohort, apexes(cohort, "selected", 3.0), tmp_path / "out2")
+
+
+def apexes(cohort, status, frame):
+    return cohort.keyframes[cohort.keyframes["keyframe"] == "apex"].assign(
+        source="gamdss", distance="signed", status=status, frame=frame
+    )
+
+
+REAL = os.environ.get("MEBIAS_CASME3_TABLES", "")
+
+
+@pytest.mark.skipif(not REAL, reason="MEBIAS_CASME3_TABLES names no folder with the real tables")
+@pytest.mark.parametrize(("version", "n"), [("micro-v2", 860), ("micro-v1", 921)])
+def test_the_real_tables_of_casme3_read_back(tmp_path, version, n):
+    cohort = mebias.load("casme3", REAL, version=version)
+    assert len(cohort) == n
+    done = export(cohort, selected(cohort), tmp_path / "out")
+    train = mebias.load("casme3", done.folder / "train", version=version)
+    place = ["file", "sheet", "row", "column"]
+    back = train.cells.merge(done.table.dropna(subset=["mebias"]), on=place)
+    assert len(back) == len(selected(cohort))
+    assert (back["written"].astype(float) == back["mebias"]).all()

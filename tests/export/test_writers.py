@@ -175,6 +175,17 @@ def test_xls_keeps_types_styles_and_other_sheets(tmp_path):
     assert new.sheet_by_name("other").cell_value(4, 2) == "kept"
 
 
+def test_an_xls_without_room_is_refused_in_words(tmp_path):
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("data")
+    for c in range(255):
+        sheet.write(0, c, HEAD[c] if c < 3 else f"h{c}")
+        sheet.write(1, c, 5)
+    book.save(str(tmp_path / "t.xls"))
+    with pytest.raises(errors.AnnotationError, match=r"t\.xls cannot be written anew.*save it as"):
+        edit(tmp_path / "t.xls", [onset(2, 4)], "data")
+
+
 cells = st.one_of(
     st.none(),
     st.integers(0, 10**6),
