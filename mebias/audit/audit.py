@@ -7,11 +7,20 @@ from pathlib import Path
 import pandas as pd
 
 from mebias import tables
+from mebias.audit.blinks import blink_issues
 from mebias.audit.consequences import SEVERITIES, consequence_of
+from mebias.audit.counts import count_issues, name_issues
+from mebias.audit.digits import digit_issues
 from mebias.audit.duration import duration_issues
+from mebias.audit.edits import edit_issues
+from mebias.audit.images import image_issues
 from mebias.audit.labels import Labels, Row, read_labels
+from mebias.audit.on_disk import frame_issues
 from mebias.audit.order import censored_issues, order_issues, phase_issues
 from mebias.audit.pairs import pair_issues
+from mebias.audit.spelling import spelling_issues
+from mebias.audit.standouts import standout_issues
+from mebias.audit.units import unit_issues
 from mebias.cohort import Cohort
 
 
@@ -64,7 +73,17 @@ def audit(
         *censored_issues(labels, known),
         *duration_issues(labels),
         *pair_issues(labels),
+        *blink_issues(labels),
+        *frame_issues(labels),
+        *count_issues(labels),
+        *name_issues(labels),
+        *spelling_issues(labels),
+        *standout_issues(labels),
     ]
+    # Times in ms all end alike: they are no preference of coders.
+    rows += unit_issues(labels) or digit_issues(labels)
+    rows += edit_issues(labels, Path(against)) if against is not None else []
+    rows += image_issues(labels) if images else []
     return _arranged(labels, [*known, *rows])
 
 

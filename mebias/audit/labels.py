@@ -27,7 +27,7 @@ class Labels:
     the clips, ``onset``, ``apex``, ``offset`` (frame numbers, NaN where missing), their
     ``onset_status`` and so on, ``apex_high``, ``recording`` (the clip itself where it has no
     recording), ``ordered`` (nothing conflicts), ``period`` (ms per frame), ``duration`` and
-    ``rise`` (frames, NaN unless ordered).
+    ``rise`` (frames, NaN where their ends are out of order).
     """
 
     cohort: Cohort
@@ -140,7 +140,7 @@ def read_labels(cohort: Cohort) -> Labels:
         recording=table["video"].where(table["video"] != "", table["clip"]),
         ordered=ordered,
         period=1000.0 / table["fps"],
-        duration=np.where(ordered, offset - onset + extra, np.nan),
+        duration=np.where(offset >= onset, offset - onset + extra, np.nan),
         rise=np.where(ordered, apex - onset, np.nan),
     )
     return Labels(cohort, table)

@@ -53,8 +53,13 @@ def _alike(labels: Labels, one: int, two: int) -> bool:
 
 
 def _cells(labels: Labels, one: int, two: int, *keyframes: str) -> str:
-    texts = [labels.cell(place, *keyframes) for place in (one, two)]
-    return "; ".join(text for text in texts if text)
+    first, second = (labels.cell(place, *keyframes) for place in (one, two))
+    if not first or not second:
+        return first or second
+    # Both in one sheet: the second row alone is named.
+    head, _, tail = second.partition(", row ")
+    same = first.startswith(f"{head}, row ")
+    return f"{first}; row {tail}" if same else f"{first}; {second}"
 
 
 def _duplicate(labels: Labels, one: int, two: int) -> Row:

@@ -17,11 +17,11 @@ def mad(values: np.ndarray) -> float:
     return float(np.nanmedian(np.abs(values - np.nanmedian(values))))
 
 
-def far_above(values: np.ndarray, *, fewest: int = 20) -> np.ndarray:
+def far_above(values: np.ndarray, *, fewest: int = 20, limit: float = 5.0) -> np.ndarray:
     """Positive values far above the others, in two ways at once.
 
     More than 10 MAD above the median, and on the logarithm, since durations are skewed,
-    more than 5 robust standard deviations above. Nothing stands out among fewer than
+    more than ``limit`` robust standard deviations above. Nothing stands out among fewer than
     ``fewest`` values.
 
     Parameters
@@ -48,5 +48,5 @@ def far_above(values: np.ndarray, *, fewest: int = 20) -> np.ndarray:
     # A spread of 0 (most values alike) would call every other value far.
     log_sd = max(TO_SD * mad(logs), 0.1)
     plain = known - np.nanmedian(known) > 10 * mad(known)
-    far: np.ndarray = there & plain & (logs - np.nanmedian(logs) > 5 * log_sd)
+    far: np.ndarray = there & plain & (logs - np.nanmedian(logs) > limit * log_sd)
     return far

@@ -41,7 +41,11 @@ def summary_text(issues: pd.DataFrame, cohort: Cohort) -> str:
     for severity in SEVERITIES:
         part = issues[issues["severity"] == severity]
         for check, rows in part.groupby("check", sort=False):
-            lines += ["", f"{severity.upper()}  {str(check) or 'other'} ({len(rows)})", *_rows(rows)]
+            lines += [
+                "",
+                f"{severity.upper()}  {str(check) or 'other'} ({len(rows)})",
+                *_rows(rows),
+            ]
     done = consequences(issues)
     done = done[done["consequence"] != ""]
     if len(done):
