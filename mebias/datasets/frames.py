@@ -200,8 +200,9 @@ def renumbered(
 ) -> tuple[dict[str, int], list[dict[str, object]]]:
     """Clips whose files count from 0 or 1 while their labels count along the recording.
 
-    That is so where no label of a clip is on disk, and its folder holds exactly the frames
-    from onset to offset.
+    That is so where a folder holds exactly as many frames as lie from onset to offset, and
+    the labels are beyond them. Clips of which some label happens to be on disk count too,
+    once another one of the dataset leaves no doubt.
 
     Returns
     -------
@@ -213,13 +214,15 @@ def renumbered(
     several = clips["video"].where(clips["video"] != "", clips["clip"])
     alone = set(clips["clip"][~several.duplicated(keep=False)])
     shifts = {}
+    sure = False
     for clip, low, high in ends.itertuples(name=None):
         numbers = frames.numbers(clip) if clip in alone else np.empty(0, dtype=np.int64)
-        if not len(numbers) or numbers[0] > 1 or low <= numbers[-1]:
+        if not len(numbers) or numbers[0] > 1 or low == numbers[0]:
             continue
         if len(numbers) == high - low + 1 == numbers[-1] - numbers[0] + 1:
             shifts[str(clip)] = int(low - numbers[0])
-    if not shifts:
+            sure = sure or low > numbers[-1]
+    if not sure:
         return {}, []
     clip, shift = next(iter(shifts.items()))
     issue = tables.issue(
