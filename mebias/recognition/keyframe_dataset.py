@@ -75,8 +75,8 @@ class KeyframeDataset(Dataset[dict[str, Any]]):
     Raises
     ------
     OptionError
-        The cohort has no frames, the scheme or a subject is unknown, or clips have several
-        coders.
+        The cohort has no frames or no clip with all three keyframes, the scheme or a subject
+        is unknown, or clips have several coders.
     MixedDataError
         Real keyframes for a simulated cohort, or the other way round.
 
@@ -115,6 +115,9 @@ class KeyframeDataset(Dataset[dict[str, Any]]):
         rows, outcomes = _items(clips, triples, scheme, self.classes, cohort.frames)
         self.items = pd.DataFrame(rows, columns=_COLUMNS)
         self.report = _report(outcomes)
+        if subjects is None and not rows:
+            why = [f"{len(own)} {_OUTCOMES[name]}" for name, own in outcomes.items() if own]
+            raise OptionError(f"{cohort.name} has no clip to read: {listed(why)}.")
 
     def __len__(self) -> int:
         return len(self.items)

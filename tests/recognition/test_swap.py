@@ -189,6 +189,9 @@ def test_keyframes_that_do_not_fit_are_refused(cohort, selected, change, error, 
 def test_frames_and_one_coding_are_needed(cohort):
     with pytest.raises(errors.OptionError, match="without frames"):
         KeyframeDataset(dataclasses.replace(cohort, frames=None))
+    unnamed = dataclasses.replace(cohort, clips=cohort.clips.assign(emotion=""))
+    with pytest.raises(errors.OptionError, match="no clip to read: 10 left out: emotion"):
+        KeyframeDataset(unnamed)
     keyframes = pd.concat([cohort.keyframes.assign(coder=c, frame=cohort.keyframes["frame"] + i)
                            for i, c in enumerate("xy")])  # fmt: skip
     twice = dataclasses.replace(cohort, keyframes=keyframes)
