@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import random
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,11 +50,14 @@ def _xlsx(path: Path, sheets: Mapping[str, Cells], merged: str) -> None:
 
 def _xls(path: Path, sheets: Mapping[str, Cells]) -> None:
     book = xlwt.Workbook()
+    dated = xlwt.easyxf(num_format_str="YYYY-MM-DD")
     for name, rows in sheets.items():
         sheet = book.add_sheet(name)
         for r, row in enumerate(rows):
             for c, value in enumerate(row):
-                if value is not None:
+                if isinstance(value, datetime.date | datetime.time):
+                    sheet.write(r, c, value, dated)
+                elif value is not None:
                     sheet.write(r, c, value)
     book.save(str(path))
 
