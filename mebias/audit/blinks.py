@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mebias.audit.labels import Labels, Row, places
+from mebias.audit.labels import Labels, Row, places, texts
 
 _AU45 = r"(?<![0-9.])45(?![0-9])"
 _NO = frozenset({"", "0", "0.0", "no", "n", "false", "none", "nan", "/", "-", "-1"})
@@ -19,9 +19,10 @@ def blink_issues(labels: Labels) -> list[Row]:
         units = labels.texts("aus")[place]
         reasons.setdefault(place, []).append(f"its action units are {units} (45 is a blink)")
     for name in labels.table.columns:
-        if "blink" in name.casefold():
-            for place in places(~labels.table[name].str.strip().str.casefold().isin(_NO)):
-                said = f"its column {name} says {labels.texts(name)[place]}"
+        if "blink" in str(name).casefold():
+            written = texts(labels.table[name])
+            for place in places(~written.str.strip().str.casefold().isin(_NO)):
+                said = f"its column {name} says {written.iloc[place]}"
                 reasons.setdefault(place, []).append(said)
     for place, text, cell in _listed_blinks(labels):
         reasons.setdefault(place, []).append(text)

@@ -149,7 +149,8 @@ def _no_rule(labels: Labels) -> list[Row]:
     milliseconds = labels.column("duration") * labels.column("period")
     if not np.isfinite(milliseconds).any():
         return []
-    order = np.argsort(-np.nan_to_num(milliseconds, nan=-1.0), kind="stable")[:3]
+    names = labels.texts("clip").astype(str)
+    order = np.lexsort((names, -np.nan_to_num(milliseconds, nan=-1.0)))[:3]
     longest = listed(
         f"{labels.name(int(place))} ({milliseconds[place]:.0f} ms)"
         for place in order

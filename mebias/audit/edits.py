@@ -123,12 +123,12 @@ def _farthest(pairs: pd.DataFrame) -> str:
     """The largest edit of each keyframe, in words."""
     parts = []
     for keyframe in tables.KEYFRAMES:
-        moves = (pairs[f"{keyframe}_new"] - pairs[f"{keyframe}_old"]).where(
-            _edited(pairs, keyframe)
-        )
-        if moves.notna().any():
-            most = moves.abs().idxmax()
-            parts.append(f"{keyframe} of {pairs.loc[most, 'clip']} ({moves[most]:+.0f} frames)")
+        old, new = (pairs[f"{keyframe}_{v}"].to_numpy(dtype=np.float64) for v in ("old", "new"))
+        edited = _edited(pairs, keyframe)
+        if edited.any():
+            most = int(np.argmax(np.where(edited, np.abs(new - old), -1.0)))
+            clip = pairs["clip"].iloc[most]
+            parts.append(f"{keyframe} of {clip} ({new[most] - old[most]:+.0f} frames)")
     return f"; farthest: {', '.join(parts)}" if parts else ""
 
 

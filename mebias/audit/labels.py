@@ -101,8 +101,8 @@ class Labels:
         return self.table[name].to_numpy(dtype=np.float64)
 
     def texts(self, name: str) -> np.ndarray:
-        """A text column of the table."""
-        return self.table[name].to_numpy(dtype=object)
+        """A text column of the table, blank where there is none."""
+        return texts(self.table[name]).to_numpy(dtype=object)
 
     def row(self, severity: str, check: str, message: str, place: int = -1, **more: object) -> Row:
         """A row of the issues, about one row of the table or, without ``place``, about all."""
@@ -144,6 +144,11 @@ def read_labels(cohort: Cohort) -> Labels:
         rise=np.where(ordered, apex - onset, np.nan),
     )
     return Labels(cohort, table)
+
+
+def texts(values: pd.Series) -> pd.Series:
+    """A column as texts, blank where there is none: free columns may hold anything."""
+    return values.astype(object).where(values.notna(), "").astype(str)
 
 
 def places(mask: np.ndarray | pd.Series) -> Iterable[int]:

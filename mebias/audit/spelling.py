@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from mebias.audit.labels import Labels, Row
+from mebias.audit.labels import Labels, Row, texts
 from mebias.errors import listed
 
 _NOT_LABELS = {"dataset", "clip", "video", "subject", "aus", "part"}
@@ -22,7 +22,7 @@ def spelling_issues(labels: Labels) -> list[Row]:
     for column in clips.columns:
         if column in _NOT_LABELS or clips[column].dtype.kind in "fib":
             continue
-        counts = Counter(value for value in clips[column].astype(str) if value)
+        counts = Counter(value for value in texts(clips[column]) if value)
         if 0 < len(counts) <= _MOST_LABELS:
             rows += _variants(labels, column, counts)
             rows += _near(labels, column, counts)

@@ -7,7 +7,7 @@ import numpy as np
 from mebias import tables
 from mebias.audit.labels import Labels, Row
 
-_LONG_MS = 1000.0
+_LONG_MS = 600.0
 _IMPLAUSIBLE_MS = 5000.0
 _PLAUSIBLE_MS = (40.0, 5000.0)
 _FEWEST = 10
