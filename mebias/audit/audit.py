@@ -16,7 +16,7 @@ from mebias.audit.edits import edit_issues
 from mebias.audit.images import image_issues
 from mebias.audit.labels import Labels, Row, read_labels
 from mebias.audit.on_disk import frame_issues
-from mebias.audit.order import censored_issues, order_issues, phase_issues
+from mebias.audit.order import censored_issues, missing_issues, order_issues, phase_issues
 from mebias.audit.pairs import pair_issues
 from mebias.audit.spelling import spelling_issues
 from mebias.audit.standouts import standout_issues
@@ -69,6 +69,7 @@ def audit(
     known = _noticed(cohort)
     rows = [
         *order_issues(labels, known),
+        *missing_issues(labels, known),
         *phase_issues(labels),
         *censored_issues(labels, known),
         *duration_issues(labels),

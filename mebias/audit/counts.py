@@ -99,7 +99,7 @@ def name_issues(labels: Labels) -> list[Row]:
     )
     texts = files if named.of == "clip" or named.of not in clips else clips[named.of]
     stated = texts.str.extract(f"({named.pattern})", expand=True)
-    stated_label = stated[1].fillna("") if stated.shape[1] > 1 else stated[0].fillna("")
+    stated_label = stated.iloc[:, min(1, stated.shape[1] - 1)].fillna("")
     stated_label = stated_label.replace(dict(named.values))
     wrong = (stated_label != "") & (
         stated_label.str.casefold() != clips["emotion"].str.strip().str.casefold()

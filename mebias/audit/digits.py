@@ -83,14 +83,14 @@ def digit_issues(labels: Labels) -> list[Row]:
     quantities = {f"{k} frame numbers": _labeled(labels, k) for k in tables.KEYFRAMES}
     quantities["durations in frames"] = labels.column("duration")
     told: dict[str, RoundShare] = {}
-    untold: list[str] = []
+    untold: dict[str, list[str]] = {}
     for name, values in quantities.items():
         there = np.isfinite(values)
         if not there.any():
             continue
         reason = why_untold(values[there], subjects[there])
         if reason:
-            untold.append(f"{name} ({reason})")
+            untold.setdefault(reason, []).append(name)
         else:
             told[name] = round_share(values[there], subjects[there])
     loud = {name: found for name, found in told.items() if _prefers(found, len(told))}
@@ -118,9 +118,7 @@ def why_untold(values: np.ndarray, subjects: np.ndarray) -> str:
     '90% of them lie within 0 frames'
     """
     if len(values) < _FEWEST or len(np.unique(subjects.astype(str))) < _SUBJECTS:
-        return (
-            f"{len(values)} values of {len(np.unique(subjects.astype(str)))} subjects are too few"
-        )
+        return f"fewer than {_FEWEST} values or {_SUBJECTS} subjects"
     low, high = np.quantile(values, [0.05, 0.95])
     if high - low < _SPAN:
         return f"90% of them lie within {high - low:.0f} frames"
@@ -154,13 +152,14 @@ def _p(value: float) -> str:
     return f"{value:.2g}" if value >= 1e-4 else "<0.0001"
 
 
-def _rest(labels: Labels, quiet: dict[str, RoundShare], untold: list[str]) -> list[Row]:
+def _rest(labels: Labels, quiet: dict[str, RoundShare], untold: dict[str, list[str]]) -> list[Row]:
     parts = []
     if quiet:
         shares = ", ".join(f"{name} {_words(found)}" for name, found in quiet.items())
         parts.append(f"last digits show no preference for 0 and 5 beyond chance (20%): {shares}")
     if untold:
-        parts.append(f"nothing can be told of last digits of {', '.join(untold)}")
+        names = (f"{', '.join(names)} ({reason})" for reason, names in untold.items())
+        parts.append(f"nothing can be told of last digits of {'; '.join(names)}")
     if not parts:
         return []
     text = "; ".join(parts)

@@ -36,17 +36,16 @@ def _cut(labels: Labels) -> list[Row]:
     known = (labels.annotation.cut_at_labels if labels.annotation else "") or (
         labels.manifest.cut_at_labels
     )
-    parent = labels.manifest.context
-    hint = "; --context ROOT reads them from the untrimmed recordings" if parent else ""
-    said = {"yes": "as is known of this dataset", "no": "though its clips are said not to be"}
+    said = {"yes": ", as is known of this dataset", "no": ", though its clips are said not to be"}
+    ends = "no frame before the onset, none after the offset"
+    lead = int((no_lead & ~no_tail).sum())
     return [
         labels.row(
             "warning" if known == "no" and both else "note",
             "cut",
-            f"{both} of {len(looked)} clips are cut at their labels (no frame before the onset, "
-            f"none after the offset), {said.get(known, 'which no source says')}; {one} more at "
-            f"one end only ({int((no_lead & ~no_tail).sum())} at the onset){hint}: "
-            f"{listed(looked.loc[no_lead | no_tail, 'clip'])}.",
+            f"{both} of {len(looked)} clips are cut at their labels ({ends})"
+            f"{said.get(known, '') if both else ''}; {lead} begin at the onset only, {one - lead} "
+            f"end at the offset only: {listed(looked.loc[no_lead | no_tail, 'clip'])}.",
             field="lead_frames",
             found=f"{both} of {len(looked)} at both ends, {one} at one end",
             expected="frames before the onset and after the offset",

@@ -1,9 +1,10 @@
-"""Keyframes that cannot stand where they do, and phases of no length."""
+"""Keyframes that cannot stand where they do or are missing, and phases of no length."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from mebias import tables
 from mebias.audit.labels import Labels, Row, places
 from mebias.errors import listed
 
@@ -90,3 +91,31 @@ def censored_issues(labels: Labels, known: list[Row]) -> list[Row]:
             found=len(names),
         )
     ]
+
+
+def missing_issues(labels: Labels, known: list[Row]) -> list[Row]:
+    """Keyframes that were not coded, unless the loader has said it.
+
+    A keyframe that nobody coded in any clip is no finding.
+    """
+    said = {(str(r["clip"]), str(r["field"])) for r in known if r["check"] == "missing"}
+    rows = []
+    for keyframe in tables.KEYFRAMES:
+        absent = np.isnan(labels.column(keyframe))
+        if absent.all():
+            continue
+        for place in places(absent):
+            if (labels.keys[place][0], keyframe) not in said:
+                rows.append(
+                    labels.row(
+                        "note",
+                        "missing",
+                        f"{labels.name(place)}: the {keyframe} was not coded.",
+                        place,
+                        field=keyframe,
+                        found="blank",
+                        expected="a frame number",
+                        cell=labels.cell(place, keyframe),
+                    )
+                )
+    return rows

@@ -57,13 +57,13 @@ def _variants(labels: Labels, column: str, counts: Counter[str], zeros: bool = F
 
 def _two_ways(labels: Labels, column: str, values: Sequence[str], counts: Counter[str]) -> Row:
     what = {"video": "recording"}.get(column, column.replace("_", " "))
-    shown = listed(f"{value!r} ({counts[value]} rows)" for value in values)
+    shown = listed(f"{value!r} in {counts[value]}" for value in values)
     place = _first(labels, column, values[-1])
     return labels.row(
         "warning",
         "spelling",
         f"the {what} is written in {len(values)} ways that differ in case, spaces or zeros only: "
-        f"{shown}; they count as different.",
+        f"{shown} of {counts.total()} rows; they count as different.",
         field=column,
         found=values[-1],
         expected=values[0],

@@ -68,10 +68,12 @@ def _lengths(labels: Labels, name: str, check: str, column: str) -> list[Row]:
     rows = []
     for kind in dict.fromkeys(types):
         part = (types == kind) & np.isfinite(milliseconds) & (units != "")
+        if not part.any():
+            continue
         # Lengths are skewed; one frame keeps a length of 0 on the scale.
         logs = np.log(milliseconds[part] + labels.column("period")[part])
         found = robust_z(logs, units[part])
-        typical = float(np.median(milliseconds[part])) if part.any() else np.nan
+        typical = float(np.median(milliseconds[part]))
         own = pd.Series(milliseconds[part]).groupby(units[part]).median()
         for unit, z, n in zip(found.index, found["z"], found["n"], strict=True):
             if abs(z) > _FAR:

@@ -76,7 +76,8 @@ def _rows(rows: pd.DataFrame) -> list[str]:
     shown = rows.head(_SHOWN)
     lines = []
     for message, cell in zip(shown["message"], shown["cell"], strict=True):
-        where = f" [{cell}]" if cell and not message.startswith(cell) else ""
+        row = cell.partition(", column")[0]
+        where = f" [{cell}]" if cell and not message.startswith(row) else ""
         lines.append(_wrapped(f"{message}{where}"))
     if len(rows) > _SHOWN:
         lines.append(f"  and {len(rows) - _SHOWN} more (issues.csv)")

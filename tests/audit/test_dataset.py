@@ -74,10 +74,10 @@ def test_labels_that_disagree_with_names(room):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"emotion": "Happiness"}, ("emotion", "'happiness' (23 rows), 'Happiness' (1 rows)")),
+        ({"emotion": "Happiness"}, ("emotion", "'happiness' in 23, 'Happiness' in 1 of 60")),
         ({"emotion": "happyiness"}, ("'happyiness' is there once", "'happiness' (23 rows)")),
-        ({"subject": "P2"}, ("subject", "'p02' (4 rows), 'P2' (1 rows)")),
-        ({"video": "p02/V"}, ("recording", "'p02/v' (4 rows), 'p02/V' (1 rows)")),
+        ({"subject": "P2"}, ("subject", "'p02' in 4, 'P2' in 1 of")),
+        ({"video": "p02/V"}, ("recording", "'p02/v' in 4, 'p02/V' in 1 of")),
     ],
 )
 def test_spellings(room, change, words):

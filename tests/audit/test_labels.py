@@ -70,6 +70,19 @@ def test_a_censored_onset_is_a_note_and_no_phase_of_no_frames(room):
     assert issue["message"].startswith("1 onsets")
 
 
+def test_a_keyframe_that_was_not_coded_is_a_note(room):
+    (issue,) = room.found(room.planted({"apex": float("nan")}), "missing").to_dict("records")
+    assert (issue["severity"], issue["field"]) == ("note", "apex")
+    assert issue["cell"] == "labels.xlsx, sheet 'label', row 9, column 'Apex' (D)"
+
+
+def test_a_dataset_without_any_apex_is_no_finding_of_each_clip(room):
+    rows = [{**row, "apex": float("nan")} for row in room.clean()]
+    issues = audit(room.make(rows), images=False)
+    assert set(issues["severity"]) == {"note"}
+    assert not issues["check"].isin(["missing", "phase"]).any()
+
+
 def test_durations_against_the_rule_tell_rounding_apart(room):
     manifest = room.limited(max_duration_ms=700.0)
     row = room.clean()[7]
