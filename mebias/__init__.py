@@ -11,6 +11,9 @@ The public API on one screen::
     findings = mebias.quantify(shifts)                # .estimates .tests .claims .issues
     versions = mebias.compare_versions(old, new, dataset="casme3")  # two human versions
     report   = mebias.report("4dme")                  # or mebias.report(cohort); report.path
+    issues   = mebias.audit(cohort)                   # what deserves a second look, with its cell
+    written  = mebias.export(cohort, selected, "out") # back in the dataset's own format
+    items    = mebias.KeyframeDataset(cohort, selected)  # for torch, keyframes swapped
 
 Names are loaded at their first use: importing mebias imports neither pandas nor
 matplotlib, so that the command line answers at once.
@@ -22,34 +25,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mebias.audit.audit import audit
     from mebias.cohort import Cohort
     from mebias.datasets.load import load
     from mebias.datasets.roots import datasets_table as datasets
+    from mebias.export.export import Exported, export
     from mebias.pipeline import compare_versions, example, report
     from mebias.quantification.compare import compare
     from mebias.quantification.findings import Findings
     from mebias.quantification.quantify import quantify
+    from mebias.recognition.keyframe_dataset import KeyframeDataset
+    from mebias.recognition.swap import swap
     from mebias.reporting import figures
     from mebias.selection.reselect import reselect
     from mebias.simulation.simulate import simulate
 
 __all__ = [
     "Cohort",
+    "Exported",
     "Findings",
+    "KeyframeDataset",
+    "audit",
     "compare",
     "compare_versions",
     "datasets",
     "example",
+    "export",
     "figures",
     "load",
     "quantify",
     "report",
     "reselect",
     "simulate",
+    "swap",
 ]
 
 _HOME = {
     "Cohort": "mebias.cohort",
+    "Exported": "mebias.export",
+    "KeyframeDataset": "mebias.recognition",
     "Findings": "mebias.quantification",
     "compare": "mebias.quantification",
     "compare_versions": "mebias.pipeline",
@@ -59,14 +73,15 @@ _HOME = {
     "report": "mebias.pipeline",
     "reselect": "mebias.selection",
     "simulate": "mebias.simulation",
+    "swap": "mebias.recognition",
 }
 
 
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return import_module("mebias.provenance").version()
-    if name == "datasets":
-        return import_module("mebias.datasets")  # the room itself is callable
+    if name in {"datasets", "audit", "export"}:
+        return import_module(f"mebias.{name}")  # the rooms themselves are callable
     if name == "figures":
         return import_module("mebias.reporting.figures")
     if name in _HOME:

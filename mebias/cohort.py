@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, overload
 
 import numpy as np
 import pandas as pd
 
 from mebias import tables
+from mebias.errors import FrameError, OptionError, suggest
 from mebias.manifests import Manifest
 
 
@@ -34,6 +35,61 @@ class FrameSource(Protocol):
             The frame is missing, truncated or of an unexpected kind.
         """
         ...
+
+
+class Film(Sequence[np.ndarray]):
+    """The frames of one clip in order; nothing is read before it is asked for.
+
+    Parameters
+    ----------
+    frames : FrameSource
+        Where they come from.
+    clip : str
+        Which clip.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> cohort = mebias.simulate("4dme", n_subjects=3, n_clips=3, size=(16, 16))
+    >>> film = cohort.film("s01/s01_01")
+    >>> film[0].shape, len(film) == len(film.numbers)
+    ((16, 16), True)
+    """
+
+    def __init__(self, frames: FrameSource, clip: str) -> None:
+        self._frames = frames
+        self.clip = clip
+        self.numbers = frames.numbers(clip)
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> np.ndarray: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[np.ndarray]: ...
+
+    def __getitem__(self, place: int | slice) -> np.ndarray | list[np.ndarray]:
+        if isinstance(place, slice):
+            return [self.at(int(number)) for number in self.numbers[place]]
+        return self.at(int(self.numbers[place]))
+
+    def at(self, number: int) -> np.ndarray:
+        """The frame of a number, as the labels count."""
+        return self._frames.read(self.clip, number)
+
+    def nearest(self, number: float) -> int:
+        """The number of the nearest frame that exists; of two, the earlier one.
+
+        Raises
+        ------
+        FrameError
+            The clip has no frames.
+        """
+        if not len(self.numbers):
+            raise FrameError(f"clip {self.clip} has no frames on disk.")
+        return int(self.numbers[np.abs(self.numbers - number).argmin()])
 
 
 @dataclass(frozen=True)
@@ -61,6 +117,8 @@ class Cohort:
     cells, blinks : DataFrame or None
         Where each human keyframe stands in the authors' file; eye blinks that they list. As
         declared in `mebias.tables`.
+    boxes : DataFrame or None
+        The box that each clip's frames are cut to, where they are.
     """
 
     manifest: Manifest
@@ -74,6 +132,7 @@ class Cohort:
     root: Path | None = None
     cells: pd.DataFrame | None = None
     blinks: pd.DataFrame | None = None
+    boxes: pd.DataFrame | None = None
 
     @property
     def simulated(self) -> bool:
@@ -84,6 +143,22 @@ class Cohort:
     def name(self) -> str:
         """The dataset name that stands in every table."""
         return str(self.clips["dataset"].iloc[0]) if len(self.clips) else self.manifest.id
+
+    def film(self, clip: str) -> Film:
+        """The frames of a clip, as a lazy sequence.
+
+        Raises
+        ------
+        OptionError
+            There are no frames, or no such clip.
+        """
+        if self.frames is None:
+            raise OptionError(f"{self.name} was read without frames.")
+        if clip not in set(self.clips["clip"]):
+            raise OptionError(
+                f"{self.name} has no clip {clip!r}{suggest(clip, self.clips['clip'])}"
+            )
+        return Film(self.frames, clip)
 
     def __len__(self) -> int:
         return len(self.clips)

@@ -287,6 +287,14 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "header": _text("header of the column as written"),
         "written": _text("what stands in the cell"),
     },
+    "boxes": {
+        "clip": _CLIP,
+        "x": _whole("left edge (pixels from the left)", None),
+        "y": _whole("upper edge (pixels from the top)", None),
+        "w": _whole("width (pixels)", None),
+        "h": _whole("height (pixels)", None),
+        "how": _text("how it was found"),
+    },
     "blinks": {
         "dataset": _DATASET,
         "video": _text("recording, <subject>/<file>", None),

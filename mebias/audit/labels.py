@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -32,6 +32,8 @@ class Labels:
 
     cohort: Cohort
     table: pd.DataFrame
+    _numbers: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
+    _texts: dict[str, np.ndarray] = field(default_factory=dict, repr=False)
 
     @property
     def manifest(self) -> Manifest:
@@ -98,11 +100,15 @@ class Labels:
 
     def column(self, name: str) -> np.ndarray:
         """A numeric column of the table."""
-        return self.table[name].to_numpy(dtype=np.float64)
+        if name not in self._numbers:
+            self._numbers[name] = self.table[name].to_numpy(dtype=np.float64)
+        return self._numbers[name]
 
     def texts(self, name: str) -> np.ndarray:
         """A text column of the table, blank where there is none."""
-        return texts(self.table[name]).to_numpy(dtype=object)
+        if name not in self._texts:
+            self._texts[name] = texts(self.table[name]).to_numpy(dtype=object)
+        return self._texts[name]
 
     def row(self, severity: str, check: str, message: str, place: int = -1, **more: object) -> Row:
         """A row of the issues, about one row of the table or, without ``place``, about all."""

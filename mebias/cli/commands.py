@@ -73,6 +73,11 @@ def export(options: argparse.Namespace) -> None:
     if options.keyframes is not None and options.rule:
         raise OptionError("--keyframes gives the frames and --rule chooses them; give one.")
     (cohort,) = get_cohorts(options.dataset, **_data_options(options, [options.dataset]))
+    if cohort.root is None:
+        raise OptionError(
+            f"{cohort.name} is simulated and has no authors' file to write back to; give --root "
+            f"DIR, or write the simulation with: mebias simulate {options.dataset} --frames."
+        )
     keyframes = options.keyframes
     if keyframes is None:
         keyframes = select(
@@ -84,7 +89,9 @@ def export(options: argparse.Namespace) -> None:
             progress=_progress(options),
         )
     out = options.out or Path("reports") / f"{cohort.manifest.id}-export"
-    written = write_back(cohort, keyframes, out, columns=options.columns)
+    written = write_back(
+        cohort, keyframes, out, columns=options.columns, progress=_progress(options)
+    )
     counts = written.table["status"].value_counts()
     states = ", ".join(f"{count} {status}" for status, count in counts.items())
     files = "\n".join(f"  {path}" for path in [*written.train, *written.test])

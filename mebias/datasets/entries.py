@@ -26,6 +26,8 @@ class Entry:
     ``session`` is the subject as the table writes it, ``subject`` the person. ``columns``
     says which column of the table each keyframe was read from; ``ordinal`` is 2 or more for
     further expressions in the same row. ``apex_high`` is the end of a coded apex interval.
+    ``id_onset`` is the human onset in a table that holds re-selected ones: a clip's id is made
+    of it.
     """
 
     table: Table
@@ -40,6 +42,7 @@ class Entry:
     columns: Mapping[str, str]
     apex_high: float = math.nan
     ordinal: int = 1
+    id_onset: float = math.nan
 
     def field(self, name: str) -> object:
         """A value that the rows of one clip have to share."""
@@ -121,6 +124,7 @@ def open_tables(
 
 def _with_further(annotation: AnnotationFile) -> dict[str, tuple[str, ...]]:
     columns = dict(annotation.columns)
+    columns["onset+human"] = tuple(f"{header}_human" for header in annotation.columns["onset"])
     for ordinal, more in enumerate(annotation.more, start=2):
         columns |= {f"{name}+{ordinal}": (header,) for name, header in more.items()}
     return columns
@@ -211,6 +215,7 @@ class _Reader:
             texts=texts,
             columns={k: k for k in tables.KEYFRAMES},
             apex_high=self._frame(row, "apex_high"),
+            id_onset=self._frame(row, "onset+human"),
         )
         yield first
         for ordinal in range(2, 2 + len(self.annotation.more)):
@@ -292,7 +297,7 @@ class _Reader:
         if frames["offset"] > frames["onset"] >= starts:
             return replace(
                 first, frames=frames, status=_present(frames), columns=columns, ordinal=ordinal,
-                apex_high=math.nan,
+                apex_high=math.nan, id_onset=math.nan,
             )  # fmt: skip
         self.found.note(
             "note",

@@ -127,13 +127,16 @@ def apply_errata(
     Raises
     ------
     AnnotationError
-        A clip is not in the table, or the table does not hold what ``old`` says.
+        A clip of one's own corrections is not in the table, or the table does not hold what
+        ``old`` says.
     """
-    places: dict[str, int] = {}
-    for place, clip in enumerate(ids):
-        places.setdefault(clip, place)
+    places = _places(ids)
+    shipped = path == shipped_errata(found.manifest)
+    absent = [c.clip for c in corrections if shipped and c.clip not in places]
     for correction in corrections:
         place = places.get(correction.clip, -1)
+        if correction.clip in absent:
+            continue
         if place < 0:
             raise AnnotationError(
                 f"{path.name}, row {correction.row}: clip {correction.clip!r} is not in "
@@ -141,12 +144,28 @@ def apply_errata(
                 f"state its version in a column version."
             )
         found.entries[place] = _corrected(found, found.entries[place], correction, path.name)
-    return {"file": {path.name: file_hash(path)}, "applied": len(corrections)}
+    if absent:
+        found.note(
+            "note",
+            f"{len(absent)} of {len(corrections)} known corrections are about clips that this "
+            f"table does not have: {listed(dict.fromkeys(absent))}.",
+            "errata",
+            found=len(absent),
+        )
+    applied = len(corrections) - len(absent)
+    return {"file": {path.name: file_hash(path)}, "applied": applied}
+
+
+def _places(ids: Sequence[str]) -> dict[str, int]:
+    places: dict[str, int] = {}
+    for place, clip in enumerate(ids):
+        places.setdefault(clip, place)
+    return places
 
 
 def _corrected(found: Entries, entry: Entry, correction: Correction, file: str) -> Entry:
     name = correction.keyframe
-    current = entry.texts.get("emotion", "") if name == "emotion" else _shown(entry.frames[name])
+    current = _current(entry, name)
     if current != correction.old:
         raise AnnotationError(
             f"{file}, row {correction.row}: the {name} of clip {correction.clip!r} should be "
@@ -176,16 +195,26 @@ def _corrected(found: Entries, entry: Entry, correction: Correction, file: str) 
     return changed.marked({name: status})
 
 
+def _current(entry: Entry, name: str) -> str:
+    return entry.texts.get("emotion", "") if name == "emotion" else _shown(entry.frames[name])
+
+
 def _shown(frame: float) -> str:
     return "" if math.isnan(frame) else f"{frame:.0f}"
 
 
-def note_unapplied(found: Entries) -> None:
+def note_unapplied(found: Entries, ids: Sequence[str]) -> None:
     """Say that corrections are known and were not asked for."""
     path = shipped_errata(found.manifest)
     if not path.is_file():
         return
-    known = read_errata(path, found.annotation.version)
+    places = _places(ids)
+    known = [
+        correction
+        for correction in read_errata(path, found.annotation.version)
+        if correction.clip in places
+        and _current(found.entries[places[correction.clip]], correction.keyframe) == correction.old
+    ]
     if known:
         clips = list(dict.fromkeys(c.clip for c in known))
         found.note(

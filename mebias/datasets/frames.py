@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
+from mebias.cohort import FrameSource
+from mebias.datasets.video import SUFFIXES, VideoFrames
 from mebias.errors import FrameError, ManifestError, listed
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -77,7 +79,7 @@ class FolderFrames:
             A pattern has a placeholder that no row fills.
         """
         tree = _Tree(root)
-        patterns = tuple(patterns)
+        patterns = tuple(p for p in patterns if not p.casefold().endswith(SUFFIXES))
         folders = {}
         for clip, place in places.items():
             paths = [place.folder] if place.folder else _filled(patterns, place)
@@ -135,11 +137,64 @@ class FolderFrames:
         return self._listings[folder]
 
 
-class _Tree:
-    """Folders below a root, found without regard to case where that leaves one answer."""
+class Several:
+    """Frames of several sources: each clip's come from the first one that has it.
 
-    def __init__(self, root: Path) -> None:
+    Parameters
+    ----------
+    sources : sequence
+        Sources with ``folders``, `numbers` and `read`, the first to be asked first.
+    """
+
+    def __init__(self, sources: Sequence[FrameSource]) -> None:
+        self.sources = tuple(sources)
+
+    @property
+    def folders(self) -> dict[str, str]:
+        """Clip to folder or file, relative to the root of its source."""
+        found: dict[str, str] = {}
+        for source in reversed(self.sources):
+            found |= getattr(source, "folders", {})
+        return found
+
+    def numbers(self, clip: str) -> np.ndarray:
+        """Numbers of the frames that exist for a clip, ascending."""
+        return self._of(clip).numbers(clip)
+
+    def read(self, clip: str, number: int) -> np.ndarray:
+        """One frame, as its source gives it."""
+        return self._of(clip).read(clip, number)
+
+    def _of(self, clip: str) -> FrameSource:
+        for source in self.sources[:-1]:
+            if clip in getattr(source, "folders", {}):
+                return source
+        return self.sources[-1]
+
+
+def find_videos(
+    root: Path, patterns: Iterable[str], places: Mapping[str, Place], base: int
+) -> VideoFrames:
+    """Look up each clip's video file by the patterns that name one."""
+    tree = _Tree(root, files=True)
+    named = tuple(p for p in patterns if p.casefold().endswith(SUFFIXES))
+    found = {}
+    for clip, place in places.items() if named else ():
+        file = next((f for f in map(tree.find, _filled(named, place)) if f is not None), None)
+        if file is not None:
+            found[clip] = file
+    return VideoFrames(root, found, base)
+
+
+class _Tree:
+    """Folders below a root, found without regard to case where that leaves one answer.
+
+    With ``files``, files are found too.
+    """
+
+    def __init__(self, root: Path, files: bool = False) -> None:
         self.root = root
+        self.files = files
         self._below: dict[str, dict[str, list[str]]] = {}
 
     def find(self, path: str) -> str | None:
@@ -170,11 +225,13 @@ class _Tree:
         return [part] if part in alike else alike
 
     def _names(self, folder: str) -> dict[str, list[str]]:
+        if self.files and not (self.root / folder).is_dir():
+            return {}
         if folder not in self._below:
             names: dict[str, list[str]] = {}
             with os.scandir(self.root / folder) as entries:
                 for entry in entries:
-                    if entry.is_dir():
+                    if self.files or entry.is_dir():
                         names.setdefault(entry.name.casefold(), []).append(entry.name)
             self._below[folder] = names
         return self._below[folder]

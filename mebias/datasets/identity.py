@@ -24,6 +24,8 @@ def clip_id(entry: Entry, key: Sequence[str]) -> str:
     for name in key:
         if name in tables.KEYFRAMES:
             frame = entry.frames[name]
+            if name == "onset" and not math.isnan(entry.id_onset):
+                frame = entry.id_onset
             base += "#missing" if math.isnan(frame) else f"#{frame:.0f}"
         elif name not in parts:
             base += f"#{entry.texts.get(name, '')}"

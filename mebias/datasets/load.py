@@ -16,7 +16,7 @@ from mebias.datasets.demographics import Groups, published_group, read_groups, s
 from mebias.datasets.entries import Entries, open_tables, read_entries
 from mebias.datasets.errata import apply_errata, errata_path, note_unapplied, read_errata
 from mebias.datasets.folders import folder_table
-from mebias.datasets.frames import FolderFrames, Place, renumbered
+from mebias.datasets.frames import FolderFrames, Place, Several, find_videos, renumbered
 from mebias.datasets.identity import by_clip, clip_ids, refuse_repeats
 from mebias.datasets.marker import read_simulation
 from mebias.datasets.on_disk import counted
@@ -146,6 +146,7 @@ def load(
         root=place,
         cells=cells_table(found, found.ids, place),
         blinks=read_blinks(place, manifest),
+        boxes=seen.boxes,
     )
     if simulation is None:
         return cohort
@@ -199,7 +200,7 @@ def _read(root: Path, manifest: Manifest, source: Source, dataset: str) -> Entri
 def _corrected(found: Entries, errata: bool | Path | str | None) -> dict[str, object]:
     path = errata_path(errata, found.manifest)
     if path is None:
-        note_unapplied(found)
+        note_unapplied(found, found.ids)
         return {}
     corrections = read_errata(path, found.annotation.version)
     return apply_errata(found, found.ids, corrections, path)
@@ -221,6 +222,7 @@ class _Seen:
     clips: pd.DataFrame
     issues: list[Row]
     settings: Mapping[str, object]
+    boxes: pd.DataFrame | None = None
 
 
 def find_frames(
@@ -238,17 +240,22 @@ def find_frames(
     frames = FolderFrames.find(look.crops or root, patterns, places)
     shifts, issues = renumbered(frames, clips, keyframes)
     frames.shifts.update(shifts)
-    settings: dict[str, object] = {"from": "crops" if look.crops else "as stored"}
     source: FrameSource = frames
+    base = found.manifest.index_base
+    videos = find_videos(look.crops or root, patterns, places, 1 if base is None else base)
+    if videos.folders:
+        source = Several([frames, videos])
+    settings: dict[str, object] = {"from": "crops" if look.crops else "as stored"}
     if look.context is not None:
         from mebias.datasets.context import link_context
 
-        linked = link_context(look.context, found.manifest, clips, places, frames, keyframes)
+        linked = link_context(look.context, found.manifest, clips, places, source, keyframes)
         source, issues = linked.frames, [*issues, *linked.issues]
         settings["context"] = f"{len(linked.links)} clips linked to their recordings"
     clips, noticed = counted(source, clips, keyframes, found.dataset)
     if not clips["n_frames"].any():
         return _no_frames(found, clips, patterns, look, issues)
+    boxes = None
     if look.boxes or look.crop or look.mask:
         from mebias.datasets.crops import prepare
 
@@ -257,7 +264,8 @@ def find_frames(
         )
         source, issues = prepared.frames, [*issues, *prepared.issues]
         settings["prepared"] = prepared.description
-    return _Seen(source, clips, [*issues, *noticed], settings)
+        boxes = prepared.boxes
+    return _Seen(source, clips, [*issues, *noticed], settings, boxes)
 
 
 def _no_frames(

@@ -71,8 +71,8 @@ def manifest_dir() -> Path:
 @cache
 def known_manifests() -> Mapping[str, Manifest]:
     """All shipped manifests by id, sorted by id."""
-    found = (read_manifest(path) for path in sorted(manifest_dir().glob("*.toml")))
-    return {manifest.id: manifest for manifest in found}
+    found = (read_manifest(path) for path in manifest_dir().glob("*.toml"))
+    return {manifest.id: manifest for manifest in sorted(found, key=lambda m: m.id)}
 
 
 def get_manifest(name: str | Path) -> Manifest:
@@ -264,7 +264,7 @@ class _Reader:
         self._word(section, "link")
         return Context(
             section["link"],
-            tuple(section["patterns"]),
+            tuple(section.get("patterns", ())),
             section.get("dataset", ""),
             section.get("note", ""),
         )

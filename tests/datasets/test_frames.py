@@ -128,9 +128,10 @@ def test_two_files_of_one_number_are_refused(make, tmp_path):
 
 def test_folders_are_found_by_pattern_and_without_regard_to_case(make, tmp_path):
     make.frames(tmp_path / "Part_A" / "S1" / "J", [1])
-    place = Place({"subject": "s1", "session": "S1", "clip": "J"})
+    own = {"subject": "s1", "session": "S1", "clip": "J"}
+    places = {"x": Place(own), "y": Place(own | {"clip": "k"})}
     patterns = ["{subject}/{clip}", "part_a/{session}/{clip}"]
-    frames = FolderFrames.find(tmp_path, patterns, {"x": place, "y": Place({"subject": "s1", "session": "S1", "clip": "k"})})
+    frames = FolderFrames.find(tmp_path, patterns, places)
     assert frames.folders == {"x": "Part_A/S1/J"}
 
 
