@@ -96,8 +96,10 @@ def build_casme2(built: Built) -> None:
         frames = (onset, NONE if apex == "/" else apex, offset)
         built.expect(clip, frames, status=status, emotion=said, aus=str(aus))
         _film_casme2(built, clip, subject, file, onset, offset)
-    built.quirk("apex `/`: not coded")
-    built.quirk("apex at onset, apex at offset; action units as numbers, texts and `?`")
+    built.quirk("apex `/`: not coded", "04/EP12_01f", "not coded", audit=True)
+    built.quirk("apex at onset", "05/EP09_05f", "one frame", audit=True)
+    built.quirk("apex at offset", "12/EP09_06", "one frame", audit=True)
+    built.quirk("action units as numbers, texts and `?`")
     built.quirk("subjects are texts with a leading zero; two columns without a header")
     file = {"2014": "CASME2-coding-20140508.xlsx", "2019": "CASME2-coding-20190701.xlsx"}
     built.load_options["version"] = built.version

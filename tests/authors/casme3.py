@@ -105,11 +105,14 @@ def _quirks_part_a(built: Built, micro_only: bool) -> None:
     built.quirk("onset 0, though frames count from 1", "spNO.216/e#0", "from 1")
     built.quirk("two expressions of one recording overlap", "spNO.40/e", "overlap", audit=True)
     built.quirk("frames lost amid a recording, some of them labeled", "", "not on disk")
-    if micro_only:
-        built.quirk("apex before the onset", "spNO.149/d#112", "order")
-        built.quirk("onset after the offset", "spNO.216/d#247", "order")
-        built.quirk("offset 0: not coded", "spNO.40/e#110", "missing")
-        built.quirk("`Others` beside `others`", "", "Others")
+    built.quirk("frames lost amid an expression", "spNO.1/a", "not on disk", audit=True)
+    if not micro_only:
+        built.quirk("a blink amid an expression", "spNO.1/a", "blink", audit=True)
+        return
+    built.quirk("apex before the onset", "spNO.149/d#112", "order")
+    built.quirk("onset after the offset", "spNO.216/d#247", "order")
+    built.quirk("offset 0: not coded", "spNO.40/e#110", "missing")
+    built.quirk("`Others` beside `others`", "", "Others")
 
 
 _PART_C = [

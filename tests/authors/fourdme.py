@@ -35,6 +35,11 @@ def build(built: Built) -> None:
         person = _PERSONS.get(session, session)
         built.expect(clip, frames, status=status, emotion=emotion, subject=person, aus=aus)  # type: ignore[arg-type]
         first, last = int(frames[0]) - 5, int(frames[2]) + 5
+        if built.has("long"):
+            where = f"long_gray_video/long gray video/{session}/{fold}"
+            numbers = range(1, last + 20)
+            built.film(clip, where, numbers, "Frame_{:09d}.jpg", color=False)
+            continue
         top = "gray_micro_crop" if built.has("cropped") else "gray_micro"
         built.film(clip, f"{top}/{session}/{fold}", range(first, last), "{:03d}.jpg", color=False)
     counted = [None] * 9 + [3] * (len(_UNITS) - 1)
@@ -44,6 +49,7 @@ def build(built: Built) -> None:
     built.quirk("several classes in one cell, and one column for each class")
     built.quirk("frames as floats and as text")
     built.quirk("apex far out of the clip", "S58_1/S58_ME_4", "order")
+    built.quirk("a blink amid an expression", "S49_2/S49_ME_1", "blink", audit=True)
     built.quirk("action units with (k), for those held all along")
     name = "4DME_Labelling_Micro_release v1.xlsx"
     built.table(name, {"Sheet1": rows})

@@ -101,7 +101,8 @@ def build_long(built: Built) -> None:
         _long_row(built, rows, (file, onset - shift, top, offset - shift), "Micro - 1/2", aus)
     for macro in _MACRO:
         _long_row(built, rows, macro, "Macro", "6+12")
-    built.quirk("apex -1: not coded")
+    for clip in ("028/028_4_1#micro", "032/032_3_1#micro", "010/010_1_3#macro"):
+        built.quirk("apex -1: not coded", clip, "not coded", audit=True)
     built.quirk("onset 0: not known", "013/013_1_4#macro", "missing")
     built.quirk("fractions of frames, from annotations scaled anew", "", "fractions of frames")
     built.quirk("one file name stands for a micro- and a macro-expression")
