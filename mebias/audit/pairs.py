@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mebias import tables
 from mebias.audit.labels import Labels, Row
 
 
@@ -42,10 +43,7 @@ def sharing(labels: Labels) -> Iterator[tuple[int, int]]:
 
 
 def _frames(labels: Labels, place: int) -> tuple[float, ...]:
-    return tuple(np.nan_to_num(labels.column(k)[place], nan=-1.0) for k in KEYS)
-
-
-KEYS = ("onset", "apex", "offset")
+    return tuple(np.nan_to_num(labels.column(k)[place], nan=-1.0) for k in tables.KEYFRAMES)
 
 
 def _alike(labels: Labels, one: int, two: int) -> bool:
