@@ -27,7 +27,8 @@ def blink_issues(labels: Labels) -> list[Row]:
     for place, text, cell in _listed_blinks(labels):
         reasons.setdefault(place, []).append(text)
         cells.setdefault(place, []).append(cell)
-    return [_row(labels, place, reasons[place], cells.get(place, [])) for place in sorted(reasons)]
+    rows = [_row(labels, place, reasons[place], cells.get(place, [])) for place in sorted(reasons)]
+    return [*rows, *_coverage(labels)]
 
 
 def has_blink_unit(aus: pd.Series) -> pd.Series:
@@ -63,6 +64,29 @@ def _listed_blinks(labels: Labels) -> list[tuple[int, str, str]]:
     ]
 
 
+def _coverage(labels: Labels) -> list[Row]:
+    """Whose blinks are listed, where they are not everyone's."""
+    blinks = labels.cohort.blinks
+    if blinks is None or blinks.empty:
+        return []
+    table = labels.table
+    seen = table.loc[table["video"].isin(blinks["video"]), "subject"].nunique()
+    subjects = table["subject"].nunique()
+    if seen == subjects:
+        return []
+    return [
+        labels.row(
+            "note",
+            "blink",
+            f"blinks are listed in recordings of {seen} of {subjects} subjects; that the others "
+            f"did not blink is not known.",
+            field="aus",
+            found=seen,
+            expected=subjects,
+        )
+    ]
+
+
 def _count(labels: Labels, place: int) -> str:
     return f"{labels.column('offset')[place] - labels.column('onset')[place] + 1:.0f}"
 
@@ -71,10 +95,15 @@ def _row(labels: Labels, place: int, reasons: list[str], cells: list[str]) -> Ro
     return labels.row(
         "warning",
         "blink",
-        f"{labels.name(place)}: the eyes blink: {'; '.join(reasons)}.",
+        f"{labels.name(place)}: the eyes blink: {_few(reasons)}.",
         place,
         field="aus",
         found="; ".join(reasons),
         expected="no blink",
-        cell="; ".join(text for text in (labels.cell(place), *cells) if text),
+        cell=_few([text for text in (labels.cell(place), *cells) if text]),
     )
+
+
+def _few(parts: list[str], limit: int = 3) -> str:
+    more = [f"and {len(parts) - limit} more"] if len(parts) > limit else []
+    return "; ".join([*parts[:limit], *more])
