@@ -10,18 +10,18 @@ _ROWS = [
     ("spNO.1", "J", 20, 25, 41, "4+15+R10", "IV", "disgust", "micro"),
     ("spNO.1", "j", 30, 36, 48, "12", "I", "happy", "micro"),
     ("spNO.10", "b", 4, 4, 19, "1+2", "II", "surprise", "micro"),
-    ("spNO.149", "d", 112, 83, 158, "T28", "VII", "Others", "micro"),
-    ("spNO.216", "d", 247, 166, 190, "B23", "VII", "fear", "micro"),
-    ("spNO.40", "e", 110, 122, 0, "17", "VI", "sad", "micro"),
-    ("spNO.40", "e", 130, 138, 150, "L14", "V", "anger", "micro"),
-    ("spNO.40", "e", 146, 152, 166, "14", "V", "anger", "micro"),
+    ("spNO.149", "d", 112, 83, 358, "T28", "VII", "Others", "micro"),
+    ("spNO.216", "d", 3647, 2668, 2694, "B23", "VII", "fear", "micro"),
+    ("spNO.40", "e", 1812, 1824, 0, "17", "VI", "sad", "micro"),
+    ("spNO.40", "e", 1860, 1868, 1880, "L14", "V", "anger", "micro"),
+    ("spNO.40", "e", 1876, 1882, 1896, "14", "V", "anger", "micro"),
     ("spNO.216", "e", 0, 0, 25, "1", "II", "surprise", "micro"),
     ("spNO.3", "f", 60, 90, 140, "6+12", "I", "", "macro"),
 ]
-_MENDED = {("spNO.149", 112): {"apex": 130}, ("spNO.216", 247): {"onset": 147},
-           ("spNO.40", 110): {"offset": 128}}  # fmt: skip
+_MENDED = {("spNO.149", 112): {"apex": 160}, ("spNO.216", 3647): {"onset": 2647},
+           ("spNO.40", 1812): {"offset": 1845}}  # fmt: skip
 _REVISED = {("spNO.3", 60): (75, "micro"), ("spNO.1", 355): (357, "micro")}  # v1: apex, type
-_DROPPED = {("spNO.1", "a"): {357, 363}, ("spNO.40", "e"): {114, 139, 140, 141}}
+_DROPPED = {("spNO.1", "a"): {357, 363}, ("spNO.40", "e"): {1816, 1869, 1870, 1871}}
 
 
 def build_part_a(built: Built) -> None:
@@ -92,7 +92,8 @@ def _expect_part_a(built: Built, row: tuple, micro_only: bool) -> None:
         status = {"apex": "invalid"}
     more = {"emotion": emotion.lower()} if micro_only else {"expression_type": kind}
     built.expect(clip, (onset, apex, offset or NONE), status=status, aus=aus, **more)
-    low, high = max(1, min(onset, apex) - 12), max(onset, apex, offset) + 10
+    here = [f for f in (onset, apex, offset) if f and abs(f - apex) < 400]
+    low, high = max(1, min(here, default=1) - 12), max(here, default=25) + 10
     numbers = set(range(low, high + 1)) - _DROPPED.get((subject, letter), set())
     top = "part_A_split/part_A" if not built.has("flat") else "part_A"
     built.film(clip, f"{top}/{subject}/{letter}/color", numbers, "{}.jpg")
@@ -110,8 +111,8 @@ def _quirks_part_a(built: Built, micro_only: bool) -> None:
         built.quirk("a blink amid an expression", "spNO.1/a", "blink", audit=True)
         return
     built.quirk("apex before the onset", "spNO.149/d#112", "order")
-    built.quirk("onset after the offset", "spNO.216/d#247", "order")
-    built.quirk("offset 0: not coded", "spNO.40/e#110", "missing")
+    built.quirk("onset after the offset", "spNO.216/d#3647", "order")
+    built.quirk("offset 0: not coded", "spNO.40/e#1812", "missing")
     built.quirk("`Others` beside `others`", "", "Others")
 
 

@@ -165,3 +165,28 @@ def test_eye_blinks_are_those_of_the_sheet(case):
         return
     read = set(zip(blinks["video"], blinks["onset"], blinks["offset"], strict=True))
     assert read == set(built.blinks)
+
+
+CORRECTED = {
+    "samm": {"028/028_4_1": ("apex", None, "missing"), "032/032_3_1": ("apex", None, "missing")},
+    "casme3": {
+        "spNO.149/d#112": ("apex", 160, "corrected"),
+        "spNO.216/d#3647": ("onset", 2647, "corrected"),
+        "spNO.40/e#1812": ("offset", 1845, "corrected"),
+        "spNO.216/e#0": ("apex", 1, "corrected"),
+    },
+}
+
+
+@pytest.mark.parametrize("name", CORRECTED)
+def test_known_corrections_are_made_on_request_only(name, tmp_path):
+    built = build(name, tmp_path, frames=False)
+    corrected = mebias.load(name, built.root, errata=True, **built.load_options)
+    keyframes = corrected.keyframes.set_index(["clip", "keyframe"])
+    for clip, (keyframe, frame, status) in CORRECTED[name].items():
+        row = keyframes.loc[(clip, keyframe)]
+        assert (_number(row["frame"]), row["status"]) == (frame, status)
+    left = keyframes[~keyframes.index.get_level_values("clip").isin(CORRECTED[name])]
+    as_written = mebias.load(name, built.root, **built.load_options).keyframes
+    as_written = as_written.set_index(["clip", "keyframe"]).loc[left.index]
+    pd.testing.assert_frame_equal(left, as_written)
