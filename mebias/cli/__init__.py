@@ -6,6 +6,7 @@ Heavy imports stand inside the commands, so that ``--help`` answers at once.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -39,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             run(options)
     except MebiasError as error:
         return _fail(str(error), 2, options.debug)
+    except BrokenPipeError:
+        # The reader of a pipe, such as head, has seen enough; nothing went wrong.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until exit)
+        return 0
     except OSError as error:
         where = Path(error.filename).name if error.filename else "a file"
         return _fail(

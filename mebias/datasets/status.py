@@ -172,11 +172,11 @@ def _note_rounded(found: Entries) -> None:
                     counts[keyframe] += 1
                     first = first or table.where(row[0], keyframe)
     if any(counts.values()):
-        texts = [f"{count} {keyframe}s" for keyframe, count in counts.items() if count]
+        texts = [f"{keyframe} {count} times" for keyframe, count in counts.items() if count]
         found.note(
             "note",
-            f"{found.table.file}: {listed(texts)} are fractions of frames (rescaled by the "
-            f"authors), rounded half up; the first is {first}.",
+            f"{found.table.file} holds fractions of frames ({listed(texts)}), rescaled by its "
+            f"authors and rounded half up here; the first is {first}.",
             "rounding",
             field="frame",
             found=listed(texts),
