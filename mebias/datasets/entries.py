@@ -116,7 +116,6 @@ def open_tables(
                 _with_further(annotation),
                 needed_columns(manifest, annotation),
                 annotation.sheet,
-                required=annotation.sheet_required,
             )
         found.append(replace(table, part=part, path=path))
     return tuple(found)
@@ -189,6 +188,7 @@ class _Reader:
             if table.path is not None
         }
         self.renamed: dict[tuple[str, str, str], int] = {}
+        self.seen: set[tuple[str, str]] = set()
 
     def entries(self, row: Row) -> Iterator[Entry]:
         """The expressions of a row: none for a totals row, several where authors list them."""
@@ -254,6 +254,7 @@ class _Reader:
             return ""
         known: Mapping[str, Mapping[str, str]] = self.annotation.values
         renamed = known[name].get(raw, raw) if name in known else raw
+        self.seen.add((name, raw))
         if renamed != raw and renamed.casefold() == raw.casefold():
             key = (name, raw, renamed)
             self.renamed[key] = self.renamed.get(key, 0) + 1
@@ -330,6 +331,8 @@ class _Reader:
     def note_spellings(self) -> None:
         """Say which texts the manifest writes in another way than the table."""
         for (name, raw, renamed), count in self.renamed.items():
+            if (name, renamed) not in self.seen:
+                continue  # a name of ours, not another spelling within the table
             self.found.note(
                 "note",
                 f"{self.table.file}: {count} rows write the {name.replace('_', ' ')} {raw!r}, read "

@@ -219,7 +219,7 @@ def note_unapplied(found: Entries, ids: Sequence[str]) -> None:
         clips = list(dict.fromkeys(c.clip for c in known))
         found.note(
             "note",
-            f"{len(known)} corrections of these labels are known and were not applied "
+            f"known corrections of these labels, {len(known)} in number, were not applied "
             f"({listed(clips)}); --errata applies them.",
             "errata",
             found=len(known),

@@ -237,6 +237,8 @@ def find_frames(
         for clip, entry in by_clip(found.ids, found.entries).items()
     }
     patterns = found.annotation.frames or found.manifest.frames
+    if look.crops is not None:
+        patterns, places = _below_crops(patterns, places)
     frames = FolderFrames.find(look.crops or root, patterns, places)
     shifts, issues = renumbered(frames, clips, keyframes)
     frames.shifts.update(shifts)
@@ -266,6 +268,20 @@ def find_frames(
         settings["prepared"] = prepared.description
         boxes = prepared.boxes
     return _Seen(source, clips, [*issues, *noticed], settings, boxes)
+
+
+def _below_crops(
+    patterns: tuple[str, ...], places: Mapping[str, Place]
+) -> tuple[tuple[str, ...], dict[str, Place]]:
+    """Patterns for another root: folders that are named may begin one or two levels deeper."""
+    deeper = ("crop_0", "crop_1", "crop_2")
+    moved = {}
+    for clip, place in places.items():
+        parts = place.folder.split("/") if place.folder else []
+        named = {name: "/".join(parts[level:]) for level, name in enumerate(deeper)}
+        moved[clip] = Place({**place.fields, **named})
+    own = (*(f"{{{name}}}" for name in deeper), *patterns)
+    return (*own, "{session}/{clip}", "{clip}"), moved
 
 
 def _no_frames(

@@ -135,9 +135,11 @@ def _paths(levels: Levels, annotation: AnnotationFile) -> tuple[tuple[str, Path]
                 _refuse_different(levels.root, files)
                 parts.append((part, files[0]))
         return tuple(parts) or None
-    files = first_match(levels, annotation.files)
-    if annotation.sheet_required:
-        files = [path for path in files if has_sheet(path, annotation.sheet)]
+    files = first_match(levels, annotation.files) or [
+        path
+        for path in first_match(levels, annotation.only_with_sheet)
+        if has_sheet(path, annotation.sheet)
+    ]
     if not files:
         return None
     _refuse_different(levels.root, files)

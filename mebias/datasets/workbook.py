@@ -226,8 +226,6 @@ def find_table(
     columns: Mapping[str, tuple[str, ...]],
     needed: Sequence[str],
     sheet: str = "",
-    *,
-    required: bool = False,
 ) -> Table:
     """The table whose header row holds the needed columns, in any order.
 
@@ -241,8 +239,6 @@ def find_table(
         Names without which a row is no header.
     sheet : str, optional
         The sheet to read where the file has one of this name, else the first that fits.
-    required : bool
-        Whether no other sheet will do.
 
     Raises
     ------
@@ -251,11 +247,6 @@ def find_table(
     """
     sheets = read_sheets(path)
     named = [s for s in sheets if sheet and s.name.strip().casefold() == sheet.casefold()]
-    if required and not named:
-        raise AnnotationError(
-            f"{path.name} has no sheet {sheet!r}, only {listed(s.name for s in sheets)}; take the "
-            f"file as its authors give it."
-        )
     for candidate in named or sheets:
         for number, cells in _first_rows(candidate):
             header = [normalized(cell) for cell in cells]

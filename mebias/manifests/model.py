@@ -84,10 +84,10 @@ class AnnotationFile:
 
     ``positions`` takes the place of ``columns`` in a sheet without a header: our name to
     the column's place, from 0. ``sheet`` is a name, ``sheet_index`` a place from 0;
-    ``sheet_required`` refuses any other sheet. ``parts`` are the files of a table that
-    comes in several (name of the part to file names). ``folders`` is the pattern of clip
-    folders where there is no table at all: onset is the first frame on disk, offset the
-    last.
+    ``only_with_sheet`` are further files that count only if they have it. ``parts`` are the
+    files of a table that comes in several (name of the part to file names). ``folders`` is
+    the pattern of clip folders where there is no table at all: onset is the first frame on
+    disk, offset the last.
 
     ``more`` names further expressions in the same row (our keyframe to header). ``derive``
     and ``lookups`` make new texts, ``constants`` fixed ones. ``rounding`` is ``half-up``
@@ -101,7 +101,7 @@ class AnnotationFile:
     key: tuple[str, ...]
     sheet: str = ""
     sheet_index: int | None = None
-    sheet_required: bool = False
+    only_with_sheet: tuple[str, ...] = ()
     positions: Mapping[str, int] = field(default_factory=dict)
     parts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     folders: str = ""
@@ -131,7 +131,8 @@ class AnnotationFile:
     @property
     def names(self) -> tuple[str, ...]:
         """All names that this annotation file, or its parts, go by."""
-        return (*self.files, *(name for files in self.parts.values() for name in files))
+        parts = (name for files in self.parts.values() for name in files)
+        return (*self.files, *self.only_with_sheet, *parts)
 
 
 @dataclass(frozen=True)

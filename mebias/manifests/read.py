@@ -33,7 +33,7 @@ _KEYS: dict[str, set[str]] = {
         "simulation", "sources", "notes", "censored", "subjects",
     },
     "annotations": {
-        "version", "files", "columns", "key", "sheet", "sheet_index", "sheet_required",
+        "version", "files", "columns", "key", "sheet", "sheet_index", "only_with_sheet",
         "positions", "parts", "folders", "more", "derive", "lookups", "constants", "missing",
         "values", "rounding", "pairing", "default", "tried", "fps", "modality", "cut_at_labels",
         "frames", "published", "named_label", "note",
@@ -191,7 +191,7 @@ class _Reader:
             key=tuple(section["key"]),
             sheet=section.get("sheet", ""),
             sheet_index=int(section["sheet_index"]) if "sheet_index" in section else None,
-            sheet_required=bool(section.get("sheet_required", False)),
+            only_with_sheet=tuple(section.get("only_with_sheet", ())),
             positions=positions,
             parts=self._aliases(section.get("parts", {})),
             folders=section.get("folders", ""),
