@@ -16,7 +16,7 @@ from mebias.cohort import Cohort
 from mebias.errors import OptionError
 from mebias.export.edits import Change, column_index, harmless
 from mebias.export.files import write_edited
-from mebias.export.plan import plan, refuse_repeats
+from mebias.export.plan import plan
 from mebias.export.publish import TABLE, published
 
 Columns = Literal["replace", "beside"]
@@ -90,8 +90,7 @@ def export(
     ------
     OptionError
         The cohort has no table of its authors' on disk, the keyframes come from several
-        rules or distances, name a clip that the cohort or its table lacks, or would give two
-        expressions of a recording the same onset where that tells them apart.
+        rules or distances, or name a clip that the cohort or its table lacks.
     FrameError
         A selected frame is not on disk; nothing is written.
     TableError
@@ -101,9 +100,10 @@ def export(
 
     Notes
     -----
-    Where a clip id is made of the onset (CASME, CAS(ME)^3), reading ``train`` gives ids of the
-    written onsets; rows keep their order. In an xls file formulas become their values, and
-    charts, comments and validation rules are lost; in an xlsx file all of them stay.
+    Where a clip id is made of the onset (CASME, CAS(ME)^3), it stays that of the human onset,
+    which `mebias.load` takes from the column ``<onset>_human``. In an xls file formulas become
+    their values, and charts, comments and validation rules are lost; in an xlsx file all of
+    them stay.
 
     Examples
     --------
@@ -124,8 +124,6 @@ def export(
     if not isinstance(keyframes, pd.DataFrame):
         keyframes = tables.read_csv(Path(keyframes), "keyframes")
     table = plan(cohort, tables.conform(keyframes, "keyframes"))
-    if columns == "replace":
-        refuse_repeats(cohort, table)
     by_file = changes(table)
     with published(Path(out), root) as (stage, folder):
         names = sorted(by_file)

@@ -175,34 +175,6 @@ def _refuse_absent_frames(joined: pd.DataFrame, frames: FrameSource) -> None:
             )
 
 
-def refuse_repeats(cohort: Cohort, joined: pd.DataFrame) -> None:
-    """Refuse onsets that would give two expressions of one recording the same clip id.
-
-    Raises
-    ------
-    OptionError
-        The dataset tells expressions of a recording apart by their onset, and two would be
-        written with the same one.
-    """
-    version = cohort.settings.get("version")
-    if "onset" not in cohort.manifest.annotation(str(version) if version else None).key:
-        return
-    onsets = joined[(joined["keyframe"] == "onset") & (joined["file"] != "")]
-    human = pd.to_numeric(onsets["human"], errors="coerce")
-    onsets = onsets.assign(
-        onset=onsets["mebias"].fillna(human), recording=onsets["clip"].str.rpartition("#")[0]
-    ).dropna(subset=["onset"])
-    same = ["recording", "coder", "pass", "onset"]
-    doubled = onsets[onsets.duplicated(same, keep=False)]
-    if len(doubled):
-        raise OptionError(
-            f"{listed(doubled['clip'])} would be written with the same onset, frame "
-            f"{doubled['onset'].iloc[0]:.0f}, but it is by their onset that {cohort.name} tells "
-            f"expressions of a recording apart; leave all but one out of the keyframes, or export "
-            f"with columns 'beside'."
-        )
-
-
 def _named(rows: pd.DataFrame) -> str:
     return listed(_names(rows))
 

@@ -269,14 +269,17 @@ def test_a_simulation_stays_known_as_one(tmp_path):
     assert tables.is_simulated(done.table["dataset"].iloc[0])
 
 
-def test_expressions_told_apart_by_their_onset_stay_apart(tmp_path):
-    _, cohort = loaded(tmp_path, "casme3", "micro-v2")
+@pytest.mark.parametrize("variant", ["micro-v2", "part-a-v2"])
+def test_expressions_told_apart_by_their_onset_keep_their_ids(tmp_path, variant):
+    built, cohort = loaded(tmp_path, "casme3", variant)
     keyframes = selected(cohort)
-    other = (keyframes["clip"] == "spNO.40/e#130") & (keyframes["keyframe"] == "onset")
-    keyframes.loc[other, "frame"] = 147
-    with pytest.raises(errors.OptionError, match=r"spNO.40/e#130, spNO.40/e#146 .* frame 147"):
-        export(cohort, keyframes, tmp_path / "out")
-    export(cohort, keyframes, tmp_path / "out", columns="beside")
+    onset = keyframes["keyframe"] == "onset"
+    keyframes.loc[onset & (keyframes["clip"] == "spNO.40/e#1860"), "frame"] = 1876
+    done = export(cohort, keyframes, tmp_path / "out")
+    again = mebias.load("casme3", done.folder / "train", **built.load_options)
+    assert again.clips["clip"].tolist() == cohort.clips["clip"].tolist()
+    row = again.keyframes.query("clip == 'spNO.40/e#1860' and keyframe == 'onset'")
+    assert row["frame"].item() == 1876
 
 
 def test_each_coder_has_a_row(tmp_path):
