@@ -238,10 +238,17 @@ def report(
         cohorts=cohorts,
         findings=findings,
         keyframes=keyframes,
-        extra_tables={"clips": pd.concat([c.clips for c in cohorts], ignore_index=True)},
+        extra_tables=_extra_tables(cohorts),
         provenance=provenance.record("report", arguments, {c.name: c.settings for c in cohorts}),
         progress=_show if progress else None,
     )
+
+
+def _extra_tables(cohorts: Sequence[Cohort]) -> dict[str, pd.DataFrame]:
+    """The clips and, where frames were cut, the boxes of all cohorts."""
+    found = {"clips": pd.concat([c.clips for c in cohorts], ignore_index=True)}
+    boxes = [c.boxes.assign(dataset=c.name) for c in cohorts if c.boxes is not None]
+    return found | ({"boxes": pd.concat(boxes, ignore_index=True)} if boxes else {})
 
 
 def _show(piece: str) -> None:

@@ -153,6 +153,7 @@ def reselect(options: argparse.Namespace) -> None:
         "keyframes": keyframes,
         "shifts": compare(cohort, keyframes),
         "issues": cohort.issues,
+        **({"boxes": cohort.boxes} if cohort.boxes is not None else {}),
     })  # fmt: skip
     counts = keyframes.drop_duplicates(["source", "distance", "clip", "coder", "pass"])
     lines = [

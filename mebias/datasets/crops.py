@@ -318,23 +318,25 @@ def _median(boxes: Sequence[Box]) -> Box:
 
 def _told(clips: pd.DataFrame, missing: Sequence[str], how: Mapping[str, str]) -> list[Row]:
     dataset = str(clips["dataset"].iloc[0])
-    issues = []
-    if missing:
-        whole = [clip for clip in missing if clip not in how]
-        also = f"; {len(whole)} stay whole, since no clip has a face ({listed(whole)})"
-        issues.append(
-            tables.issue(
-                "warning",
-                f"no face was found in {len(missing)} of {len(clips)} clips ({listed(missing)}); "
-                f"they take the median box of other clips{also if whole else ''}: look at them, or "
-                f"give --boxes.",
-                dataset=dataset,
-                field="boxes",
-                found=len(missing),
-                check="cropping",
-            )
+    whole = [clip for clip in missing if clip not in how]
+    borrowed = [clip for clip in missing if clip in how]
+    return [
+        tables.issue(
+            "warning",
+            f"no face was found in {len(names)} of {len(clips)} clips ({listed(names)}): {fate}; "
+            f"look at them, or give --boxes.",
+            dataset=dataset,
+            field="boxes",
+            found=len(names),
+            check="cropping",
+            consequence=fate,
         )
-    return issues
+        for names, fate in (
+            (borrowed, "they are cut to the median box of other clips"),
+            (whole, "they stay whole, since no clip with frames of their size has a face"),
+        )
+        if names
+    ]
 
 
 def framing_issues(frames: FrameSource, clips: pd.DataFrame, sample: int = 12) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from mebias.manifests import Manifest, get_manifest
 from mebias.provenance import file_hash
 
 Row = dict[str, object]
+_FOLDERS = 12
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,7 @@ def find_frames(
     if videos.folders:
         source = Several([frames, videos])
     settings: dict[str, object] = {"from": "crops" if look.crops else "as stored"}
+    settings |= _whence(source)
     if look.context is not None:
         from mebias.datasets.context import link_context
 
@@ -268,6 +271,21 @@ def find_frames(
         settings["prepared"] = prepared.description
         boxes = prepared.boxes
     return _Seen(source, clips, [*issues, *noticed], settings, boxes)
+
+
+def _whence(frames: FrameSource) -> dict[str, object]:
+    """Which folders frames are from, and what a file of them is called.
+
+    Authors tell raw, cropped and registered frames apart by these names.
+    """
+    folders = getattr(frames, "folders", {})
+    tops = Counter(folder.partition("/")[0] for folder in folders.values())
+    found: dict[str, object] = {"folders": dict(sorted(tops.items())[:_FOLDERS])}
+    if isinstance(frames, FolderFrames) and folders:
+        clip = next(iter(folders))
+        numbers = frames.numbers(clip)
+        found["such_as"] = frames.path(clip, int(numbers[0])).name if len(numbers) else ""
+    return found
 
 
 def _below_crops(

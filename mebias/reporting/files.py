@@ -18,6 +18,7 @@ MEANING: dict[str, str] = {
     "methods.md": "the methods paragraph, to quote",
     "provenance.json": "inputs and outputs with their hashes, options, versions of the software",
     "tables/clips.csv": "the clips, one row each",
+    "tables/boxes.csv": "the box that each clip's frames were cut to (pixels)",
     "tables/keyframes.csv": "selected keyframes with their windows",
     "tables/shifts.csv": "selected minus human, one row per clip and keyframe",
     "tables/estimates.csv": "every number with its interval, method and reason where undefined",

@@ -145,7 +145,8 @@ def test_without_a_face_the_median_of_other_clips_is_taken_and_said():
     alone, clips = faces([None] * 4)
     prepared = crops.prepare(alone, clips, crop="auto")
     assert prepared.boxes.empty
-    assert "4 stay whole" in prepared.issues[0]["message"]
+    assert "4 of 4 clips" in prepared.issues[0]["message"]
+    assert "they stay whole" in prepared.issues[0]["message"]
 
 
 def test_the_audit_tells_uncropped_frames_from_faces():
