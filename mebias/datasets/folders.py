@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from mebias.datasets.frames import FolderFrames
+from mebias.datasets.frames import FolderFrames, folders_below, subfolders
 from mebias.datasets.workbook import Row, Table
 from mebias.errors import DataRootError
 from mebias.manifests import AnnotationFile
 
-_DEPTH = 2
 _FIELD = re.compile(r"\{(\w+)\}|\*")
 
 
@@ -37,7 +35,7 @@ def folder_table(root: Path, annotation: AnnotationFile) -> Table | None:
         Folders fit, and none holds an image.
     """
     found: dict[str, dict[str, str]] = {}
-    for base in _bases(root):
+    for base in folders_below(root):
         found = dict(_walk(root, base, annotation.folders.split("/"), {}))
         if found:
             break
@@ -70,18 +68,6 @@ def folder_table(root: Path, annotation: AnnotationFile) -> Table | None:
     )
 
 
-def _bases(root: Path) -> Iterator[str]:
-    level = [""]
-    for _ in range(_DEPTH + 1):
-        yield from level
-        level = [f"{base}/{name}".strip("/") for base in level for name in _below(root / base)]
-
-
-def _below(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir())
-
-
 def _walk(
     root: Path, folder: str, segments: list[str], fields: dict[str, str]
 ) -> Iterator[tuple[str, dict[str, str]]]:
@@ -89,7 +75,7 @@ def _walk(
         yield folder, fields
         return
     pattern, names = _compiled(segments[0])
-    for name in _below(root / folder) if (root / folder).is_dir() else ():
+    for name in subfolders(root / folder) if (root / folder).is_dir() else ():
         match = pattern.fullmatch(name)
         if match:
             inside = f"{folder}/{name}".strip("/")

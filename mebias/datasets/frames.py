@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 _NUMBER = re.compile(r"[0-9]+")
 _DIGITS = 15
 _KEPT = 64
+_LOOKED_FOR, _BASES = 5, 200
 _ASK = "fetch the image anew from its source"
 
 
@@ -170,6 +172,38 @@ class Several:
             if clip in getattr(source, "folders", {}):
                 return source
         return self.sources[-1]
+
+
+def below_root(root: Path, patterns: Sequence[str], places: Mapping[str, Place]) -> tuple[str, ...]:
+    """Patterns that begin where the frames are: at the root, or up to two levels below it.
+
+    A few clips decide: the first folder, in the order of names, below which any of them is
+    found. Where none is, the patterns stay as they are.
+    """
+    named = [clip for clip, place in places.items() if not place.folder]
+    few = {clip: places[clip] for clip in named[:: max(1, len(named) // _LOOKED_FOR)]}
+    for base in islice(folders_below(root), _BASES):
+        lead = base.replace("{", "{{").replace("}", "}}")
+        moved = tuple(f"{lead}/{pattern}" if lead else pattern for pattern in patterns)
+        if few and (
+            FolderFrames.find(root, moved, few).folders or find_videos(root, moved, few, 0).folders
+        ):
+            return moved
+    return tuple(patterns)
+
+
+def folders_below(root: Path, depth: int = 2) -> Iterator[str]:
+    """Folders relative to a root, the root itself first, then level by level."""
+    level = [""]
+    for _ in range(depth + 1):
+        yield from level
+        level = [f"{base}/{name}".strip("/") for base in level for name in subfolders(root / base)]
+
+
+def subfolders(folder: Path) -> list[str]:
+    """Names of the folders in a folder, sorted."""
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if entry.is_dir())
 
 
 def find_videos(

@@ -17,7 +17,7 @@ from mebias.datasets.demographics import Groups, published_group, read_groups, s
 from mebias.datasets.entries import Entries, open_tables, read_entries
 from mebias.datasets.errata import apply_errata, errata_path, note_unapplied, read_errata
 from mebias.datasets.folders import folder_table
-from mebias.datasets.frames import FolderFrames, Place, Several, find_videos, renumbered
+from mebias.datasets.frames import FolderFrames, Place, Several, below_root, find_videos, renumbered
 from mebias.datasets.identity import by_clip, clip_ids, refuse_repeats
 from mebias.datasets.marker import read_simulation
 from mebias.datasets.on_disk import counted
@@ -241,6 +241,7 @@ def find_frames(
     patterns = found.annotation.frames or found.manifest.frames
     if look.crops is not None:
         patterns, places = _below_crops(patterns, places)
+    patterns = below_root(look.crops or root, patterns, places)
     frames = FolderFrames.find(look.crops or root, patterns, places)
     shifts, issues = renumbered(frames, clips, keyframes)
     frames.shifts.update(shifts)
