@@ -157,10 +157,19 @@ def reselect(options: argparse.Namespace) -> None:
     })  # fmt: skip
     counts = keyframes.drop_duplicates(["source", "distance", "clip", "coder", "pass"])
     lines = [
-        f"{source}, {distance}: {len(part)} clips, {(part['status'] == 'failed').sum()} failed"
+        f"{source}, {distance}: {len(part)} clips, {_failures(part)}"
         for (source, distance), part in counts.groupby(["source", "distance"], sort=False)
     ]
     _say(options, "\n".join([cohort.name, *lines, f"tables in {out}"]))
+
+
+def _failures(part: pd.DataFrame) -> str:
+    """How many clips failed, and the reason that most of them have."""
+    failed = part[part["status"] == "failed"]
+    if failed.empty:
+        return "0 failed"
+    reason = failed["reason"].value_counts().index[0]
+    return f"{len(failed)} failed (most of them: {reason})"
 
 
 def quantify(options: argparse.Namespace) -> None:
