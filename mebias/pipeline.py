@@ -215,6 +215,7 @@ def report(
             rule,
             distance=distance,
             skip_bad_frames=skip_bad_frames,
+            seed=seed,
             jobs=jobs,
             progress=progress,
         )

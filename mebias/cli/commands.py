@@ -85,6 +85,7 @@ def export(options: argparse.Namespace) -> None:
             options.rule or "gamdss",
             distance=options.distance or "signed",
             skip_bad_frames=options.skip_bad_frames,
+            seed=options.seed,
             jobs=options.jobs,
             progress=_progress(options),
         )
@@ -146,6 +147,7 @@ def reselect(options: argparse.Namespace) -> None:
         rules,
         distance=options.distance or "signed",
         skip_bad_frames=options.skip_bad_frames,
+        seed=options.seed,
         jobs=options.jobs,
         progress=_progress(options),
     )

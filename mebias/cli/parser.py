@@ -126,7 +126,11 @@ def _add_simulation(command: Any) -> None:
 
 def _add_selection(command: Any) -> None:
     command.add_argument(
-        "--rule", metavar="R", action="append", help="gamdss, gamdss-released; may be repeated"
+        "--rule",
+        metavar="R",
+        action="append",
+        help="gamdss, gamdss-released, -later-apex, -wide, -narrow, -return, -symmetric, -global, "
+        "jitter, least; another share of the phase after a colon (gamdss:0.2); may be repeated",
     )
     command.add_argument(
         "--distance", metavar="D", action="append", help="signed, uint8; may be repeated"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from multiprocessing import get_context
 
@@ -14,9 +16,9 @@ import pandas as pd
 from mebias import tables
 from mebias.cohort import Cohort, FrameSource
 from mebias.errors import FrameError, OptionError
-from mebias.selection.choose import Choice, choose
+from mebias.selection.choose import Candidates, Choice, choose
 from mebias.selection.distances import PairDistances, get_distance
-from mebias.selection.rules import Rule, Windows, get_rules
+from mebias.selection.rules import Rule, WindowFunction, Windows, get_rules, pick_of
 
 Row = dict[str, object]
 
@@ -43,10 +45,11 @@ class _Coding:
 
 def reselect(
     cohort: Cohort,
-    rule: str | Rule | Sequence[str | Rule] = "gamdss",
+    rule: str | Rule | WindowFunction | Sequence[str | Rule | WindowFunction] = "gamdss",
     *,
     distance: str | Sequence[str] = "signed",
     skip_bad_frames: bool = False,
+    seed: int = 0,
     jobs: int = 1,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -57,14 +60,17 @@ def reselect(
     cohort : Cohort
         Clips with human keyframes. Without frames, windows and freedom are still given and
         every row has the status ``failed``.
-    rule : str, Rule or sequence of them
-        Names in `mebias.selection.RULES`, or rules of your own.
+    rule : str, Rule, function or sequence of them
+        Names in `mebias.selection.RULES`, with another share after a colon (gamdss:0.2), or
+        rules of your own: a function ``(onset, apex, offset) -> Windows`` will do.
     distance : str or sequence of str
         ``signed`` (pixel differences as they are) or ``uint8`` (as the released program).
     skip_bad_frames : bool
         Go on where an image cannot be read or is missing amid its clip: the clip is marked
         ``failed``, or its window ``truncated``. By default that is an error, missing images
         of datasets that are known to have lost frames aside.
+    seed : int
+        For the rule ``jitter``: the same seed draws the same frames, clip by clip.
     jobs : int
         Worker processes; the result does not depend on it.
     progress : bool
@@ -100,7 +106,7 @@ def reselect(
         get_distance(name)
     codings = list(_codings(cohort.keyframes))
     rows: list[Row] = []
-    task = _Task(cohort.frames, rules, distances, skip_bad_frames, cohort.manifest.gaps)
+    task = _Task(cohort.frames, rules, distances, skip_bad_frames, cohort.manifest.gaps, seed)
     chunks = _run(task, codings, jobs)
     for found in _bar(chunks, len(codings), progress):
         rows.extend(found)
@@ -134,6 +140,7 @@ class _Task:
     distances: tuple[str, ...]
     skip_bad_frames: bool
     gaps: bool
+    seed: int
 
 
 def _run(task: _Task, codings: Sequence[_Coding], jobs: int) -> Iterator[list[Row]]:
@@ -188,12 +195,13 @@ def _chosen(
 
     on_disk = set(frames.numbers(coding.clip).tolist())
     if not (task.skip_bad_frames or task.gaps):
-        _refuse_gaps(on_disk, coding, [rule.windows(*human) for rule in task.rules])
+        _refuse_gaps(on_disk, coding, [_windows(rule, human, on_disk) for rule in task.rules])
     rows: list[Row] = []
     for distance in task.distances:
         squared = PairDistances(read, get_distance(distance), coding.clip)
         for rule in task.rules:
-            rows.extend(_select(squared, on_disk, coding, human, rule, distance))
+            rng = _generator(task.seed, coding, rule)
+            rows.extend(_select(squared, on_disk, coding, human, rule, distance, rng))
     return rows
 
 
@@ -222,21 +230,46 @@ def _select(
     human: tuple[int, int, int],
     rule: Rule,
     distance: str,
+    rng: np.random.Generator,
 ) -> list[Row]:
-    windows = rule.windows(*human)
+    windows = _windows(rule, human, on_disk)
     candidates = {k: _candidates(windows.of(k), on_disk) for k in tables.KEYFRAMES}
     for keyframe, numbers in candidates.items():
         if not numbers:
             low, high = windows.of(keyframe)
             reason = f"none of the frames {low}-{high} for the {keyframe} is on disk"
             return _failed(coding, rule, distance, windows, reason)
-    chosen = choose(squared, human, *candidates.values())
+    allowed = getattr(rule, "is_candidate", None)
+    asked = Candidates(
+        onsets=candidates["onset"],
+        apexes=candidates["apex"],
+        offsets=candidates["offset"],
+        is_candidate=partial(allowed, human) if allowed else None,
+        ordered=getattr(rule, "whole_clip", False),
+    )
+    chosen = choose(squared, human, asked, pick=pick_of(rule), rng=rng)
+    if chosen is None:
+        return _failed(coding, rule, distance, windows, "no pair of onset and apex is a candidate")
     rows = []
     for keyframe, choice in zip(tables.KEYFRAMES, chosen, strict=True):
         whole = len(candidates[keyframe]) == windows.of(keyframe)[1] - windows.of(keyframe)[0] + 1
         status = "selected" if whole else "truncated"
         rows.append(_row(coding, rule, distance, keyframe, windows, choice, status))
     return rows
+
+
+def _windows(rule: Rule, human: tuple[int, int, int], on_disk: set[int]) -> Windows:
+    """A rule's windows; the whole clip for a rule that knows no other bounds."""
+    if getattr(rule, "whole_clip", False) and on_disk:
+        clip = (min(on_disk), max(on_disk))
+        return Windows(clip, clip, clip)
+    return rule.windows(*human)
+
+
+def _generator(seed: int, coding: _Coding, rule: Rule) -> np.random.Generator:
+    """A stream of its own for each clip, coding and rule, whatever the order of the work."""
+    text = "\0".join((coding.dataset, coding.clip, coding.coder, coding.coding_pass, rule.name))
+    return np.random.default_rng([seed, zlib.crc32(text.encode()), len(text)])
 
 
 def _candidates(bounds: tuple[int, int], on_disk: set[int]) -> list[int]:

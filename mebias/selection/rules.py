@@ -1,16 +1,23 @@
 """Rules: where candidates lie, and which of them is taken.
 
-A rule is a small object; a user's own rule is any object with a ``name`` and a
-``windows`` method of the same signature.
+A rule is a small frozen object: windows around the human keyframes, which pairs of onset and
+apex are candidates, and what is picked. A user's own rule is one function
+``(onset, apex, offset) -> Windows``, named after the function; it picks the largest
+differences.
+
+Widths are ``int(lam * phase)`` in floating point, truncated, as the released program computes
+them: 0.29 of 100 frames is 28.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
 
 from mebias.errors import OptionError, suggest
+
+Pick = Literal["largest", "return", "least", "random"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +34,17 @@ class Windows:
         return bounds
 
 
+WindowFunction = Callable[[int, int, int], Windows]
+
+
 class Rule(Protocol):
-    """What selection asks of a rule."""
+    """What selection asks of a rule; the attributes beyond these two are optional.
+
+    ``pick`` says what is taken: ``largest`` differences; ``return``, where the offset is the
+    frame most like the selected onset; ``least`` differences; or ``random`` frames.
+    ``whole_clip`` is True where windows are the clip's own frames, and onset < apex < offset
+    holds between candidates. ``is_candidate(human, onset, apex)`` leaves pairs out.
+    """
 
     @property
     def name(self) -> str:
@@ -38,6 +54,11 @@ class Rule(Protocol):
     def windows(self, onset: int, apex: int, offset: int) -> Windows:
         """Candidate windows around the human keyframes."""
         ...
+
+
+def _check_share(lam: float) -> None:
+    if not 0 <= lam <= 1:
+        raise OptionError(f"lam is {lam}; expected a share of the phase from 0 to 1.")
 
 
 @dataclass(frozen=True)
@@ -56,6 +77,10 @@ class Gamdss:
         Window width as a share of the phase, 0 to 1.
     later_apex : bool
         Whether the apex may move later (the paper's figure) or only earlier (released).
+    symmetric : bool
+        Whether onset and offset may move both ways.
+    pick : {"largest", "return", "least", "random"}
+        What is taken; see `Rule`.
 
     References
     ----------
@@ -70,49 +95,193 @@ class Gamdss:
     name: str
     lam: float = 0.1
     later_apex: bool = True
+    symmetric: bool = False
+    pick: Pick = "largest"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.lam <= 1:
-            raise OptionError(f"lam is {self.lam}; expected a share of the phase from 0 to 1.")
+        _check_share(self.lam)
 
     def windows(self, onset: int, apex: int, offset: int) -> Windows:
         """Candidate windows around the human keyframes."""
         rise = int(self.lam * (apex - onset))
         fall = int(self.lam * (offset - apex))
+        both_rise, both_fall = (rise, fall) if self.symmetric else (0, 0)
         return Windows(
-            onset=(onset, onset + rise),
+            onset=(onset - both_rise, onset + rise),
             apex=(apex - rise, apex + rise if self.later_apex else apex),
-            offset=(offset - fall, offset),
+            offset=(offset - fall, offset + both_fall),
         )
 
 
+@dataclass(frozen=True)
+class LaterApex:
+    """Released variants in which the offset stays and the apex moves later by a share of the fall.
+
+    Parameters
+    ----------
+    name : str
+        Source name in the tables.
+    lam : float
+        Share of the fall by which the apex may move later.
+    onset_lam : float
+        Share of the rise by which the onset may move later; 0 keeps it.
+    exclusive : bool
+        Whether the human onset with a later apex is no candidate.
+
+    Examples
+    --------
+    >>> LaterApex("gamdss-later-apex", lam=0.52).windows(0, 10, 35)
+    Windows(onset=(0, 0), apex=(10, 23), offset=(35, 35))
+    """
+
+    name: str
+    lam: float
+    onset_lam: float = 0.0
+    exclusive: bool = False
+    pick: Pick = "largest"
+
+    def __post_init__(self) -> None:
+        _check_share(self.lam)
+        _check_share(self.onset_lam)
+
+    def windows(self, onset: int, apex: int, offset: int) -> Windows:
+        """Candidate windows around the human keyframes."""
+        return Windows(
+            onset=(onset, onset + int(self.onset_lam * (apex - onset))),
+            apex=(apex, apex + int(self.lam * (offset - apex))),
+            offset=(offset, offset),
+        )
+
+    def is_candidate(self, human: tuple[int, int, int], onset: int, apex: int) -> bool:
+        """Whether a pair may be chosen."""
+        return not (self.exclusive and onset == human[0] and apex > human[1])
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """The predecessor's rule: a narrow window, the offset fixed.
+
+    Examples
+    --------
+    >>> Narrow("gamdss-narrow").windows(0, 80, 120)
+    Windows(onset=(0, 3), apex=(77, 80), offset=(120, 120))
+    """
+
+    name: str
+    lam: float = 0.15 / 4
+    pick: Pick = "largest"
+
+    def __post_init__(self) -> None:
+        _check_share(self.lam)
+
+    def windows(self, onset: int, apex: int, offset: int) -> Windows:
+        """Candidate windows around the human keyframes."""
+        width = int(self.lam * (apex - onset))
+        return Windows((onset, onset + width), (apex - width, apex), (offset, offset))
+
+
+@dataclass(frozen=True)
+class WholeClip:
+    """The "global" of the name taken literally: onset < apex < offset anywhere in the clip."""
+
+    name: str = "gamdss-global"
+    pick: Pick = "largest"
+    whole_clip: bool = True
+
+    def windows(self, onset: int, apex: int, offset: int) -> Windows:
+        """The human interval; selection widens it to the frames on disk."""
+        return Windows((onset, offset), (onset, offset), (onset, offset))
+
+
+@dataclass(frozen=True)
+class OwnRule:
+    """A user's function as a rule."""
+
+    name: str
+    function: WindowFunction
+    pick: Pick = "largest"
+
+    def windows(self, onset: int, apex: int, offset: int) -> Windows:
+        """What the function says."""
+        return self.function(onset, apex, offset)
+
+
 RULES: dict[str, Rule] = {
-    "gamdss": Gamdss("gamdss"),
-    "gamdss-released": Gamdss("gamdss-released", later_apex=False),
+    rule.name: rule
+    for rule in (
+        Gamdss("gamdss"),
+        Gamdss("gamdss-released", later_apex=False),
+        LaterApex("gamdss-later-apex", lam=0.52),
+        LaterApex("gamdss-wide", lam=0.48, onset_lam=0.32, exclusive=True),
+        Narrow("gamdss-narrow"),
+        Gamdss("gamdss-return", pick="return"),
+        Gamdss("gamdss-symmetric", symmetric=True),
+        WholeClip(),
+        Gamdss("jitter", pick="random"),
+        Gamdss("least", pick="least"),
+    )
 }
+"""Every published rule, three of ours (return, symmetric, global) and two control arms."""
 
 
-def get_rules(rules: str | Rule | Sequence[str | Rule]) -> tuple[Rule, ...]:
-    """Rules by name or object.
+def get_rules(
+    rules: str | Rule | WindowFunction | Sequence[str | Rule | WindowFunction],
+) -> tuple[Rule, ...]:
+    """Rules by name, object or function.
+
+    A name may be followed by another share, ``gamdss:0.2``, which then stands in the
+    ``source`` column.
 
     Raises
     ------
     OptionError
-        No rule of that name; the message lists the known ones.
+        No rule of that name, or a share that is none; the message lists the known ones.
 
     Examples
     --------
-    >>> get_rules("gamdss")[0].lam
-    0.1
+    >>> get_rules("gamdss")[0].windows(0, 100, 200).apex
+    (90, 110)
+    >>> get_rules("gamdss:0.2")[0].windows(0, 100, 200).apex
+    (80, 120)
     """
-    several: Sequence[str | Rule] = rules if isinstance(rules, list | tuple) else [rules]  # type: ignore[list-item]
-    found: list[Rule] = []
-    for rule in several:
-        if not isinstance(rule, str):
-            found.append(rule)
-        elif rule in RULES:
-            found.append(RULES[rule])
-        else:
-            known = ", ".join(RULES)
-            raise OptionError(f"unknown rule {rule!r}: known are {known}{suggest(rule, RULES)}")
-    return tuple(found)
+    several = rules if isinstance(rules, list | tuple) else [rules]
+    return tuple(_get_rule(rule) for rule in several)
+
+
+def _get_rule(rule: object) -> Rule:
+    if isinstance(rule, str):
+        return _named(rule)
+    if hasattr(rule, "windows"):
+        return rule  # type: ignore[return-value]
+    if callable(rule):
+        return OwnRule(str(getattr(rule, "__name__", "own")), rule)
+    raise OptionError(
+        f"{rule!r} is no rule: expected a name, an object with a name and windows, or a function "
+        f"of onset, apex and offset."
+    )
+
+
+def _named(text: str) -> Rule:
+    name, colon, share = text.partition(":")
+    if name not in RULES:
+        known = ", ".join(RULES)
+        raise OptionError(f"unknown rule {text!r}: known are {known}{suggest(name, RULES)}")
+    rule = RULES[name]
+    if not colon:
+        return rule
+    try:
+        lam = float(share)
+    except ValueError:
+        lam = -1.0
+    if not isinstance(rule, Gamdss | LaterApex | Narrow) or not 0 <= lam <= 1:
+        raise OptionError(
+            f"rule {text!r}: expected a share of the phase from 0 to 1 after the colon, such as "
+            f"gamdss:0.2, for a rule that has one."
+        )
+    return replace(rule, name=text, lam=lam)
+
+
+def pick_of(rule: Rule) -> Pick:
+    """What a rule picks; ``largest`` where it does not say."""
+    pick: Pick = getattr(rule, "pick", "largest")
+    return pick
