@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 from multiprocessing import get_context
@@ -36,6 +36,7 @@ class _Coding:
     onset: int | None
     apex: int | None
     offset: int | None
+    fps: float
 
     def complete(self) -> tuple[int, int, int] | None:
         if self.onset is None or self.apex is None or self.offset is None:
@@ -104,7 +105,7 @@ def reselect(
     distances = (distance,) if isinstance(distance, str) else tuple(distance)
     for name in distances:
         get_distance(name)
-    codings = list(_codings(cohort.keyframes))
+    codings = list(_codings(cohort))
     rows: list[Row] = []
     task = _Task(cohort.frames, rules, distances, skip_bad_frames, cohort.manifest.gaps, seed)
     chunks = _run(task, codings, jobs)
@@ -115,8 +116,10 @@ def reselect(
     return table.sort_values(order, kind="stable", ignore_index=True)
 
 
-def _codings(keyframes: pd.DataFrame) -> Iterator[_Coding]:
+def _codings(cohort: Cohort) -> Iterator[_Coding]:
     """Human codings in the order of their first row."""
+    keyframes = cohort.keyframes
+    rates = dict(zip(cohort.clips["clip"], cohort.clips["fps"], strict=True))
     human = keyframes[keyframes["source"] == "human"]
     keys = ["dataset", "clip", "coder", "pass"]
     usable = human["status"].isin(_USABLE) & human["frame"].notna()
@@ -127,8 +130,10 @@ def _codings(keyframes: pd.DataFrame) -> Iterator[_Coding]:
         .reindex(columns=list(tables.KEYFRAMES))
     )  # fmt: skip
     for key, values in zip(wide.index, wide.to_numpy(), strict=True):
-        frames = [None if np.isnan(v) else int(v) for v in values]
-        yield _Coding(*key, *frames)
+        onset, apex, offset = (None if np.isnan(v) else int(v) for v in values)
+        dataset, clip, coder, coding_pass = map(str, key)
+        rate = float(rates.get(clip, np.nan))
+        yield _Coding(dataset, clip, coder, coding_pass, onset, apex, offset, rate)
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,34 @@ def _work(coding: _Coding) -> list[Row]:
 
 
 def _one(task: _Task, coding: _Coding) -> list[Row]:
+    windowed = tuple(rule for rule in task.rules if not hasattr(rule, "locate"))
+    located = [rule for rule in task.rules if hasattr(rule, "locate")]
+    rows = _by_windows(replace(task, rules=windowed), coding) if windowed else []
+    return rows + [row for rule in located for row in _by_motion(task, coding, rule)]
+
+
+def _by_motion(task: _Task, coding: _Coding, rule: Rule) -> list[Row]:
+    """Keyframes that a rule locates without windows."""
+    if task.frames is None:
+        return _failed(coding, rule, "", None, "no frames on disk")
+    numbers = task.frames.numbers(coding.clip)
+    human = (coding.onset, coding.apex, coding.offset)
+    rng = _generator(task.seed, coding, rule)
+    try:
+        found = rule.locate(  # type: ignore[attr-defined]
+            numbers, partial(task.frames.read, coding.clip), human, coding.fps, rng
+        )
+    except FrameError as error:
+        return _failed(coding, rule, "", None, str(error))
+    rows = []
+    for keyframe, place in zip(tables.KEYFRAMES, found, strict=True):
+        choice = Choice(round(place.frame), float("nan"), float("nan"))
+        row = _row(coding, rule, "", keyframe, None, choice, place.status)
+        rows.append(row | {"sd": place.sd, "low": place.low, "high": place.high})
+    return rows
+
+
+def _by_windows(task: _Task, coding: _Coding) -> list[Row]:
     human = coding.complete()
     if human is None:
         lacking = [k for k in tables.KEYFRAMES if getattr(coding, k) is None]

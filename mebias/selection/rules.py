@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from mebias.errors import OptionError, suggest
+from mebias.selection.motion.rules import MOTION, MOTION_BLIND
 
 Pick = Literal["largest", "return", "least", "random"]
 
@@ -224,6 +225,10 @@ RULES: dict[str, Rule] = {
 """Every published rule, three of ours (return, symmetric, global) and two control arms."""
 
 
+LOCATORS: dict[str, Rule] = {"motion": MOTION, "motion-blind": MOTION_BLIND}  # type: ignore[dict-item]
+"""Rules without windows, which locate keyframes by a model of the movement."""
+
+
 def get_rules(
     rules: str | Rule | WindowFunction | Sequence[str | Rule | WindowFunction],
 ) -> tuple[Rule, ...]:
@@ -251,7 +256,7 @@ def get_rules(
 def _get_rule(rule: object) -> Rule:
     if isinstance(rule, str):
         return _named(rule)
-    if hasattr(rule, "windows"):
+    if hasattr(rule, "windows") or hasattr(rule, "locate"):
         return rule  # type: ignore[return-value]
     if callable(rule):
         return OwnRule(str(getattr(rule, "__name__", "own")), rule)
@@ -262,10 +267,14 @@ def _get_rule(rule: object) -> Rule:
 
 
 def _named(text: str) -> Rule:
+    if text in LOCATORS:
+        return LOCATORS[text]
     name, colon, share = text.partition(":")
     if name not in RULES:
-        known = ", ".join(RULES)
-        raise OptionError(f"unknown rule {text!r}: known are {known}{suggest(name, RULES)}")
+        names = [*RULES, *LOCATORS]
+        raise OptionError(
+            f"unknown rule {text!r}: known are {', '.join(names)}{suggest(name, names)}"
+        )
     rule = RULES[name]
     if not colon:
         return rule

@@ -1,0 +1,139 @@
+"""The motion posterior: shapes, courses, what it finds, and what it says where nothing moves."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mebias
+from mebias import tables
+from mebias.errors import FrameError
+from mebias.selection.motion import Prior, locate, reduce_clip
+from mebias.selection.motion.posterior import template
+from mebias.simulation.motion import Course, extent
+
+
+def theta(**own):
+    names = ("onset", "rise", "plateau", "fall", "a1", "k1", "b1", "a2", "k2", "b2", "rest")
+    usual = dict.fromkeys(names, 0.0) | {"onset": 100, "rise": 100, "fall": 200} | own
+    return np.array([[usual[name] for name in names]])
+
+
+def test_a_template_rises_stays_and_falls():
+    times = np.array([0, 100, 150, 200, 230, 250, 350, 450, 600.0])
+    found = template(theta(plateau=50, rest=0.2), times)[0]
+    np.testing.assert_allclose(found, [0, 0, 0.5, 1, 1, 1, 0.6, 0.2, 0.2], atol=0.01)
+
+
+@pytest.mark.parametrize(
+    ("profile", "own"),
+    [("linear", {}), ("exponential", {"k1": 4.0, "k2": 4.0}),
+     ("delayed", {"a1": np.log(3), "a2": np.log(3)})],
+)  # fmt: skip
+def test_templates_hold_the_known_profiles(profile, own):
+    times = np.linspace(0, 700, 200)
+    course = Course(100, 200, 200, 400, profile=profile)
+    np.testing.assert_allclose(template(theta(**own), times)[0], extent(times, course), atol=0.01)
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return mebias.simulate(
+        "4dme", seed=5, n_subjects=6, n_clips=14, fps=100, size=(64, 64), amplitude=2.0,
+        profiles=["linear", "cosine"],
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def located(cohort):
+    return mebias.reselect(cohort, ["motion", "motion-blind", "gamdss"])
+
+
+def errors_ms(cohort, keyframes):
+    truth = cohort.truth.set_index(["clip", "keyframe"])["frame"]
+    rows = keyframes.set_index(["clip", "keyframe"])
+    return (rows["frame"] - truth) * 10
+
+
+def test_motion_is_nearer_to_the_truth_than_the_coders_and_gamdss(cohort, located):
+    human = errors_ms(cohort, cohort.keyframes).abs().groupby("keyframe").mean()
+    by_rule = {
+        name: errors_ms(cohort, part).abs().groupby("keyframe").mean()
+        for name, part in located.groupby("source")
+    }
+    assert (by_rule["motion"] < 0.85 * human).all()
+    assert (by_rule["motion"] < 0.85 * by_rule["gamdss"]).all()
+
+
+def test_intervals_hold_the_truth_and_the_frame(cohort, located):
+    motion = located[located["source"] == "motion"].set_index(["clip", "keyframe"])
+    truth = cohort.truth.set_index(["clip", "keyframe"])["frame"].reindex(motion.index)
+    inside = (motion["low"] <= truth) & (truth <= motion["high"])
+    assert inside.mean() > 0.8
+    assert (motion["sd"] > 0).all()
+    assert motion["frame"].between(motion["low"] - 0.5, motion["high"] + 0.5).all()
+    assert set(motion["distance"]) == {""}
+    assert motion["window_low"].isna().all()
+
+
+def test_the_blind_posterior_does_not_know_the_labels(cohort, located):
+    moved = cohort.keyframes.copy()
+    offsets = (moved["source"] == "human") & (moved["keyframe"] != "onset")
+    moved.loc[offsets, "frame"] += 4
+    other = mebias.Cohort(cohort.manifest, cohort.clips, moved, cohort.issues, cohort.frames)
+    again = mebias.reselect(other, ["motion", "motion-blind"])
+    first = located[located["source"] != "gamdss"].reset_index(drop=True)
+    blind, motion = (again["source"] == name for name in ("motion-blind", "motion"))
+    shift = again["frame"] - first["frame"]
+    late = again["keyframe"] == "offset"
+    assert shift[blind & late].abs().median() <= 2
+    assert 0 < shift[motion & late].mean() < 4
+
+
+def test_the_same_seed_gives_the_same_frames_whatever_the_other_clips(cohort, located):
+    few = cohort.keyframes[cohort.keyframes["clip"] == cohort.clips["clip"].iloc[3]]
+    one = mebias.Cohort(cohort.manifest, cohort.clips, few, cohort.issues, cohort.frames)
+    again = mebias.reselect(one, "motion")
+    first = located[(located["source"] == "motion") & located["clip"].isin(few["clip"])]
+    pd.testing.assert_frame_equal(again, first.reset_index(drop=True)[again.columns])
+
+
+def test_without_motion_it_says_so_and_the_interval_is_the_priors():
+    still = mebias.simulate("4dme", n_subjects=5, n_clips=5, fps=100, size=(48, 48), amplitude=0.0)
+    clip = still.clips["clip"].iloc[0]
+    numbers = still.frames.numbers(clip)
+    frames = [np.full((48, 48), 90, np.uint8) for _ in numbers]
+    courses = reduce_clip(frames, (numbers - numbers[0]) * 10.0)
+    assert not courses.detected
+    prior = Prior((400.0, 560.0, 800.0), (12.0, 12.0, 22.0))
+    low, high = locate(courses, np.random.default_rng(0), prior).interval()
+    assert (high - low >= 0.8 * 3.92 * np.array(prior.sd)).all()
+
+
+def test_clips_without_an_apex_are_for_the_blind_rule_only(cohort):
+    none = cohort.keyframes.copy()
+    apex = none["keyframe"] == "apex"
+    none.loc[apex, ["frame", "status"]] = [np.nan, "missing"]
+    bare = mebias.Cohort(cohort.manifest, cohort.clips, none, cohort.issues, cohort.frames)
+    found = mebias.reselect(bare, ["motion", "motion-blind"]).groupby("source")["status"]
+    assert set(found.get_group("motion")) == {"failed"}
+    assert "failed" not in set(found.get_group("motion-blind"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_too_few_frames_are_said(count):
+    with pytest.raises(FrameError, match="are too few to follow a movement; 8 are needed"):
+        reduce_clip([np.zeros((9, 9), np.uint8)] * count, np.arange(count) * 10.0)
+
+
+def test_frames_of_different_shapes_are_refused():
+    frames = [np.zeros((9, 9), np.uint8)] * 8 + [np.zeros((9, 8), np.uint8)]
+    with pytest.raises(FrameError, match="differ in shape"):
+        reduce_clip(frames, np.arange(9) * 10.0)
+
+
+def test_a_cohort_without_frames_fails_in_words(cohort):
+    bare = mebias.Cohort(cohort.manifest, cohort.clips, cohort.keyframes, cohort.issues)
+    found = mebias.reselect(bare, "motion")
+    assert set(found["reason"]) == {"no frames on disk"}
+    assert len(found) == 3 * len(cohort)
+    assert list(tables.KEYFRAMES) == found["keyframe"].unique().tolist()
