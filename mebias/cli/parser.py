@@ -130,7 +130,8 @@ def _add_selection(command: Any) -> None:
         metavar="R",
         action="append",
         help="gamdss, gamdss-released, -later-apex, -wide, -narrow, -return, -symmetric, -global, "
-        "jitter, least, motion, motion-blind; another share of the phase after a colon (gamdss:0.2); may be repeated",
+        "jitter, least, motion, motion-blind; another share of the phase after a colon "
+        "(gamdss:0.2); may be repeated",
     )
     command.add_argument(
         "--distance", metavar="D", action="append", help="signed, uint8; may be repeated"
