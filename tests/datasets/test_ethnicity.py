@@ -71,7 +71,7 @@ def test_one_group_in_two_spellings_is_noted(make, root):
 
 def test_no_subject_in_common(make, root):
     text = refused(make, root, ["S1", "X"])
-    assert "names none of the subjects of samm: it has S1, the dataset has 006, 007, 008" in text
+    assert "names none of the subjects of samm: it has 001, the dataset has 006, 007, 008" in text
 
 
 def test_two_groups_of_one_subject(make, root):
