@@ -23,8 +23,8 @@ _PARTICLES, _MOVES, _FIRST = 500, 8, 12_000
 _TEMPER = 0.3
 """Share of the independent residuals that the likelihood counts: templates are never exact."""
 _RISE, _FALL = (math.log(180.0), 0.6), (math.log(250.0), 0.7)
-_BEGIN, _STEEP, _END = (0.45, 0.45), (1.0, 2.0), (0.3, 0.3)
-_PLATEAU_MS, _RESIDUE = 40.0, 0.15
+_BEGIN, _STEEP, _END = (0.45, 0.7), (1.0, 3.0), (0.3, 0.3)
+_PLATEAU_MS, _RESIDUE = 20.0, 0.15
 # Columns of the parameters.
 _ONSET, _R, _P, _Q, _A1, _K1, _B1, _A2, _K2, _B2, _REST = range(11)
 
