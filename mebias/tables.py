@@ -1,14 +1,7 @@
-"""The tidy tables that flow between the rooms: names, units, types and checks.
+"""The tidy tables that flow between the rooms: their declared form, and the checks.
 
-Each table is declared once, here. A column is one of four kinds:
-
-- ``text``: a string; missing is the empty string;
-- ``whole``: a whole number held as float64, so that missing is NaN (frame numbers, counts);
-- ``real``: a float64; missing is NaN;
-- ``flag``: a bool.
-
-`conform` puts a frame into this form and turns what cannot be put into it into one
-clear sentence; everything downstream may rely on it.
+Each table is declared in `mebias.schemas`. `conform` puts a frame into that form and turns
+what cannot be put into it into one clear sentence; everything downstream may rely on it.
 """
 
 from __future__ import annotations
@@ -16,293 +9,47 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from mebias.errors import TableError, listed, suggest
+from mebias.schemas import (
+    ALL,
+    HUMAN_STATUS,
+    KEYFRAMES,
+    MARKER,
+    PLACED,
+    SCHEMAS,
+    SELECTED_STATUS,
+    SIMULATED,
+    UNKNOWN,
+    Column,
+    Kind,
+)
 
-Kind = Literal["text", "whole", "real", "flag"]
-
-KEYFRAMES = ("onset", "apex", "offset")
-ALL = "all"
-"""The group of a whole-dataset row."""
-UNKNOWN = "unknown"
-"""The group of subjects whose ethnicity nobody stated."""
-SIMULATED = "SIMULATED"
-"""Prefix of the dataset name of every simulated cohort: the mark travels with each row."""
-
-MARKER = "SIMULATED.json"
-"""A file at the root of every exported simulation, so that it stays known as one."""
-
-HUMAN_STATUS = ("annotated", "missing", "invalid", "censored", "corrected", "imputed")
-SELECTED_STATUS = ("selected", "truncated", "undetectable", "failed")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its kind, what it means, and its value where a table lacks it.
-
-    ``default`` None marks a column that a table must have.
-    """
-
-    kind: Kind
-    meaning: str
-    default: str | float | bool | None = None
-
-
-def _text(meaning: str, default: str | None = "") -> Column:
-    return Column("text", meaning, default)
-
-
-def _whole(meaning: str, default: float | None = float("nan")) -> Column:
-    return Column("whole", meaning, default)
-
-
-def _real(meaning: str, default: float | None = float("nan")) -> Column:
-    return Column("real", meaning, default)
-
-
-def _flag(meaning: str) -> Column:
-    return Column("flag", meaning, False)
-
-
-_DATASET = _text("dataset id; simulated ones begin with SIMULATED", "data")
-_CLIP = _text("clip id, unique in its dataset", None)
-_GROUP = _text("group as the dataset's authors or the user state it", ALL)
-_STRATUM = _text("part of the data looked at apart (micro, macro), else all", ALL)
-_SOURCE = _text("who chose the frame: human, truth, a rule, a label version", None)
-_DISTANCE = _text("frame distance of the rule: signed, uint8")
-_CODER = _text("coder of the human frame")
-_PASS = _text("coding pass of the human frame")
-_KEYFRAME = _text("onset, apex or offset", None)
-_EXPRESSION = _text("micro or macro, where the table says")
-
-SCHEMAS: dict[str, dict[str, Column]] = {
-    "clips": {
-        "dataset": _DATASET,
-        "clip": _CLIP,
-        "video": _text("the recording the clip comes from"),
-        "subject": _text("the person, sessions merged", None),
-        "ethnicity": _GROUP,
-        "emotion": _text("label as the authors give it"),
-        "aus": _text("action units as the authors give them"),
-        "expression_type": _EXPRESSION,
-        "fps": _real("frames per second", None),
-        "first_frame": _whole("number of the first frame on disk"),
-        "n_frames": _whole("frames on disk"),
-        "lead_frames": _whole("frames on disk before the human onset"),
-        "tail_frames": _whole("frames on disk after the human offset"),
-    },
-    "keyframes": {
-        "dataset": _DATASET,
-        "clip": _CLIP,
-        "source": _SOURCE,
-        "distance": _DISTANCE,
-        "coder": _CODER,
-        "pass": _PASS,
-        "keyframe": _KEYFRAME,
-        "frame": _real("frame number; whole for labels, real-valued for truth", None),
-        "frame_low": _real("first frame of a coded interval"),
-        "frame_high": _real("last frame of a coded interval"),
-        "status": _text("annotated, missing, ... (human); selected, truncated, ... (rule)", None),
-        "window_low": _whole("first candidate frame"),
-        "window_high": _whole("last candidate frame"),
-        "freedom": _whole("frames the window lets the keyframe move; 0 = immovable"),
-        "at_edge": _flag("selected frame is a bound of a window that has freedom"),
-        "score": _real("distance of the chosen pair (grey levels)"),
-        "runner_up_margin": _real("score minus the best score at any other frame"),
-        "sd": _real("standard deviation of the keyframe's position (frames)"),
-        "low": _real("lower bound of its interval (frames)"),
-        "high": _real("upper bound of its interval (frames)"),
-    },
-    "shifts": {
-        "dataset": _DATASET,
-        "clip": _CLIP,
-        "subject": _text("the person", None),
-        "ethnicity": _GROUP,
-        "emotion": _text("label as the authors give it"),
-        "expression_type": _EXPRESSION,
-        "fps": _real("frames per second", None),
-        "source": _text("rule or label version compared with human", "selected"),
-        "distance": _DISTANCE,
-        "coder": _CODER,
-        "pass": _PASS,
-        "keyframe": _KEYFRAME,
-        "human": _whole("human frame", None),
-        "human_low": _whole("first frame of a human keyframe coded as an interval"),
-        "human_high": _whole("last frame of that interval"),
-        "human_status": _text("status of the human frame", "annotated"),
-        "selected": _whole("compared frame", None),
-        "selected_status": _text("status of the compared frame", "selected"),
-        "selected_sd": _real("its standard deviation (frames)"),
-        "shift_frames": _real("selected - human (frames); positive = later; 0 in an interval"),
-        "shift_ms": _real("selected - human (ms); positive = later"),
-        "shift_window": _real("shift as a share of the freedom, signed"),
-        "window_low": _whole("first candidate frame"),
-        "window_high": _whole("last candidate frame"),
-        "freedom": _whole("frames the window lets the keyframe move"),
-        "at_edge": _flag("selected frame is a bound of a window that has freedom"),
-        "rise_frames": _whole("human apex - human onset"),
-        "fall_frames": _whole("human offset - human apex"),
-    },
-    "estimates": {
-        "dataset": _DATASET,
-        "ethnicity": _GROUP,
-        "stratum": _STRATUM,
-        "source": _SOURCE,
-        "distance": _DISTANCE,
-        "keyframe": _KEYFRAME,
-        "arm": _text("arm of a recognition run"),
-        "quantity": _text("what is estimated", None),
-        "unit": _text("frames, ms, window, share"),
-        "weighting": _text("clip, subject, subject-mean"),
-        "estimate": _real("the estimate", None),
-        "std_error": _real("its standard error"),
-        "df": _real("degrees of freedom of its interval"),
-        "conf_low": _real("lower bound"),
-        "conf_high": _real("upper bound"),
-        "conf_level": _real("nominal level of the interval", 0.95),
-        "n_clips": _whole("clips behind it"),
-        "n_subjects": _whole("subjects behind it"),
-        "method": _text("how it was computed"),
-        "coverage_note": _text("coverage measured in the nearest calibrated cell"),
-        "reason": _text("why a value is NaN"),
-    },
-    "tests": {
-        "family": _text("family within which p-values are adjusted", None),
-        "family_size": _whole("hypotheses in the family, fixed in advance"),
-        "hypothesis": _text("the null hypothesis", None),
-        "dataset": _DATASET,
-        "ethnicity": _GROUP,
-        "stratum": _STRATUM,
-        "source": _SOURCE,
-        "distance": _DISTANCE,
-        "keyframe": _KEYFRAME,
-        "estimate": _real("the contrast"),
-        "unit": _text("its unit"),
-        "conf_low": _real("lower bound"),
-        "conf_high": _real("upper bound"),
-        "margin": _real("margin of practical relevance, same unit"),
-        "statistic": _real("test statistic"),
-        "df": _real("its degrees of freedom"),
-        "p_permutation": _real("p-value of the permutation of subjects"),
-        "p_cr2": _real("p-value of the CR2 test"),
-        "p_value": _real("the deciding p-value"),
-        "p_adjusted": _real("Holm-adjusted within the family"),
-        "n_clips": _whole("clips behind it"),
-        "n_subjects": _whole("subjects behind it"),
-        "method": _text("how it was computed and which p-value decides"),
-        "reason": _text("why a value is NaN"),
-    },
-    "claims": {
-        "dataset": _DATASET,
-        "claim": _text("the claim, in words", None),
-        "grade": _text("supported, not supported, can't be told", None),
-        "estimate": _real("estimate behind it"),
-        "conf_low": _real("lower bound of the family-wise interval"),
-        "conf_high": _real("upper bound of the family-wise interval"),
-        "unit": _text("its unit"),
-        "rests_on": _text("what the grade rests on"),
-        "would_settle": _text("what would settle it"),
-    },
-    "planted": {
-        "dataset": _DATASET,
-        "contrast": _text("groups contrasted", None),
-        "source": _SOURCE,
-        "distance": _DISTANCE,
-        "keyframe": _KEYFRAME,
-        "planted_error_ms": _real("planted contrast of the coders' error, label - truth (ms)"),
-        "drawn_error_ms": _real("the same contrast in the labels drawn (ms)"),
-        "expected_shift_ms": _real("contrast of shifts that a perfect selector would show (ms)"),
-        "found_shift_ms": _real("contrast of shifts found (ms)"),
-        "conf_low": _real("lower bound of what was found"),
-        "conf_high": _real("upper bound of what was found"),
-        "p_adjusted": _real("Holm-adjusted p-value of what was found"),
-        "outcome": _text("quiet, found, missed, false alarm, can't be told", None),
-    },
-    "transitions": {
-        "dataset": _DATASET,
-        "source": _SOURCE,
-        "type_old": _text("expression type in the old version", None),
-        "type_new": _text("expression type in the new version", None),
-        "n_clips": _whole("expressions with this transition", None),
-        "n_subjects": _whole("subjects they come from"),
-        "share": _real("share of the expressions of the old type"),
-        "conf_low": _real("lower bound of the share"),
-        "conf_high": _real("upper bound of the share"),
-        "n_revised_onset": _whole("of these, onsets revised"),
-        "n_revised_apex": _whole("of these, apexes revised"),
-        "n_revised_offset": _whole("of these, offsets revised"),
-        "method": _text("how the interval was computed"),
-        "reason": _text("why a value is NaN"),
-    },
-    "subjects": {
-        "dataset": _DATASET,
-        "subject": _text("the person", None),
-        "stratum": _STRATUM,
-        "source": _SOURCE,
-        "keyframe": _KEYFRAME,
-        "n_clips": _whole("expressions compared", None),
-        "n_revised": _whole("of these, revised", None),
-        "share": _real("share revised"),
-        "mean_shift_ms": _real("mean shift of the revised ones (ms)"),
-    },
-    "flags": {
-        "dataset": _DATASET,
-        "clip": _CLIP,
-        "keyframe": _KEYFRAME,
-        "coder": _CODER,
-        "human": _whole("human frame", None),
-        "posterior_mean": _real("posterior mean of the keyframe (frames)"),
-        "posterior_sd": _real("its standard deviation (frames)"),
-        "p_outside_tolerance": _real("probability that the label is outside the tolerance"),
-        "rank": _whole("1 = look at this one first"),
-    },
-    "issues": {
-        "dataset": _DATASET,
-        "clip": _text("clip, empty where the whole dataset is meant"),
-        "field": _text("column or keyframe concerned"),
-        "severity": _text("error, warning, note", None),
-        "found": _text("what was found"),
-        "expected": _text("what was expected"),
-        "message": _text("one sentence with what to do", None),
-        "check": _text("name of the check"),
-        "cell": _text("file, sheet, row and column concerned"),
-        "consequence": _text("what the rest of mebias does about it"),
-    },
-    "cells": {
-        "dataset": _DATASET,
-        "clip": _CLIP,
-        "coder": _CODER,
-        "pass": _PASS,
-        "keyframe": _text("onset, apex, apex_high (end of a coded interval), offset", None),
-        "file": _text("annotation file, relative to the data root", None),
-        "sheet": _text("sheet of a workbook"),
-        "row": _whole("row as a spreadsheet program counts it, from 1", None),
-        "column": _text("letters of the column", None),
-        "header": _text("header of the column as written"),
-        "written": _text("what stands in the cell"),
-    },
-    "boxes": {
-        "clip": _CLIP,
-        "x": _whole("left edge (pixels from the left)", None),
-        "y": _whole("upper edge (pixels from the top)", None),
-        "w": _whole("width (pixels)", None),
-        "h": _whole("height (pixels)", None),
-        "how": _text("how it was found"),
-    },
-    "blinks": {
-        "dataset": _DATASET,
-        "video": _text("recording, <subject>/<file>", None),
-        "onset": _whole("first frame of the blink", None),
-        "offset": _whole("last frame of the blink", None),
-        "cell": _text("file, sheet and row"),
-    },
-}
+__all__ = [
+    "ALL",
+    "HUMAN_STATUS",
+    "KEYFRAMES",
+    "MARKER",
+    "PLACED",
+    "SCHEMAS",
+    "SELECTED_STATUS",
+    "SIMULATED",
+    "UNKNOWN",
+    "Column",
+    "Kind",
+    "conform",
+    "empty",
+    "from_rows",
+    "is_simulated",
+    "issue",
+    "read_csv",
+    "read_text_csv",
+    "write_csv",
+]
 
 
 def empty(name: str) -> pd.DataFrame:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mebias import tables
 from mebias.audit.labels import Labels, Row, places
 from mebias.errors import listed
-
-_USABLE = ["annotated", "corrected", "censored"]
 
 
 def frame_issues(labels: Labels) -> list[Row]:
@@ -56,7 +55,7 @@ def _cut(labels: Labels) -> list[Row]:
 def _gaps(labels: Labels) -> list[Row]:
     """Frames that are not on disk although they lie between onset and offset."""
     table = labels.table
-    usable = table["onset_status"].isin(_USABLE) & table["offset_status"].isin(_USABLE)
+    usable = table["onset_status"].isin(tables.PLACED) & table["offset_status"].isin(tables.PLACED)
     span = (
         table[usable].groupby("clip", sort=False).agg(low=("onset", "min"), high=("offset", "max"))
     )

@@ -16,7 +16,6 @@ from mebias.errors import DataRootError, FrameError, OptionError, listed
 from mebias.manifests import Manifest
 
 Row = dict[str, object]
-_USABLE = ("annotated", "corrected", "censored")
 _SAMPLE, _AROUND = 20, 3
 
 
@@ -98,7 +97,7 @@ def link_context(
 
 
 def _labels(keyframes: pd.DataFrame) -> dict[str, dict[str, int]]:
-    usable = keyframes[keyframes["status"].isin(_USABLE)]
+    usable = keyframes[keyframes["status"].isin(tables.PLACED)]
     found: dict[str, dict[str, int]] = {}
     columns = (usable["clip"], usable["keyframe"], usable["frame"])
     for clip, keyframe, frame in zip(*columns, strict=True):

@@ -267,7 +267,7 @@ def detected_boxes(
 def _onsets(keyframes: pd.DataFrame | None) -> dict[str, int]:
     if keyframes is None:
         return {}
-    usable = keyframes["status"].isin(["annotated", "corrected", "censored"])
+    usable = keyframes["status"].isin(tables.PLACED)
     rows = keyframes[usable & (keyframes["keyframe"] == "onset")]
     return {str(c): int(f) for c, f in zip(rows["clip"], rows["frame"], strict=True)}
 

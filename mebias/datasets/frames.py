@@ -300,7 +300,7 @@ def renumbered(
     dict, list
         Clip to its shift (number of the labels minus number on disk); rows of the issues.
     """
-    usable = keyframes[keyframes["status"].isin(["annotated", "corrected", "censored"])]
+    usable = keyframes[keyframes["status"].isin(tables.PLACED)]
     ends = usable.groupby("clip")["frame"].agg(["min", "max"])
     several = clips["video"].where(clips["video"] != "", clips["clip"])
     alone = set(clips["clip"][~several.duplicated(keep=False)])

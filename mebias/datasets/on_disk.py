@@ -11,7 +11,6 @@ from mebias import tables
 from mebias.cohort import FrameSource
 from mebias.errors import listed
 
-_USABLE = ("annotated", "corrected", "censored")
 Row = dict[str, object]
 
 
@@ -64,7 +63,7 @@ def counted(
 
 
 def _label_frames(keyframes: pd.DataFrame) -> Mapping[str, tuple[list[int], list[int], list[int]]]:
-    usable = keyframes[keyframes["status"].isin(_USABLE)]
+    usable = keyframes[keyframes["status"].isin(tables.PLACED)]
     labels: dict[str, tuple[list[int], list[int], list[int]]] = {}
     columns = (usable["clip"], usable["keyframe"], usable["frame"])
     for clip, keyframe, frame in zip(*columns, strict=True):

@@ -18,6 +18,8 @@ USABLE_SELECTED = ("selected", "truncated")
 WRITTEN = ("annotated", "corrected", "censored", "invalid")
 """Statuses of a label that stands in a table, right or wrong."""
 PRIMARY = ("gamdss", "signed")
+DRAWN_TO_LABELS = "motion"
+"""The source whose prior is centered on the labels: it chooses frames and judges no label."""
 _TOLERANCE = 1e-6
 
 
@@ -76,11 +78,15 @@ def usable(shifts: pd.DataFrame) -> pd.Series:
 
 
 def primary_source(part: pd.DataFrame) -> tuple[str, str] | None:
-    """Source and distance that tests rest on: gamdss signed, else the only one there is."""
+    """Source and distance that tests rest on: gamdss signed, else the only one there is.
+
+    Never ``motion``: a posterior that is drawn towards the labels cannot judge them.
+    """
     there = list(part[["source", "distance"]].drop_duplicates().itertuples(index=False, name=None))
     if PRIMARY in there:
         return PRIMARY
-    return (str(there[0][0]), str(there[0][1])) if len(there) == 1 else None
+    only = len(there) == 1 and there[0][0] != DRAWN_TO_LABELS
+    return (str(there[0][0]), str(there[0][1])) if only else None
 
 
 def _completed(shifts: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import listed
-from mebias.quantification.checks import primary_source, usable
+from mebias.quantification.checks import DRAWN_TO_LABELS, primary_source, usable
 from mebias.quantification.means import weightings_differ
 
 Row = dict[str, object]
@@ -43,6 +43,7 @@ def design_issues(
         dataset = str(name)
         rows += _groups(part, dataset, min_subjects)
         rows += _primary(part, dataset, tests)
+        rows += _drawn_to_labels(part, dataset)
         rows += _windows(part, estimates, dataset)
         rows += _left_out(part, dataset)
         rows += _cluster_sizes(part, dataset)
@@ -156,6 +157,20 @@ def _primary(part: pd.DataFrame, dataset: str, tests: pd.DataFrame) -> Iterator[
             field="source",
             found=listed(part["source"].unique()),
             expected="gamdss",
+        )
+
+
+def _drawn_to_labels(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
+    if (part["source"] == DRAWN_TO_LABELS).any():
+        yield tables.issue(
+            "warning",
+            "the frames of motion are drawn towards the human labels by its prior, so that its "
+            "shifts are too small to judge the labels by: nothing is tested on them; motion-blind "
+            "is the one that may judge.",
+            dataset=dataset,
+            field="source",
+            found=DRAWN_TO_LABELS,
+            expected="motion-blind",
         )
 
 

@@ -22,8 +22,6 @@ from mebias.selection.rules import Rule, WindowFunction, Windows, get_rules, pic
 
 Row = dict[str, object]
 
-_USABLE = ("annotated", "corrected", "censored")
-
 
 @dataclass(frozen=True)
 class _Coding:
@@ -122,7 +120,7 @@ def _codings(cohort: Cohort) -> Iterator[_Coding]:
     rates = dict(zip(cohort.clips["clip"], cohort.clips["fps"], strict=True))
     human = keyframes[keyframes["source"] == "human"]
     keys = ["dataset", "clip", "coder", "pass"]
-    usable = human["status"].isin(_USABLE) & human["frame"].notna()
+    usable = human["status"].isin(tables.PLACED) & human["frame"].notna()
     wide = (
         human.assign(frame=human["frame"].where(usable))
         .pivot_table(index=keys, columns="keyframe", values="frame", dropna=False, sort=False,
@@ -184,11 +182,21 @@ def _by_motion(task: _Task, coding: _Coding, rule: Rule) -> list[Row]:
     numbers = task.frames.numbers(coding.clip)
     human = (coding.onset, coding.apex, coding.offset)
     rng = _generator(task.seed, coding, rule)
+    unreadable: list[FrameError] = []
+
+    def read(number: int) -> np.ndarray:
+        assert task.frames is not None
+        try:
+            return task.frames.read(coding.clip, number)
+        except FrameError as error:
+            unreadable.append(error)
+            raise
+
     try:
-        found = rule.locate(  # type: ignore[attr-defined]
-            numbers, partial(task.frames.read, coding.clip), human, coding.fps, rng
-        )
+        found = rule.locate(numbers, read, human, coding.fps, rng)  # type: ignore[attr-defined]
     except FrameError as error:
+        if unreadable and not task.skip_bad_frames:
+            raise _stopped(error) from None
         return _failed(coding, rule, "", None, str(error))
     rows = []
     for keyframe, place in zip(tables.KEYFRAMES, found, strict=True):
@@ -210,10 +218,15 @@ def _by_windows(task: _Task, coding: _Coding) -> list[Row]:
     except FrameError as error:
         if task.skip_bad_frames:
             return _all_failed(task, coding, human, str(error))
-        raise FrameError(
-            f"{str(error).rstrip('.')}; or leave such clips out with skip_bad_frames "
-            f"(--skip-bad-frames)."
-        ) from None
+        raise _stopped(error) from None
+
+
+def _stopped(error: FrameError) -> FrameError:
+    """The error with the way around it."""
+    return FrameError(
+        f"{str(error).rstrip('.')}; or leave such clips out with skip_bad_frames "
+        f"(--skip-bad-frames)."
+    )
 
 
 def _chosen(

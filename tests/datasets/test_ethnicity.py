@@ -71,7 +71,7 @@ def test_one_group_in_two_spellings_is_noted(make, root):
 
 def test_no_subject_in_common(make, root):
     text = refused(make, root, ["S1", "X"])
-    assert "names none of the subjects of samm: it has 001, the dataset has 006, 007, 008" in text
+    assert "names none of the subjects of samm: it has S1, the dataset has 006, 007, 008" in text
 
 
 def test_two_groups_of_one_subject(make, root):
@@ -105,3 +105,13 @@ def test_a_column_of_ones_own_table_and_a_file_that_overrides_it(make, tmp_path)
     make.csv(tmp_path / "data" / "annotations.csv", [header, *rows, ["c", "s1", 1, 2, 3, 50, "Y"]])
     with pytest.raises(AnnotationError, match="rows 2 and 4: subject 's1' has the groups"):
         load("folder", tmp_path / "data")
+
+
+def test_a_folder_number_is_not_taken_for_a_subject_code(tmp_path):
+    from authors import build
+
+    built = build("casmesq", tmp_path / "data")  # subject 2 lies in folder s16, 16 is another one
+    file = tmp_path / "groups.csv"
+    file.write_text("subject,ethnicity\n1,A\ns2,B\n")
+    clips = load("casmesq", built.root, ethnicity=file).clips
+    assert dict(zip(clips["subject"], clips["ethnicity"], strict=True))["2"] == "unknown"

@@ -137,3 +137,30 @@ def test_a_cohort_without_frames_fails_in_words(cohort):
     assert set(found["reason"]) == {"no frames on disk"}
     assert len(found) == 3 * len(cohort)
     assert list(tables.KEYFRAMES) == found["keyframe"].unique().tolist()
+
+
+def test_an_unreadable_image_stops_motion_as_any_rule(cohort):
+    class Damaged:
+        def numbers(self, clip):
+            return cohort.frames.numbers(clip)
+
+        def read(self, clip, number):
+            raise FrameError("7.png is truncated.")
+
+    damaged = mebias.Cohort(
+        cohort.manifest, cohort.clips, cohort.keyframes, cohort.issues, Damaged()
+    )
+    with pytest.raises(FrameError, match=r"7\.png is truncated; or leave such clips out"):
+        mebias.reselect(damaged, "motion")
+    found = mebias.reselect(damaged, "motion", skip_bad_frames=True)
+    assert set(found["reason"]) == {"7.png is truncated."}
+
+
+def test_nothing_is_tested_on_frames_that_are_drawn_to_the_labels(cohort, located):
+    shifts = mebias.compare(cohort, located)
+    motion = mebias.quantify(shifts[shifts["source"] == "motion"], min_subjects=2)
+    blind = mebias.quantify(shifts[shifts["source"] == "motion-blind"], min_subjects=2)
+    assert motion.tests.empty
+    assert "nothing is tested on them" in " ".join(motion.issues["message"])
+    assert "drawn towards" not in " ".join(blind.issues["message"])
+    assert len(blind.tests) > 0
