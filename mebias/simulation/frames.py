@@ -12,6 +12,12 @@ import numpy as np
 
 from mebias.errors import FrameError
 from mebias.simulation import faces
+from mebias.simulation.disturbances import (
+    Disturbances,
+    draw_disturbances,
+    lid_field,
+    mouth_field,
+)
 from mebias.simulation.motion import Course, extent
 from mebias.simulation.seeds import Stream, generator
 
@@ -40,6 +46,7 @@ class Plan:
     course: Course
     units: tuple[int, ...]
     amplitude: float
+    disturbances: tuple[str, ...] = ()
 
 
 class SimulatedFrames:
@@ -142,7 +149,12 @@ class SimulatedFrames:
 
         texture = _recent(self._faces, plan.subject, draw)
         rng = generator(self.seed, Stream.SCENE, plan.subject, plan.number)
-        return _Scene(texture, plan.units, rng)
+        scene = _Scene(texture, plan.units, rng)
+        if plan.disturbances:
+            rng = generator(self.seed, Stream.DISTURBANCE, plan.subject, plan.number)
+            drawn = draw_disturbances(plan.disturbances, plan.course.end, rng)
+            scene.disturb(drawn, mouth_field(self.size, rng))
+        return scene
 
 
 class _Scene:
@@ -165,14 +177,35 @@ class _Scene:
         self.phase = rng.uniform(0, 2 * np.pi, (3, 3))
         self.flicker = rng.uniform((0.001, 0.5, 0.0), (0.004, 8.0, 2 * np.pi))
 
+        self.pixel = pixel
+        self.disturbances: Disturbances | None = None
+        self.mouth = self.lids = self.field
+
+    def disturb(self, drawn: Disturbances, mouth: tuple[np.ndarray, np.ndarray]) -> None:
+        """Let something move besides the expression."""
+        self.disturbances = drawn
+        self.mouth = mouth
+        self.lids = lid_field(self.texture.shape)
+
     def at(self, time_ms: float, displacement: float) -> np.ndarray:
         """The noiseless image: the texture under action units, head motion and flicker."""
         seconds = time_ms / 1000
         swing = np.sin(2 * np.pi * self.speed * seconds + self.phase) - np.sin(self.phase)
-        across, down, turn = np.asarray((self.drift * swing).sum(axis=1), dtype=np.float32)
+        head = (self.drift * swing).sum(axis=1)
+        besides = self.disturbances
+        if besides is not None:
+            head = head + besides.head * (self.pixel, self.pixel, 1.0) * seconds
+        across, down, turn = np.asarray(head, dtype=np.float32)
         step = np.float32(displacement)
         map_x = self.x - step * self.field[0] - (across + turn * self.from_middle[1])
         map_y = self.y - step * self.field[1] - (down - turn * self.from_middle[0])
+        if besides is not None:
+            for field, moved in (
+                (self.lids, besides.lids(time_ms)),
+                (self.mouth, besides.mouth(time_ms)),
+            ):
+                map_x -= np.float32(moved * self.pixel) * field[0]
+                map_y -= np.float32(moved * self.pixel) * field[1]
         image = cv2.remap(
             self.texture, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )

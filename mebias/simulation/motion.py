@@ -12,6 +12,9 @@ from numpy.typing import ArrayLike
 from mebias.manifests import Phase, Shape
 
 PROFILES = ("linear", "cosine", "exponential", "delayed")
+"""What cohorts draw from unless told otherwise."""
+HELD_BACK = ("logistic", "sine", "quadratic")
+"""Profiles that no selector was tuned on; only validation draws from them."""
 RECORDED_MS = 400.0
 """Recording before the onset and after the offset of an untrimmed clip, on average."""
 _RECORDED_SPREAD_MS = 100.0
@@ -31,7 +34,7 @@ class Course:
     end : float
         When the recording ends.
     profile : str
-        How it rises and, downwards, falls; one of `PROFILES`.
+        How it rises and, downwards, falls; one of `PROFILES` or `HELD_BACK`.
     residue : float
         Extent that remains after the offset (an incomplete return), 0 to below 1.
     reversal : float
@@ -128,6 +131,12 @@ def _eased(share: np.ndarray, profile: str) -> np.ndarray:
         return np.asarray((1 - np.cos(np.pi * share)) / 2)
     if profile == "exponential":
         return np.asarray(np.expm1(-4 * share) / np.expm1(-4.0))
+    if profile == "logistic":
+        return np.asarray((1 + np.tanh(5 * (share - 0.5)) / np.tanh(2.5)) / 2)
+    if profile == "sine":
+        return np.asarray(np.sin(np.pi / 2 * share))
+    if profile == "quadratic":
+        return np.asarray(share**2)
     return np.asarray(share**3)
 
 

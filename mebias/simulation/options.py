@@ -11,7 +11,8 @@ import numpy as np
 from mebias.errors import OptionError, listed, suggest
 from mebias.manifests import Shape
 from mebias.simulation.coders import Errors, checked_plant
-from mebias.simulation.motion import PROFILES
+from mebias.simulation.disturbances import DISTURBANCES
+from mebias.simulation.motion import HELD_BACK, PROFILES
 
 FPS = (10.0, 10_000.0)
 SMALLEST = 16
@@ -32,6 +33,7 @@ class Options:
     noise_sd: float
     coder_sd_ms: Errors
     profiles: tuple[str, ...]
+    disturbances: tuple[str, ...]
 
     def settings(self) -> dict[str, object]:
         """All of it in JSON types; of the planted errors those that are not 0."""
@@ -47,6 +49,7 @@ class Options:
             "noise_sd": self.noise_sd,
             "coder_sd_ms": list(self.coder_sd_ms),
             "profiles": list(self.profiles),
+            "disturbances": list(self.disturbances),
         }
 
 
@@ -64,6 +67,7 @@ def checked_options(
     noise_sd: float,
     coder_sd_ms: Sequence[float],
     profiles: str | Sequence[str] | None,
+    disturbances: str | Sequence[str],
 ) -> Options:
     """Options that a cohort can be made from.
 
@@ -91,6 +95,7 @@ def checked_options(
         noise_sd=_number("noise_sd", noise_sd, unit="grey levels"),
         coder_sd_ms=_spreads(coder_sd_ms),
         profiles=_profiles(profiles),
+        disturbances=_of_known("disturbance", disturbances, DISTURBANCES),
     )
 
 
@@ -133,13 +138,17 @@ def _spreads(values: object) -> Errors:
 def _profiles(profiles: str | Sequence[str] | None) -> tuple[str, ...]:
     if profiles is None:
         return PROFILES
-    chosen = (profiles,) if isinstance(profiles, str) else tuple(profiles)
-    for profile in chosen:
-        if profile not in PROFILES:
-            raise OptionError(
-                f"unknown profile {profile!r}: known are {listed(PROFILES)}"
-                f"{suggest(str(profile), PROFILES)}."
-            )
+    chosen = _of_known("profile", profiles, PROFILES + HELD_BACK)
     if not chosen:
-        raise OptionError(f"profiles is empty; expected some of {listed(PROFILES)}.")
+        raise OptionError(f"profiles is empty; expected some of {listed(PROFILES + HELD_BACK)}.")
+    return chosen
+
+
+def _of_known(what: str, given: str | Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    chosen = (given,) if isinstance(given, str) else tuple(given)
+    for one in chosen:
+        if one not in known:
+            raise OptionError(
+                f"unknown {what} {one!r}: known are {listed(known)}{suggest(str(one), known)}."
+            )
     return chosen

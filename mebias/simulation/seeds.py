@@ -22,6 +22,7 @@ class Stream(IntEnum):
     SUBJECT_ERROR = 4
     CLIP_ERROR = 5
     NOISE = 6
+    DISTURBANCE = 7
 
 
 def generator(seed: int, stream: Stream, *key: int) -> np.random.Generator:

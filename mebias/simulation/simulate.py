@@ -55,6 +55,7 @@ def simulate(
     noise_sd: float = 2.0,
     coder_sd_ms: Sequence[float] = (12.0, 12.0, 22.0),
     profiles: str | Sequence[str] | None = None,
+    disturbances: str | Sequence[str] = (),
 ) -> Cohort:
     """Simulate a cohort of a dataset's published shape, with known true keyframes.
 
@@ -87,7 +88,10 @@ def simulate(
         Standard deviations (ms) of the coders' errors at onset, apex and offset; a tenth of
         the variance is shared by the clips of a subject.
     profiles : str or sequence of str, optional
-        Motion profiles to draw from: linear, cosine, exponential, delayed; all by default.
+        Motion profiles to draw from: linear, cosine, exponential and delayed by default;
+        logistic, sine and quadratic besides.
+    disturbances : str or sequence of str
+        What moves besides the expression: blinks, talking, drift (of the head).
 
     Returns
     -------
@@ -128,6 +132,7 @@ def simulate(
         noise_sd=noise_sd,
         coder_sd_ms=coder_sd_ms,
         profiles=profiles,
+        disturbances=disturbances,
     )
     return _cohort(manifest, shape, options)
 
@@ -190,6 +195,7 @@ def _clip(role: Role, shape: Shape, options: Options, first: int) -> _Made:
         course=course,
         units=units_of(role.emotion, rng),
         amplitude=float(pixels) * min(options.size) / REFERENCE_WIDTH,
+        disturbances=options.disturbances,
     )
     return _Made(role, plan, labels)
 
