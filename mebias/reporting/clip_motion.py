@@ -1,0 +1,169 @@
+"""What moves in one clip, for its picture: courses, and draws of the motion posterior."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+
+from mebias.cohort import FrameSource
+from mebias.errors import FrameError
+from mebias.reporting.clip_view import ClipView, Mark, marks
+from mebias.selection import reselect
+from mebias.selection.motion import MOTION, MOTION_BLIND, Courses, Motion, Prior
+from mebias.selection.motion import locate as draw
+from mebias.selection.motion import reduce_clip
+from mebias.selection.motion.courses import SIDE
+from mebias.selection.motion.rules import CONTEXT_MS, Located
+
+Human = tuple[int | None, int | None, int | None]
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What moves in a clip.
+
+    Attributes
+    ----------
+    numbers : ndarray, shape (n,)
+        Frames that were looked at.
+    lines : ndarray, shape (n, k)
+        Courses of the strongest patterns, in units of the first one's range; the first runs
+        from 0 to 1 and rises between human onset and offset.
+    detected : bool
+        Whether anything moves beyond noise.
+    marks : dict
+        Source to keyframe to `Mark`.
+    draws : dict
+        Source to draws of onset, apex and offset (frames), shape (m, 3); none of a source
+        that failed.
+    """
+
+    numbers: np.ndarray
+    lines: np.ndarray
+    detected: bool
+    marks: dict[str, dict[str, Mark]]
+    draws: dict[str, np.ndarray]
+
+
+def movement(clip: ClipView, seed: int = 0) -> Movement:
+    """Courses and posteriors of a clip; sources and draws are those of `mebias.reselect`.
+
+    Raises
+    ------
+    FrameError
+        The clip lacks an onset or offset, or has too few or unreadable frames.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> from mebias.reporting.clip_view import view
+    >>> cohort = mebias.simulate("samm", n_subjects=3, n_clips=3, size=(48, 48))
+    >>> found = movement(view(cohort, "s01/s01_01"))
+    >>> sorted(found.draws)
+    ['motion', 'motion-blind']
+    """
+    assert clip.cohort.frames is not None
+    small = _Small(clip.cohort.frames)
+    cohort = replace(clip.cohort, frames=small)
+    found, draws = {}, {}
+    blind, informed = _Listening(MOTION_BLIND), _Listening(MOTION)
+    for rule in (blind, informed):
+        table = reselect(cohort, rule, skip_bad_frames=True, seed=seed)  # type: ignore[arg-type]
+        found[rule.name] = marks(table)
+        if rule.draws is not None:
+            draws[rule.name] = rule.draws
+    failure = clip.failure(found[MOTION_BLIND.name].values())
+    if failure or blind.courses is None:
+        raise FrameError(failure or f"clip {clip.clip}: nothing could be located in it.")
+    return Movement(
+        numbers=blind.numbers,
+        lines=_lines(blind.courses, blind.numbers, clip),
+        detected=blind.courses.detected,
+        marks=found,
+        draws=draws,
+    )
+
+
+@dataclass
+class _Listening:
+    """A rule of motion that keeps the draws its keyframes are summaries of."""
+
+    rule: Motion
+    numbers: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    courses: Courses | None = None
+    draws: np.ndarray | None = None
+
+    @property
+    def name(self) -> str:
+        return self.rule.name
+
+    def locate(
+        self,
+        numbers: np.ndarray,
+        read: Callable[[int], np.ndarray],
+        human: Human,
+        fps: float,
+        rng: np.random.Generator,
+    ) -> tuple[Located, Located, Located]:
+        twin = deepcopy(rng)
+        found = self.rule.locate(numbers, read, human, fps, rng)
+        onset, _, offset = human
+        assert onset is not None and offset is not None  # else locate had refused
+        reach = CONTEXT_MS * fps / 1000
+        near = numbers[(numbers >= onset - reach) & (numbers <= offset + reach)]
+        times = (near - near[0]) * 1000.0 / fps
+        self.numbers = near
+        self.courses = reduce_clip([read(int(number)) for number in near], times)
+        prior = None if self.rule.blind else _prior(self.rule, human, int(near[0]), fps)
+        self.draws = near[0] + draw(self.courses, twin, prior).draws * fps / 1000
+        return found
+
+
+def _prior(rule: Motion, human: Human, first: int, fps: float) -> Prior:
+    """The prior that a rule lays around the labels."""
+    rounding = (1000.0 / fps) ** 2 / 12
+    onset, apex, offset = ((float(frame or 0) - first) * 1000.0 / fps for frame in human)
+    sd = [float(np.sqrt(sd**2 + rounding)) for sd in rule.coder_sd_ms]
+    return Prior((onset, apex, offset), (sd[0], sd[1], sd[2]))
+
+
+class _Small:
+    """Frames averaged to the size at which motion is followed, each decoded once.
+
+    Long clips of large frames stay small in memory; `reduce_clip` finds nothing left to
+    average, so its result is the same.
+    """
+
+    def __init__(self, frames: FrameSource) -> None:
+        self._frames = frames
+        self._kept: dict[int, np.ndarray] = {}
+
+    def numbers(self, clip: str) -> np.ndarray:
+        return self._frames.numbers(clip)
+
+    def read(self, clip: str, number: int) -> np.ndarray:
+        if number not in self._kept:
+            frame = self._frames.read(clip, number)
+            grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
+            times = max(1, round(min(grey.shape) / SIDE))
+            size = (max(1, grey.shape[1] // times), max(1, grey.shape[0] // times))
+            small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+            self._kept[number] = np.asarray(small)
+        return self._kept[number]
+
+
+def _lines(courses: Courses, numbers: np.ndarray, clip: ClipView) -> np.ndarray:
+    """Courses in units of the first one's range, each with the sign with which it rises."""
+    onset, apex, offset = (clip.human[k] for k in ("onset", "apex", "offset"))
+    peak = apex.frame if apex.placed else (onset.frame + offset.frame) / 2
+    hat = np.interp(numbers, [onset.frame, peak, offset.frame], [0.0, 1.0, 0.0], left=0, right=0)
+    hat -= hat.mean()
+    strength = np.sqrt(courses.strength / max(float(courses.strength[0]), 1e-12))
+    lines = courses.courses.astype(np.float64) * strength
+    lines *= np.where(hat @ lines < 0, -1.0, 1.0)
+    low, high = float(lines[:, 0].min()), float(lines[:, 0].max())
+    return np.asarray((lines - low) / max(high - low, 1e-12))
