@@ -24,7 +24,7 @@ MARK_COLOR = "#8a3b00"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#000000")
 """Okabe and Ito's, in an order that keeps neighbors apart; markers differ too, for grey."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
-_MARK_STRIP_MM = 4.5
+MARK_STRIP_MM = 4.5
 _MARK = "simulated-mark"
 
 _RC: dict[str, Any] = {
@@ -81,7 +81,7 @@ def style() -> Iterator[None]:
 def new_figure(width_mm: float, height_mm: float, *parts: pd.DataFrame) -> Figure:
     """An empty figure of a size in mm, marked if a table it is drawn from is simulated."""
     figure = Figure(figsize=(width_mm * MM, height_mm * MM))
-    top = 1 - _MARK_STRIP_MM / height_mm
+    top = 1 - MARK_STRIP_MM / height_mm
     figure.set_layout_engine("constrained", rect=(0, 0, 1, top), w_pad=0.02, h_pad=0.02)
     names = {str(d) for part in parts if "dataset" in part for d in part["dataset"].unique()}
     if any(tables.is_simulated(name) for name in names):
@@ -95,7 +95,7 @@ def mark(figure: Figure) -> None:
         return
     height_mm = figure.get_size_inches()[1] / MM
     figure.text(
-        0.995, 1 - 0.5 * _MARK_STRIP_MM / height_mm, f"{tables.SIMULATED} data", ha="right",
+        0.995, 1 - 0.5 * MARK_STRIP_MM / height_mm, f"{tables.SIMULATED} data", ha="right",
         va="center", fontsize=7, fontweight="bold", color=MARK_COLOR, gid=_MARK,
     )  # fmt: skip
 
