@@ -14,6 +14,7 @@ The public API on one screen::
     issues   = mebias.audit(cohort)                   # what deserves a second look, with its cell
     written  = mebias.export(cohort, selected, "out") # back in the dataset's own format
     items    = mebias.KeyframeDataset(cohort, selected)  # for torch, keyframes swapped
+    figure   = mebias.plot_motion(cohort, clip)       # also plot_distances, plot_film
 
 Names are loaded at their first use: importing mebias imports neither pandas nor
 matplotlib, so that the command line answers at once.
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from mebias.recognition.keyframe_dataset import KeyframeDataset
     from mebias.recognition.swap import swap
     from mebias.reporting import figures
+    from mebias.reporting.clip_figures import plot_distances, plot_film, plot_motion
     from mebias.selection.reselect import reselect
     from mebias.simulation.simulate import simulate
 
@@ -53,6 +55,9 @@ __all__ = [
     "export",
     "figures",
     "load",
+    "plot_distances",
+    "plot_film",
+    "plot_motion",
     "quantify",
     "report",
     "reselect",
@@ -69,6 +74,9 @@ _HOME = {
     "compare_versions": "mebias.pipeline",
     "example": "mebias.pipeline",
     "load": "mebias.datasets",
+    "plot_distances": "mebias.reporting.clip_figures",
+    "plot_film": "mebias.reporting.clip_figures",
+    "plot_motion": "mebias.reporting.clip_figures",
     "quantify": "mebias.quantification",
     "report": "mebias.pipeline",
     "reselect": "mebias.selection",

@@ -142,6 +142,7 @@ def reselect(options: argparse.Namespace) -> None:
         return
     out = options.out or Path("reports") / cohort.manifest.id
     _writable(out)
+    pictured = _pictured(options, cohort)
     keyframes = reselect(
         cohort,
         rules,
@@ -151,9 +152,10 @@ def reselect(options: argparse.Namespace) -> None:
         jobs=options.jobs,
         progress=_progress(options),
     )
+    shifts = compare(cohort, keyframes)
     _write(out, {
         "keyframes": keyframes,
-        "shifts": compare(cohort, keyframes),
+        "shifts": shifts,
         "issues": cohort.issues,
         **({"boxes": cohort.boxes} if cohort.boxes is not None else {}),
     })  # fmt: skip
@@ -163,6 +165,48 @@ def reselect(options: argparse.Namespace) -> None:
         for (source, distance), part in counts.groupby(["source", "distance"], sort=False)
     ]
     _say(options, "\n".join([cohort.name, *lines, f"tables in {out}"]))
+    if pictured is not None:
+        _draw_clips(options, cohort, shifts, pictured, out / "figures" / "clips")
+
+
+def _pictured(options: argparse.Namespace, cohort: Cohort) -> int | list[str] | None:
+    """How many clips, or which, are to be drawn; None for none."""
+    if options.figures is None:
+        return None
+    if cohort.frames is None:
+        print(
+            f"mebias: {cohort.name} was read without frames: no picture can be drawn.",
+            file=sys.stderr,
+        )
+        return None
+    from mebias.reporting.clip_figures import which_clips
+
+    return which_clips(cohort, options.figures)
+
+
+def _draw_clips(
+    options: argparse.Namespace,
+    cohort: Cohort,
+    shifts: pd.DataFrame,
+    pictured: int | list[str],
+    folder: Path,
+) -> None:
+    from mebias.reporting.clip_figures import most_disagreeing, write_clip_figures
+
+    clips = most_disagreeing(shifts, pictured) if isinstance(pictured, int) else pictured
+    paths, problems = write_clip_figures(
+        cohort,
+        clips,
+        folder,
+        rules=options.rule or ["gamdss"],
+        distance=(options.distance or ["signed"])[0],
+        seed=options.seed,
+        progress=_progress(options),
+    )
+    for problem in problems:
+        print(f"mebias: {problem}", file=sys.stderr)
+    _say(options, f"{len(paths)} files with pictures of {len(clips)} clips, faces among them, in "
+         f"{folder}")  # fmt: skip
 
 
 def _failures(part: pd.DataFrame) -> str:

@@ -182,6 +182,13 @@ def _add_reselect(commands: Any) -> None:
     _add_data(command)
     _add_frames(command)
     _add_selection(command)
+    command.add_argument(
+        "--figures",
+        metavar="N|CLIP",
+        nargs="*",
+        help="pictures too, of the N clips where human and selected frames disagree most (6), or of "
+        "the clips named, into figures/clips; THEY SHOW FACES: mind whom you pass them to",
+    )
     _add_out(command, "reports/<dataset>")
 
 

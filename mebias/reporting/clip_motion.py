@@ -13,9 +13,8 @@ from mebias.cohort import FrameSource
 from mebias.errors import FrameError
 from mebias.reporting.clip_view import ClipView, Mark, marks
 from mebias.selection import reselect
-from mebias.selection.motion import MOTION, MOTION_BLIND, Courses, Motion, Prior
+from mebias.selection.motion import MOTION, MOTION_BLIND, Courses, Motion, Prior, reduce_clip
 from mebias.selection.motion import locate as draw
-from mebias.selection.motion import reduce_clip
 from mebias.selection.motion.courses import SIDE
 from mebias.selection.motion.rules import CONTEXT_MS, Located
 
@@ -66,6 +65,13 @@ def movement(clip: ClipView, seed: int = 0) -> Movement:
     >>> sorted(found.draws)
     ['motion', 'motion-blind']
     """
+    if ("movement", seed) not in clip.kept:
+        clip.kept["movement", seed] = _movement(clip, seed)
+    found: Movement = clip.kept["movement", seed]
+    return found
+
+
+def _movement(clip: ClipView, seed: int) -> Movement:
     assert clip.cohort.frames is not None
     small = _Small(clip.cohort.frames)
     cohort = replace(clip.cohort, frames=small)

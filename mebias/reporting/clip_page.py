@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,7 +16,6 @@ from mebias.reporting.figure_style import (
     MARK_STRIP_MM,
     MM,
     SOFT,
-    TWO_COLUMNS_MM,
     new_figure,
     short,
 )
@@ -72,12 +71,17 @@ def is_narrow(width_mm: float) -> bool:
     return width_mm < NARROW_MM
 
 
-def ms_axis(axes: Axes, clip: ClipView, *, side: str, label: bool = True) -> None:
+def ms_axis(
+    axes: Axes, clip: ClipView, *, side: Literal["top", "right"], label: bool = True
+) -> None:
     """A second scale in ms from the human onset beside frame numbers; none without a rate."""
     if not np.isfinite(clip.fps):
         return
-    add = axes.secondary_xaxis if side == "top" else axes.secondary_yaxis
-    scale = add(side, functions=(clip.to_ms, clip.to_frame))
+    functions: Any = (clip.to_ms, clip.to_frame)
+    if side == "top":
+        scale = axes.secondary_xaxis("top", functions=functions)
+    else:
+        scale = axes.secondary_yaxis("right", functions=functions)
     scale.tick_params(labelsize=6, colors=SOFT, width=0.5, length=2)
     scale.spines[side].set_color(SOFT)
     if label:
@@ -105,9 +109,3 @@ def strided(numbers: np.ndarray, most: int = STRIDE_LIMIT) -> tuple[np.ndarray, 
     first, last = int(numbers[0]), int(numbers[-1])
     step = max(1, -(-(last - first + 1) // most))
     return np.arange(first, last + 1, step), step
-
-
-__all__ = [
-    "STRIDE_LIMIT", "TWO_COLUMNS_MM", "Look", "in_ms", "is_narrow", "look_of_source", "ms_axis",
-    "page", "strided",
-]  # fmt: skip

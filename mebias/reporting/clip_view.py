@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from mebias.errors import FrameError, OptionError, listed, suggest
 from mebias.selection import Rule, reselect
 from mebias.selection.rules import WindowFunction, get_rules
 
+Number = TypeVar("Number", float, np.ndarray)
 AnyRule = str | Rule | WindowFunction
 HUMAN = "human"
 
@@ -67,6 +69,8 @@ class ClipView:
         Frames on disk, ascending.
     human : dict
         Keyframe to `Mark`; all three are there, placed or not.
+    kept : dict
+        What is dear to compute and asked for by several pictures.
     """
 
     cohort: Cohort
@@ -74,6 +78,7 @@ class ClipView:
     fps: float
     numbers: np.ndarray
     human: dict[str, Mark]
+    kept: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def zero(self) -> float:
@@ -87,11 +92,11 @@ class ClipView:
         rate = f" · {self.fps:g} fps" if np.isfinite(self.fps) else ""
         return f"{self.cohort.manifest.id} · {self.clip}{rate}"
 
-    def to_ms(self, frame: float) -> float:
+    def to_ms(self, frame: Number) -> Number:
         """Time of a frame, from the human onset."""
         return (frame - self.zero) * 1000.0 / self.fps
 
-    def to_frame(self, ms: float) -> float:
+    def to_frame(self, ms: Number) -> Number:
         """The frame of a time."""
         return ms * self.fps / 1000.0 + self.zero
 
@@ -102,9 +107,7 @@ class ClipView:
 
     def choices(self, rule: AnyRule, distance: str, seed: int) -> dict[str, Mark]:
         """What a rule chooses in this clip, as `mebias.reselect` has it."""
-        table = reselect(
-            self.cohort, rule, distance=distance, skip_bad_frames=True, seed=seed
-        )  # fmt: skip
+        table = reselect(self.cohort, rule, distance=distance, skip_bad_frames=True, seed=seed)
         return marks(table)
 
     def failure(self, found: Iterable[Mark]) -> str:
@@ -232,7 +235,8 @@ def _coding(cohort: Cohort, clip: str, coder: str | None) -> pd.DataFrame:
             names = listed([repr(name) for name in known])
             raise OptionError(f"clip {clip} has no coder {coder!r}; known are {names}.")
     first = rows.iloc[0]
-    return rows[(rows["coder"] == first["coder"]) & (rows["pass"] == first["pass"])]
+    own: pd.DataFrame = rows[(rows["coder"] == first["coder"]) & (rows["pass"] == first["pass"])]
+    return own
 
 
 def _usable(mark: Mark) -> Mark:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -105,17 +106,23 @@ def plot_distances(
     >>> figure.axes[0].get_ylabel()
     'apex frame'
     """
+    return draw_distances(view(cohort, clip, coder), rule, distance, seed, width_mm)
+
+
+def draw_distances(
+    clip: ClipView, rule: AnyRule, distance: str, seed: int, width_mm: float
+) -> Figure:
+    """`plot_distances` of a clip at hand."""
     own = windowed(rule)
     if own is None:
         raise OptionError(f"rule {rule!r} has no windows to outline; plot_motion shows it.")
     compare = get_distance(distance)
-    seen = view(cohort, clip, coder)
-    chosen = seen.choices(own, distance, seed)
-    failure = seen.failure(chosen.values())
+    chosen = clip.choices(own, distance, seed)
+    failure = clip.failure(chosen.values())
     if failure:
         raise FrameError(failure)
-    numbers = frozenset(int(n) for n in seen.numbers)
-    scene = _Scene(seen, chosen, PairDistances(seen.read, compare, clip), numbers)
+    numbers = frozenset(int(n) for n in clip.numbers)
+    scene = _Scene(clip, chosen, PairDistances(clip.read, compare, clip.clip), numbers)
     with style():
         return _drawn(scene, distance, width_mm)
 
@@ -140,8 +147,10 @@ def _drawn(scene: _Scene, distance: str, width_mm: float) -> Figure:
         axes.set_ylabel("" if narrow and place else "apex frame")
     for axes, mesh in meshes:
         bar = figure.colorbar(mesh, ax=axes, extend=_extend(mesh), aspect=30, pad=0.02)
-        bar.outline.set_linewidth(0.5)  # type: ignore[operator]
-        bar.ax.yaxis.set_major_locator(MaxNLocator(nbins=6 if axes is main else 4, steps=[1, 2, 5, 10]))
+        bar.outline.set_linewidth(0.5)
+        bar.ax.yaxis.set_major_locator(
+            MaxNLocator(nbins=6 if axes is main else 4, steps=[1, 2, 5, 10])
+        )
         if axes is main:
             bar.set_label(f"{distance} difference (RMS grey levels per pixel)")
     _legend(figure, scene, narrow)
@@ -182,8 +191,8 @@ def _panels(figure: Figure, narrow: bool, count: int) -> tuple[Axes, list[Axes]]
         grid = rows[1].subgridspec(1, 2)
         main, places = figure.add_subplot(rows[0]), [grid[0], grid[1]]
     else:
-        grid = figure.add_gridspec(2, 2, width_ratios=[1.75, 1])
-        main, places = figure.add_subplot(grid[:, 0]), [grid[0, 1], grid[1, 1]]
+        halves = figure.add_gridspec(2, 2, width_ratios=[1.75, 1])
+        main, places = figure.add_subplot(halves[:, 0]), [halves[0, 1], halves[1, 1]]
     return main, [figure.add_subplot(place) for place in places]
 
 
@@ -225,7 +234,7 @@ def _norm(values: np.ndarray) -> Normalize:
 
 
 def _extend(mesh: QuadMesh) -> str:
-    values = np.ma.compressed(np.ma.asarray(mesh.get_array()))
+    values: np.ndarray = np.ma.compressed(np.ma.asarray(mesh.get_array()))
     return "min" if len(values) and mesh.norm.vmin and values.min() < mesh.norm.vmin else "neither"
 
 
@@ -264,12 +273,12 @@ def _points(axes: Axes, scene: _Scene, size: float) -> None:
         axes.plot(*np.reshape(points, (-1, 2)).T, gid=gid, clip_on=False, **look)
 
 
-def _diamond(size: float) -> dict[str, object]:
+def _diamond(size: float) -> dict[str, Any]:
     return {"marker": "D", "markersize": size, "markerfacecolor": COLORS[1], "linestyle": "",
             "markeredgecolor": "white", "markeredgewidth": 0.9, "zorder": 4}  # fmt: skip
 
 
-def _circle(size: float) -> dict[str, object]:
+def _circle(size: float) -> dict[str, Any]:
     return {"marker": "o", "markersize": 0.6 * size, "markerfacecolor": "white", "linestyle": "",
             "markeredgecolor": INK, "markeredgewidth": 0.9, "zorder": 5}  # fmt: skip
 
@@ -277,12 +286,17 @@ def _circle(size: float) -> dict[str, object]:
 def _legend(figure: Figure, scene: _Scene, narrow: bool) -> None:
     source = scene.chosen["apex"].source
     stroke = [withStroke(linewidth=2.2, foreground="black")]
-    box = {"facecolor": "#7c7b78", "edgecolor": "white", "linewidth": 1.1, "path_effects": stroke}
+    box: dict[str, Any] = {
+        "facecolor": "#7c7b78",
+        "edgecolor": "white",
+        "linewidth": 1.1,
+        "path_effects": stroke,
+    }
     handles = [
-        Line2D([], [], label="human pairs", **_circle(7.0)),  # type: ignore[arg-type]
-        Line2D([], [], label=f"pairs of {source}", **_diamond(5.0)),  # type: ignore[arg-type]
-        Patch(label="onset × apex window", **box),  # type: ignore[arg-type]
-        Patch(label="offset window", linestyle=(0, (2.5, 1.0)), **box),  # type: ignore[arg-type]
+        Line2D([], [], label="human pairs", **_circle(7.0)),
+        Line2D([], [], label=f"pairs of {source}", **_diamond(5.0)),
+        Patch(label="onset × apex window", **box),
+        Patch(label="offset window", linestyle=(0, (2.5, 1.0)), **box),
     ]
     first, last = _shown(scene)
     if not scene.on_disk.issuperset(range(first, last)):

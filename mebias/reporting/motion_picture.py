@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 from mebias import tables
 from mebias.cohort import Cohort
 from mebias.reporting.clip_motion import Movement, movement
-from mebias.reporting.clip_page import is_narrow, look_of_source, ms_axis, page
+from mebias.reporting.clip_page import is_narrow, look_of_source, page
 from mebias.reporting.clip_view import AnyRule, ClipView, Mark, view, windowed
 from mebias.reporting.figure_style import COLORS, FAINT, INK, MM, ONE_COLUMN_MM, SOFT, style
 
@@ -86,13 +87,18 @@ def plot_motion(
     >>> [text.get_text() for text in figure.axes[1].get_yticklabels()]
     ['onset', 'apex', 'offset']
     """
+    return draw_motion(view(cohort, clip, coder), rule, distance, seed, width_mm)
+
+
+def draw_motion(
+    clip: ClipView, rule: AnyRule | None, distance: str, seed: int, width_mm: float
+) -> Figure:
+    """`plot_motion` of a clip at hand."""
     own = windowed(rule)
-    seen = view(cohort, clip, coder)
-    moved = movement(seen, seed)
-    chosen = seen.choices(own, distance, seed) if own else {}
-    scene = _Scene(seen, moved, chosen, _limits(seen, moved))
+    moved = movement(clip, seed)
+    chosen = clip.choices(own, distance, seed) if own else {}
     with style():
-        return _drawn(scene, width_mm)
+        return _drawn(_Scene(clip, moved, chosen, _limits(clip, moved)), width_mm)
 
 
 def _drawn(scene: _Scene, width_mm: float) -> Figure:
@@ -138,7 +144,10 @@ def _beyond(axes: Axes, scene: _Scene) -> None:
 
 def _course(axes: Axes, scene: _Scene) -> None:
     times = np.array([scene.clip.to_ms(float(n)) for n in scene.moved.numbers])
-    styles = ({"color": INK, "linewidth": 1.2}, {"color": SOFT, "linewidth": 0.8, "linestyle": _DASHES})
+    styles: tuple[dict[str, Any], ...] = (
+        {"color": INK, "linewidth": 1.2},
+        {"color": SOFT, "linewidth": 0.8, "linestyle": _DASHES},
+    )
     for place in range(scene.moved.lines.shape[1] - 1, -1, -1):
         axes.plot(times, scene.moved.lines[:, place], gid=f"course-{place + 1}", zorder=3 - place,
                   **styles[place])  # fmt: skip
@@ -172,7 +181,7 @@ def _room_after_apex(axes: Axes, scene: _Scene) -> bool:
     )
     figure = axes.get_figure(root=True)
     assert figure is not None
-    return share * (figure.get_size_inches()[0] / MM - 16) > 8
+    return bool(share * (figure.get_size_inches()[0] / MM - 16) > 8)
 
 
 def _ridges(axes: Axes, scene: _Scene) -> None:
@@ -208,7 +217,7 @@ def _densities(scene: _Scene, column: int, grid: np.ndarray) -> dict[str, np.nda
     if not scene.moved.detected:
         return {}
     return {
-        source: density(scene.clip.to_ms(draws[:, column]), grid, 250.0 / scene.clip.fps)  # type: ignore[arg-type]
+        source: density(scene.clip.to_ms(draws[:, column]), grid, 250.0 / scene.clip.fps)
         for source, draws in scene.moved.draws.items()
     }
 
@@ -234,8 +243,10 @@ def _interval(axes: Axes, scene: _Scene, mark: Mark, base: float, color: str) ->
     height = base - (0.1 if blind else 0.2)
     low, high = scene.limits
     ends = [scene.clip.to_ms(mark.low), scene.clip.to_ms(mark.high)]
-    axes.plot(np.clip(ends, low, high), [height] * 2, color=color, linewidth=2.2 if blind else 0.8,
-              solid_capstyle="butt", zorder=3, gid=f"interval-{mark.source}-{mark.keyframe}")  # fmt: skip
+    axes.plot(
+        np.clip(ends, low, high), [height] * 2, color=color, linewidth=2.2 if blind else 0.8,
+        solid_capstyle="butt", zorder=3, gid=f"interval-{mark.source}-{mark.keyframe}",
+    )  # fmt: skip
     for past, edge, marker in ((ends[0] < low, low, 8), (ends[1] > high, high, 9)):
         if past:
             axes.plot([edge], [height], marker=marker, markersize=4, color=color, zorder=3)
@@ -252,14 +263,15 @@ def _choices(axes: Axes, scene: _Scene, keyframe: str, base: float) -> None:
         axes.plot([scene.clip.to_ms(mark.frame)], [base], gid=f"chosen-{keyframe}", **_chosen())
 
 
-def _chosen() -> dict[str, object]:
+def _chosen() -> dict[str, Any]:
     return {"marker": "D", "markersize": 3.6, "markerfacecolor": "white", "linestyle": "",
             "markeredgecolor": look_of_source("gamdss").color, "markeredgewidth": 1.0,
             "zorder": 6}  # fmt: skip
 
 
 def _frames_on_top(axes: Axes, scene: _Scene) -> None:
-    scale = axes.secondary_xaxis("top", functions=(scene.clip.to_frame, scene.clip.to_ms))
+    functions: Any = (scene.clip.to_frame, scene.clip.to_ms)
+    scale = axes.secondary_xaxis("top", functions=functions)
     scale.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
     scale.set_xlabel("frame", color=SOFT, fontsize=6.5)
     scale.tick_params(labelsize=6, colors=SOFT, width=0.5, length=2)
@@ -270,7 +282,7 @@ def _legend(figure: Figure, scene: _Scene, narrow: bool) -> None:
     handles: list[Line2D | Patch] = [Line2D([], [], color=INK, linewidth=1.4, label="human label")]
     if any(mark.placed for mark in scene.chosen.values()):
         name = next(iter(scene.chosen.values())).source
-        handles.append(Line2D([], [], label=name, **_chosen()))  # type: ignore[arg-type]
+        handles.append(Line2D([], [], label=name, **_chosen()))
     if scene.moved.detected:
         handles += [
             Patch(color=SOFT, alpha=0.4, label="motion-blind, 95 % bar"),
