@@ -186,8 +186,8 @@ def _add_reselect(commands: Any) -> None:
         "--figures",
         metavar="N|CLIP",
         nargs="*",
-        help="pictures too, of the N clips where human and selected frames disagree most (6), or of "
-        "the clips named, into figures/clips; THEY SHOW FACES: mind whom you pass them to",
+        help="pictures too, of the N clips where human and selected frames disagree most (6), or "
+        "of the clips named, into figures/clips; THEY SHOW FACES: mind whom you pass them to",
     )
     _add_out(command, "reports/<dataset>")
 

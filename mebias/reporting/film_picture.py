@@ -227,8 +227,10 @@ def _strip(figure: Figure, plan: _Plan, row: int, strip: _Strip, reel: _Reel) ->
         lower = plan.axes(figure, left, top + _HEAD + plan.high + _GAP, plan.wide, plan.high)
         upper.imshow(_rgb(reel.pictures[number]), cmap="gray", vmin=0, vmax=255, aspect="auto",
                      interpolation="none", gid=f"frame-{strip.keyframe}-{number}")  # fmt: skip
-        image = lower.imshow(reel.changes[number], cmap=DIFFERENCES, norm=reel.norm, aspect="auto",
-                             interpolation="none", gid=f"difference-{strip.keyframe}-{number}")  # fmt: skip
+        image = lower.imshow(
+            reel.changes[number], cmap=DIFFERENCES, norm=reel.norm, aspect="auto",
+            interpolation="none", gid=f"difference-{strip.keyframe}-{number}",
+        )  # fmt: skip
         upper.set_axis_off()
         lower.set_axis_off()
         time = f"\n{in_ms(reel.clip.to_ms(number))}" if np.isfinite(reel.clip.fps) else ""
