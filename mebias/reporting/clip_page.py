@@ -100,6 +100,18 @@ def in_ms(ms: float) -> str:
     return f"{sign}{abs(whole)} ms"
 
 
+def every(step: int) -> str:
+    """What an axis says of the frames it shows.
+
+    >>> every(1), every(3), every(12)
+    ('', ', every 3rd', ', every 12th')
+    """
+    if step == 1:
+        return ""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(step % 10, "th")
+    return f", every {step}{'th' if step % 100 in (11, 12, 13) else ending}"
+
+
 def strided(numbers: np.ndarray, most: int = STRIDE_LIMIT) -> tuple[np.ndarray, int]:
     """Frame numbers from the first to the last, at most so many, and the step between them.
 

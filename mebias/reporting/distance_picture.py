@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import FrameError, OptionError
-from mebias.reporting.clip_page import is_narrow, ms_axis, page, strided
+from mebias.reporting.clip_page import every, is_narrow, ms_axis, page, strided
 from mebias.reporting.clip_view import AnyRule, ClipView, Mark, view, windowed
 from mebias.reporting.figure_style import COLORS, FAINT, INK, ONE_COLUMN_MM, style
 from mebias.selection.distances import PairDistances, get_distance
@@ -36,6 +36,7 @@ class _Scene:
     chosen: Marks
     squared: PairDistances
     on_disk: frozenset[int]
+    symmetric: bool
 
     def rms(self, apexes: np.ndarray, others: np.ndarray) -> np.ndarray:
         """RMS difference (grey levels per pixel) of each pair; NaN where a frame is missing."""
@@ -43,7 +44,8 @@ class _Scene:
         for row, apex in enumerate(apexes.tolist()):
             for column, other in enumerate(others.tolist()):
                 if apex in self.on_disk and other in self.on_disk:
-                    found[row, column] = self.squared(apex, other)
+                    pair = sorted((apex, other)) if self.symmetric else (apex, other)
+                    found[row, column] = self.squared(*pair)
         size = self.squared.frame(min(self.on_disk)).size
         return np.asarray(np.sqrt(found / size))
 
@@ -122,7 +124,9 @@ def draw_distances(
     if failure:
         raise FrameError(failure)
     numbers = frozenset(int(n) for n in clip.numbers)
-    scene = _Scene(clip, chosen, PairDistances(clip.read, compare, clip.clip), numbers)
+    if ("pairs", distance) not in clip.kept:
+        clip.kept["pairs", distance] = PairDistances(clip.read, compare, clip.clip)
+    scene = _Scene(clip, chosen, clip.kept["pairs", distance], numbers, distance == "signed")
     with style():
         return _drawn(scene, distance, width_mm)
 
@@ -135,9 +139,8 @@ def _drawn(scene: _Scene, distance: str, width_mm: float) -> Figure:
     main, zooms = _panels(figure, narrow, len(details))
     whole = _panel(main, scene, frames, frames, size=5.5)
     main.set_aspect("equal")
-    every = f", every {step}th" if step > 1 else ""
-    main.set_xlabel(f"onset or offset frame{every}")
-    main.set_ylabel(f"apex frame{every}")
+    main.set_xlabel(f"onset or offset frame{every(step)}")
+    main.set_ylabel(f"apex frame{every(step)}")
     ms_axis(main, scene.clip, side="top")
     ms_axis(main, scene.clip, side="right", label=False)
     meshes = [(main, whole)]
@@ -179,7 +182,7 @@ def _panel(
 
 def _height(width_mm: float, details: bool) -> float:
     if is_narrow(width_mm):
-        return width_mm * (1.52 if details else 1.02)
+        return width_mm * (1.52 if details else 1.16)
     return width_mm * 0.6
 
 

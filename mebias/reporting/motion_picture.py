@@ -152,7 +152,8 @@ def _course(axes: Axes, scene: _Scene) -> None:
         axes.plot(times, scene.moved.lines[:, place], gid=f"course-{place + 1}", zorder=3 - place,
                   **styles[place])  # fmt: skip
     low, high = float(scene.moved.lines.min()), float(scene.moved.lines.max())
-    axes.set_ylim(min(low, 0.0) - 0.05, max(high, 1.0) + 0.3)
+    room = 0.3 if scene.moved.detected else 0.7  # for words above the course
+    axes.set_ylim(min(low, 0.0) - 0.05, max(high, 1.0) + room)
     axes.set_yticks([0.0, 0.5, 1.0])
     axes.set_ylabel("movement (0–1)")
     for keyframe, mark in scene.clip.human.items():
@@ -167,7 +168,7 @@ def _course(axes: Axes, scene: _Scene) -> None:
                 )  # fmt: skip
     if not scene.moved.detected:
         axes.text(
-            0.5, 0.82, "undetectable: nothing moves beyond noise", transform=axes.transAxes,
+            0.5, 0.74, "undetectable: nothing moves beyond noise", transform=axes.transAxes,
             ha="center", va="center", fontsize=7, fontweight="bold",
             bbox={"facecolor": "white", "edgecolor": INK, "linewidth": 0.6, "pad": 2.5}, zorder=6,
         )  # fmt: skip
