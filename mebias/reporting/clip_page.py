@@ -82,6 +82,7 @@ def ms_axis(
         scale = axes.secondary_xaxis("top", functions=functions)
     else:
         scale = axes.secondary_yaxis("right", functions=functions)
+    scale.ticklabel_format(axis="x" if side == "top" else "y", style="plain", useOffset=False)
     scale.tick_params(labelsize=6, colors=SOFT, width=0.5, length=2)
     scale.spines[side].set_color(SOFT)
     if label:

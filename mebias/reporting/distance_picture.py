@@ -154,6 +154,7 @@ def _drawn(scene: _Scene, distance: str, width_mm: float) -> Figure:
         bar.ax.yaxis.set_major_locator(
             MaxNLocator(nbins=6 if axes is main else 4, steps=[1, 2, 5, 10])
         )
+        bar.ax.ticklabel_format(useOffset=False)
         if axes is main:
             bar.set_label(f"{distance} difference (RMS grey levels per pixel)")
     _legend(figure, scene, narrow)
@@ -172,8 +173,11 @@ def _panel(
         zorder=1,
     )  # fmt: skip
     axes.spines[:].set_visible(True)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+    # Frame numbers of long recordings have many digits.
+    bins = max(2, 7 - len(str(int(columns[-1]))))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=bins))
     axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    axes.ticklabel_format(style="plain", useOffset=False)
     _outline(axes, scene.chosen)
     axes.set(xlim=(across[0], across[-1]), ylim=(up[0], up[-1]))
     _points(axes, scene, size)

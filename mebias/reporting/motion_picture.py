@@ -273,7 +273,8 @@ def _chosen() -> dict[str, Any]:
 def _frames_on_top(axes: Axes, scene: _Scene) -> None:
     functions: Any = (scene.clip.to_frame, scene.clip.to_ms)
     scale = axes.secondary_xaxis("top", functions=functions)
-    scale.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
+    scale.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    scale.ticklabel_format(axis="x", style="plain", useOffset=False)
     scale.set_xlabel("frame", color=SOFT, fontsize=6.5)
     scale.tick_params(labelsize=6, colors=SOFT, width=0.5, length=2)
     scale.spines["top"].set_color(SOFT)
