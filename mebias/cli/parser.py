@@ -10,7 +10,7 @@ from typing import Any
 from mebias.cli import commands as run
 
 COMMANDS = (
-    "datasets", "audit", "simulate", "reselect", "quantify", "report", "export",
+    "datasets", "audit", "simulate", "reselect", "quantify", "report", "export", "calibrate",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -42,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_audit(commands)
     _add_export(commands)
+    _add_calibrate(commands)
     return parser
 
 
@@ -259,6 +260,20 @@ def _add_export(commands: Any) -> None:
         help="re-selected frames in the authors' columns (replace), or only beside them",
     )
     _add_out(command, "reports/<dataset>-export")
+
+
+def _add_calibrate(commands: Any) -> None:
+    text = "how near selectors come to the truth in SIMULATED cohorts: errors and coverage"
+    command = _command(commands, "calibrate", text, run.calibrate)
+    command.add_argument("what", choices=["selection"], help="what is validated")
+    command.add_argument(
+        "--clips", metavar="N", type=int, default=300, help="clips of each cell (300)"
+    )
+    command.add_argument(
+        "--cell", metavar="CELL", action="append", help="one cell only; may be repeated (all)"
+    )
+    _add_seed(command)
+    _add_out(command, "reports/validation")
 
 
 def _add_min_subjects(command: Any) -> None:

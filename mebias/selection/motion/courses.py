@@ -120,8 +120,8 @@ def _courses(gram: np.ndarray, pixels: int, times: np.ndarray) -> Courses:
     values, vectors = np.linalg.eigh(free @ gram @ free)
     values, vectors = values[::-1], vectors[:, ::-1]
     noise = float(np.median(values[: count - degree - 1]))
-    # The largest eigenvalue of pure noise (Marchenko and Pastur), and a little more.
-    edge = noise * (1 + np.sqrt(count / pixels)) ** 2 * 1.05
+    # The largest eigenvalue of pure noise (Marchenko and Pastur), and what heads at rest leave.
+    edge = noise * (1 + np.sqrt(count / pixels)) ** 2 * 1.7
     moving = int((values > max(edge, 1e-6)).sum())
     kept = int(np.clip(moving, 1, MOST_COURSES))
     return Courses(

@@ -12,19 +12,22 @@ posterior.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from mebias.selection.motion.courses import Courses
 
 _F = np.float32
 _PARTICLES, _MOVES, _FIRST = 500, 8, 12_000
-_TEMPER = 0.3
+_TEMPER = 0.4
 """Share of the independent residuals that the likelihood counts: templates are never exact."""
-_RISE, _FALL = (math.log(180.0), 0.6), (math.log(250.0), 0.7)
-_BEGIN, _STEEP, _END = (0.45, 0.7), (1.0, 3.0), (0.3, 0.3)
-_PLATEAU_MS, _RESIDUE = 20.0, 0.15
+_RISE, _FALL = (math.log(156.0), 0.5), (math.log(200.0), 0.6)
+_BEGIN, _STEEP, _END = (0.5, 0.5), (1.0, 2.0), (0.0, 0.42)
+_PLATEAU_MS, _RESIDUE = 14.0, 0.08
+_APEX_BLUR = 0.04
+"""What templates cannot tell of the apex, as a share of the shorter phase (sd)."""
 # Columns of the parameters.
 _ONSET, _R, _P, _Q, _A1, _K1, _B1, _A2, _K2, _B2, _REST = range(11)
 
@@ -47,10 +50,14 @@ class Posterior:
         ms from the clip's first frame.
     detected : bool
         Whether the clip holds detectable motion; if not, the draws are the prior's.
+    theta : ndarray, shape (m, 11)
+        Parameters of the templates drawn, row by row those of ``draws`` (see `template`);
+        no rows where nothing is detected.
     """
 
     draws: np.ndarray
     detected: bool
+    theta: np.ndarray = field(default_factory=lambda: np.empty((0, 11)))
 
     @property
     def mean(self) -> np.ndarray:
@@ -87,7 +94,9 @@ def locate(courses: Courses, rng: np.random.Generator, prior: Prior | None = Non
     """
     if not courses.detected:
         return Posterior(_drawn_from_prior(courses, rng, prior), detected=False)
-    return _Sampler(courses, rng, prior).run()
+    # Many small products: threads of the linear algebra would only wait for each other.
+    with threadpool_limits(1, "blas"):
+        return _Sampler(courses, rng, prior).run()
 
 
 def _drawn_from_prior(
@@ -166,7 +175,15 @@ class _Sampler:
         target, score = self._target(free)
         self._tune(free, target, score, 1.0)
         free, score = self._moved(free, target, score, 1.0)
-        return Posterior(keyframes_of(_bounded(free)), detected=True)
+        theta = _bounded(free)
+        return Posterior(self._blurred(theta), detected=True, theta=theta)
+
+    def _blurred(self, theta: np.ndarray) -> np.ndarray:
+        """Keyframes of the draws, the apex as uncertain as templates leave it."""
+        found = keyframes_of(theta)
+        shorter = theta[:, [_R, _Q]].min(axis=1)
+        found[:, 1] += _APEX_BLUR * shorter * self.rng.standard_normal(len(theta))
+        return found
 
     def first(self) -> np.ndarray:
         """Draws from the prior that knows no labels; around the labels where there are any."""
