@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -13,10 +12,9 @@ from mebias.cohort import FrameSource
 from mebias.errors import FrameError
 from mebias.reporting.clip_view import ClipView, Mark, marks
 from mebias.selection import reselect
-from mebias.selection.motion import MOTION, MOTION_BLIND, Courses, Motion, Prior, reduce_clip
-from mebias.selection.motion import locate as draw
+from mebias.selection.motion import MOTION, MOTION_BLIND, Courses, Motion, Phases
 from mebias.selection.motion.courses import SIDE
-from mebias.selection.motion.rules import CONTEXT_MS, Located
+from mebias.selection.motion.rules import Located
 
 Human = tuple[int | None, int | None, int | None]
 
@@ -78,7 +76,13 @@ def _movement(clip: ClipView, seed: int) -> Movement:
     found, draws = {}, {}
     blind, informed = _Listening(MOTION_BLIND), _Listening(MOTION)
     for rule in (blind, informed):
-        table = reselect(cohort, rule, skip_bad_frames=True, seed=seed)  # type: ignore[arg-type]
+        table = reselect(
+            cohort,
+            rule,  # type: ignore[arg-type]
+            clips=[clip.clip],
+            skip_bad_frames=True,
+            seed=seed,
+        )
         found[rule.name] = marks(table)
         if rule.draws is not None:
             draws[rule.name] = rule.draws
@@ -114,27 +118,12 @@ class _Listening:
         human: Human,
         fps: float,
         rng: np.random.Generator,
+        phases: Phases | None = None,
     ) -> tuple[Located, Located, Located]:
-        twin = deepcopy(rng)
-        found = self.rule.locate(numbers, read, human, fps, rng)
-        onset, _, offset = human
-        assert onset is not None and offset is not None  # else locate had refused
-        reach = CONTEXT_MS * fps / 1000
-        near = numbers[(numbers >= onset - reach) & (numbers <= offset + reach)]
-        times = (near - near[0]) * 1000.0 / fps
-        self.numbers = near
-        self.courses = reduce_clip([read(int(number)) for number in near], times)
-        prior = None if self.rule.blind else _prior(self.rule, human, int(near[0]), fps)
-        self.draws = near[0] + draw(self.courses, twin, prior).draws * fps / 1000
-        return found
-
-
-def _prior(rule: Motion, human: Human, first: int, fps: float) -> Prior:
-    """The prior that a rule lays around the labels."""
-    rounding = (1000.0 / fps) ** 2 / 12
-    onset, apex, offset = ((float(frame or 0) - first) * 1000.0 / fps for frame in human)
-    sd = [float(np.sqrt(sd**2 + rounding)) for sd in rule.coder_sd_ms]
-    return Prior((onset, apex, offset), (sd[0], sd[1], sd[2]))
+        traced = self.rule.trace(numbers, read, human, fps, rng, phases)
+        self.numbers, self.courses = traced.numbers, traced.courses
+        self.draws = traced.numbers[0] + traced.posterior.draws * fps / 1000
+        return self.rule.summary(traced, fps)
 
 
 class _Small:
