@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from mebias.errors import FrameError
+from mebias.errors import UnusableClipError
 
 SIDE = 64
 """Frames are averaged to about this size (pixels, shorter side): noise falls, motion stays."""
@@ -63,8 +63,8 @@ def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
 
     Raises
     ------
-    FrameError
-        Fewer than 8 frames, or frames of different shapes.
+    UnusableClipError
+        Fewer than 8 frames, frames of different shapes, or none of 8-bit grey or BGR.
 
     Examples
     --------
@@ -73,9 +73,14 @@ def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
     False
     """
     if len(frames) < 8:
-        raise FrameError(f"{len(frames)} frames are too few to follow a movement; 8 are needed.")
+        raise UnusableClipError(f"{len(frames)} frames are too few to follow a movement; 8 are needed.")
     if len({frame.shape for frame in frames}) > 1:
-        raise FrameError("the frames differ in shape; crop all frames of a clip alike.")
+        raise UnusableClipError("the frames differ in shape; crop all frames of a clip alike.")
+    first = frames[0]
+    if first.size == 0 or (first.ndim != 2 and first.shape[2:] != (3,)):
+        raise UnusableClipError(f"frames of shape {first.shape}; expected grey or three colors.")
+    if any(frame.dtype != np.uint8 for frame in frames):
+        raise UnusableClipError("not all frames have 8-bit pixels; convert the images.")
     small = [_reduced(frame) for frame in frames]
     stack = np.stack([frame.ravel() for frame in small])
     mean = stack.mean(axis=0)

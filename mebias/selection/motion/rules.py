@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mebias.errors import FrameError
+from mebias.errors import UnusableClipError
 from mebias.selection.motion.courses import reduce_clip
 from mebias.selection.motion.posterior import Prior, locate
 
@@ -77,16 +77,25 @@ class Motion:
 
         Raises
         ------
+        UnusableClipError
+            A label that is needed is missing, no frame between onset and offset is on disk,
+            there are too few frames, or the frame rate has no meaning.
         FrameError
-            Too few frames, or one that cannot be read.
+            A frame that cannot be read.
         """
         onset, _, offset = human
         if onset is None or offset is None:
-            raise FrameError("the human onset or offset is missing, which say where to look.")
+            raise UnusableClipError("no usable human onset or offset, which say where to look")
+        if not 0 < fps < np.inf:
+            raise UnusableClipError(f"fps is {fps:g}; expected frames per second above 0")
+        if not ((numbers >= onset) & (numbers <= offset)).any():
+            # A prior around labels that no frame shows would draw them from nothing.
+            has = f"it has {numbers[0]} to {numbers[-1]}" if len(numbers) else "it has none"
+            raise UnusableClipError(f"none of the frames {onset}-{offset} is on disk: {has}")
+        if not self.blind and human[1] is None:
+            raise UnusableClipError("no usable human apex, around which the prior of motion is laid")
         reach = CONTEXT_MS * fps / 1000
         near = numbers[(numbers >= onset - reach) & (numbers <= offset + reach)]
-        if not len(near):
-            raise FrameError("none of the frames around the labels is on disk.")
         times = (near - near[0]) * 1000.0 / fps
         clip = reduce_clip([read(int(number)) for number in near], times)
         found = locate(clip, rng, None if self.blind else self._prior(human, int(near[0]), fps))
@@ -106,8 +115,6 @@ class Motion:
         return one(0), one(1), one(2)
 
     def _prior(self, human: tuple[int | None, ...], first: int, fps: float) -> Prior:
-        if any(frame is None for frame in human):
-            raise FrameError("no usable human apex, around which the prior of motion is laid.")
         mean = tuple((float(frame or 0) - first) * 1000.0 / fps for frame in human)
         # A label is a whole frame: its own rounding adds to the coder's error.
         rounding = (1000.0 / fps) ** 2 / 12
