@@ -167,8 +167,8 @@ def reselect(options: argparse.Namespace) -> None:
     _write(out, {"disagreement": found})
     counts = keyframes.drop_duplicates(["source", "distance", "clip", "coder", "pass"])
     lines = [
-        f"{', '.join(filter(None, (source, distance)))}: {len(part)} clips, {_failures(part)}"
-        for (source, distance), part in counts.groupby(["source", "distance"], sort=False)
+        f"{', '.join(str(name) for name in key if name)}: {len(part)} clips, {_failures(part)}"
+        for key, part in counts.groupby(["source", "distance"], sort=False)
     ]
     _say(options, "\n".join([cohort.name, *lines, *sentences(found), f"tables in {out}"]))
     if pictured is not None:

@@ -9,7 +9,8 @@ even a frame drawn blindly differ nearly always: hence the uniform null beside t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -117,34 +118,38 @@ def sentences(found: pd.DataFrame) -> list[str]:
     """
     texts = []
     for (_, source, distance), part in found.groupby(_PART, sort=False):
-        of = part.set_index(["quantity", "keyframe"])
+        of = {(row["quantity"], row["keyframe"]): row for row in part.to_dict("records")}
         if distance == VERSUS:
-            row = of.loc[("share_distances_disagree", ANY)]
-            texts.append(f"{source}: uint8 and signed select different frames in {_told(row)}")
-            continue
-        movable = of.loc[("share_pair_moved_movable", PAIR)]
-        every = of.loc[("share_pair_moved", PAIR)]
-        null = of.loc[("uniform_null_share_pair_moved", PAIR), "estimate"]
-        lead = (
-            "the largest difference is not at the human onset and apex"
-            if _takes_the_largest(str(source))
-            else "the selected onset and apex are not the human ones"
-        )
-        told = _told(every)
-        if movable["reason"] != _NO_WINDOWS:
-            told = _told(movable, " that could move")
-        by_chance = "" if np.isnan(null) else f" (at random: {100 * null:.0f} %)"
-        texts.append(f"{f'{source} {distance}'.strip()}: {lead} in {told}{by_chance}")
+            row = of["share_distances_disagree", ANY]
+            told = f"select different frames in {_told(row)}"
+            if np.isnan(row["estimate"]):
+                told = f"cannot be compared: {row['reason']}"
+            texts.append(f"{source}: uint8 and signed {told}")
+        else:
+            texts.append(f"{f'{source} {distance}'.strip()}: {_of_pair(of, str(source))}")
     return texts
 
 
-def _told(row: pd.Series, rest: str = "") -> str:
+def _of_pair(of: Mapping[Any, Mapping[Any, Any]], source: str) -> str:
+    """Half a sentence from the rows of one source and distance, by quantity and keyframe."""
+    row, rest = of["share_pair_moved_movable", PAIR], " that could move"
+    if row["reason"] == _NO_WINDOWS:
+        row, rest = of["share_pair_moved", PAIR], ""
     if np.isnan(row["estimate"]):
-        return f"a share of clips that cannot be told: {row['reason']}"
+        return f"nothing can be told of its pairs of onset and apex: {row['reason']}"
+    lead = "the selected onset and apex are not the human ones"
+    if _takes_the_largest(source):
+        lead = "the largest difference is not at the human onset and apex"
+    null = of["uniform_null_share_pair_moved", PAIR]["estimate"]
+    by_chance = "" if np.isnan(null) else f" (at random: {100 * null:.0f} %)"
+    return f"{lead} in {_told(row)}{rest}{by_chance}"
+
+
+def _told(row: Mapping[Any, Any]) -> str:
     share, low, high = (100 * row[c] for c in ("estimate", "conf_low", "conf_high"))
     count = int(row["n_clips"])
     clips = "clip" if count == 1 else "clips"
-    return f"{share:.0f} % [{low:.0f}, {high:.0f}] of the {count} {clips}{rest}"
+    return f"{share:.0f} % [{low:.0f}, {high:.0f}] of the {count} {clips}"
 
 
 def _takes_the_largest(source: str) -> bool:
@@ -156,8 +161,11 @@ def _takes_the_largest(source: str) -> bool:
 
 
 def _by_coding(part: pd.DataFrame) -> pd.DataFrame:
-    """One row per coding; by keyframe, NaN where it is not usable: whether it moved, freedom,
-    the frame, and the share of its window that counts as the human frame."""
+    """One row per coding; of each keyframe four values, NaN where it is not usable.
+
+    These are whether it moved, its freedom, the frame, and the share of its window's frames
+    that count as the human one.
+    """
     rows = part[usable(part)]
     low = rows["human_low"].fillna(rows["human"]).clip(lower=rows["window_low"])
     high = rows["human_high"].fillna(rows["human"]).clip(upper=rows["window_high"])
@@ -167,28 +175,32 @@ def _by_coding(part: pd.DataFrame) -> pd.DataFrame:
         unmoved_share=((high - low + 1).clip(lower=0) / size).where(size.notna()),
     )
     values = ["moved", "freedom", "unmoved_share", "selected"]
-    wide = rows.pivot(index=_OF_PART, columns="keyframe", values=values)
+    wide = rows.pivot(index=_OF_PART, columns="keyframe", values=values)  # noqa: PD010 (no means)
     columns = pd.MultiIndex.from_product([values, tables.KEYFRAMES])
     return wide.reindex(columns=columns).astype(float)
 
 
+def _values(codings: pd.DataFrame, value: str, keyframes: Iterable[str]) -> pd.DataFrame:
+    return codings[[(value, keyframe) for keyframe in keyframes]]
+
+
 def _against_human(codings: pd.DataFrame, conf_level: float) -> Iterator[Row]:
-    for meant, keyframes in _MEANT.items():
-        chosen = list(keyframes)
+    for meant, chosen in _MEANT.items():
         name = "pair" if meant == PAIR else "any"
-        whole = codings[codings["moved"][chosen].notna().all(axis=1)]
+        whole = codings[_values(codings, "moved", chosen).notna().all(axis=1)]
         lacking = f"no clip with usable {', '.join(chosen)}"
-        moved = (whole["moved"][chosen] > 0).any(axis=1)
+        moved = (_values(whole, "moved", chosen) > 0).any(axis=1)
         yield _row(f"share_{name}_moved", meant, _share(moved, lacking, conf_level), moved)
-        known = whole["freedom"][chosen].notna().all(axis=1)
-        free = known & (whole["freedom"][chosen] > 0).any(axis=1)
+        freedom = _values(whole, "freedom", chosen)
+        known = freedom.notna().all(axis=1)
+        free = known & (freedom > 0).any(axis=1)
         if len(whole):
             lacking = "no clip could move" if known.any() else _NO_WINDOWS
         movable = moved[free]
         found = _share(movable, lacking, conf_level)
         yield _row(f"share_{name}_moved_movable", meant, found, movable)
         if meant == PAIR:
-            null = 1 - whole["unmoved_share"][chosen][free].prod(axis=1, skipna=False)
+            null = 1 - _values(whole, "unmoved_share", chosen)[free].prod(axis=1, skipna=False)
             null = null[null.notna()]
             found = _mean(null, lacking if movable.empty else _NO_WINDOWS, conf_level)
             yield _row("uniform_null_share_pair_moved", meant, found, null)
@@ -197,15 +209,13 @@ def _against_human(codings: pd.DataFrame, conf_level: float) -> Iterator[Row]:
 def _between_distances(part: pd.DataFrame, conf_level: float) -> Iterator[Row]:
     if not {"uint8", "signed"} <= set(part["distance"]):
         return
-    one, two = (
-        _by_coding(part[part["distance"] == name])["selected"] for name in ("uint8", "signed")
-    )
+    one, two = (_by_coding(part[part["distance"] == name]) for name in ("uint8", "signed"))
     both = one.index.intersection(two.index, sort=False)
     one, two = one.loc[both], two.loc[both]
     known, differ = one.notna() & two.notna(), one != two
-    for meant, keyframes in {**{k: (k,) for k in tables.KEYFRAMES}, **_MEANT}.items():
-        chosen = list(keyframes)
-        hits = differ.loc[known[chosen].all(axis=1), chosen].any(axis=1)
+    for meant, chosen in {**{k: (k,) for k in tables.KEYFRAMES}, **_MEANT}.items():
+        whole = _values(known, "selected", chosen).all(axis=1)
+        hits = _values(differ, "selected", chosen)[whole].any(axis=1)
         lacking = f"no clip with usable {', '.join(chosen)} by both distances"
         found = _share(hits, lacking, conf_level)
         yield _row("share_distances_disagree", meant, found, hits)
@@ -234,7 +244,7 @@ def _subjects(values: pd.Series) -> np.ndarray:
 
 
 def _row(quantity: str, meant: str, found: Interval, values: pd.Series) -> Row:
-    n_clips = len(values.index.droplevel(["coder", "pass"]).unique())
+    n_clips = len(values.index.to_frame()[["subject", "clip"]].drop_duplicates())
     return found.row() | {
         "quantity": quantity,
         "keyframe": meant,

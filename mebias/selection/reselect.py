@@ -149,12 +149,11 @@ def _codings(cohort: Cohort) -> Iterator[_Coding]:
     _refuse_repeats(human, [*keys, "keyframe"])
     whole = np.isfinite(human["frame"]) & (human["frame"] % 1 == 0)
     usable = human["status"].isin(tables.PLACED) & whole
-    wide = (
-        human.assign(frame=human["frame"].where(usable))
-        .pivot(index=keys, columns="keyframe", values="frame")
-        .reindex(pd.MultiIndex.from_frame(human[keys].drop_duplicates()))
-        .reindex(columns=list(tables.KEYFRAMES))
-    )
+    human = human.assign(frame=human["frame"].where(usable))
+    # Unlike pivot_table, pivot makes up no codings of clips that only other coders saw.
+    wide = human.pivot(index=keys, columns="keyframe", values="frame")  # noqa: PD010
+    codings = pd.MultiIndex.from_frame(human[keys].drop_duplicates())
+    wide = wide.reindex(index=codings, columns=list(tables.KEYFRAMES))
     for key, values in zip(wide.index, wide.to_numpy(), strict=True):
         onset, apex, offset = (None if np.isnan(v) else int(v) for v in values)
         dataset, clip, coder, coding_pass = map(str, key)

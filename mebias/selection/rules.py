@@ -297,15 +297,20 @@ def check_windows(rule: Rule, human: tuple[int, int, int], clip: str) -> None:
         ) from error
     for keyframe in KEYFRAMES:
         bounds = getattr(windows, keyframe, None)
-        whole = isinstance(bounds, tuple | list) and len(bounds) == 2
-        whole = whole and all(isinstance(bound, Integral) for bound in bounds)
-        if not whole or bounds[0] > bounds[1]:
+        if not _are_bounds(bounds):
             shown = repr(windows) if bounds is None else repr(bounds)
             raise OptionError(
                 f"rule {rule.name} returned {shown} as the window of the {keyframe} of {labels}; "
                 f"expected Windows with (first frame, last frame) of each keyframe, whole numbers, "
                 f"the first not above the last: mend the rule."
             )
+
+
+def _are_bounds(bounds: object) -> bool:
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        return False
+    low, high = bounds
+    return isinstance(low, Integral) and isinstance(high, Integral) and int(low) <= int(high)
 
 
 def _get_rule(rule: object) -> Rule:

@@ -73,7 +73,9 @@ def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
     False
     """
     if len(frames) < 8:
-        raise UnusableClipError(f"{len(frames)} frames are too few to follow a movement; 8 are needed.")
+        raise UnusableClipError(
+            f"{len(frames)} frames are too few to follow a movement; 8 are needed."
+        )
     if len({frame.shape for frame in frames}) > 1:
         raise UnusableClipError("the frames differ in shape; crop all frames of a clip alike.")
     first = frames[0]

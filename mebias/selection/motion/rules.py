@@ -93,7 +93,9 @@ class Motion:
             has = f"it has {numbers[0]} to {numbers[-1]}" if len(numbers) else "it has none"
             raise UnusableClipError(f"none of the frames {onset}-{offset} is on disk: {has}")
         if not self.blind and human[1] is None:
-            raise UnusableClipError("no usable human apex, around which the prior of motion is laid")
+            raise UnusableClipError(
+                "no usable human apex, around which the prior of motion is laid"
+            )
         reach = CONTEXT_MS * fps / 1000
         near = numbers[(numbers >= onset - reach) & (numbers <= offset + reach)]
         times = (near - near[0]) * 1000.0 / fps
