@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
@@ -42,7 +42,7 @@ class Courses:
     detected: bool
 
 
-def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
+def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
     """Reduce a clip to the courses of its strongest moving patterns.
 
     Each frame is averaged to about `SIDE` pixels; brightness and affine head motion are
@@ -52,8 +52,9 @@ def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
 
     Parameters
     ----------
-    frames : sequence of ndarray
-        Grey or BGR frames of one shape, in the order of time.
+    frames : iterable of ndarray
+        Grey or BGR frames of one shape, uint8, in the order of time; each is let go once it
+        is reduced.
     times_ms : ndarray
         Time of each frame (ms), ascending.
 
@@ -72,18 +73,16 @@ def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
     >>> reduce_clip(still, np.arange(20) * 10.0).detected
     False
     """
-    if len(frames) < 8:
+    small, shapes = [], set()
+    for frame in frames:  # one by one, since a clip's full images may not fit into memory
+        shapes.add(frame.shape)
+        if len(shapes) > 1:
+            raise UnusableClipError("the frames differ in shape; crop all frames of a clip alike.")
+        small.append(_reduced(frame))
+    if len(small) < 8:
         raise UnusableClipError(
-            f"{len(frames)} frames are too few to follow a movement; 8 are needed."
+            f"{len(small)} frames are too few to follow a movement; 8 are needed."
         )
-    if len({frame.shape for frame in frames}) > 1:
-        raise UnusableClipError("the frames differ in shape; crop all frames of a clip alike.")
-    first = frames[0]
-    if first.size == 0 or (first.ndim != 2 and first.shape[2:] != (3,)):
-        raise UnusableClipError(f"frames of shape {first.shape}; expected grey or three colors.")
-    if any(frame.dtype != np.uint8 for frame in frames):
-        raise UnusableClipError("not all frames have 8-bit pixels; convert the images.")
-    small = [_reduced(frame) for frame in frames]
     stack = np.stack([frame.ravel() for frame in small])
     mean = stack.mean(axis=0)
     basis = _nuisance(mean.reshape(small[0].shape))
@@ -95,6 +94,10 @@ def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
 
 
 def _reduced(frame: np.ndarray) -> np.ndarray:
+    if frame.size == 0 or (frame.ndim != 2 and frame.shape[2:] != (3,)):
+        raise UnusableClipError(f"a frame has shape {frame.shape}; expected grey or three colors.")
+    if frame.dtype != np.uint8:
+        raise UnusableClipError(f"pixels are {frame.dtype}, expected 8-bit; convert the images.")
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
     times = max(1, round(min(grey.shape) / SIDE))
     size = (max(1, grey.shape[1] // times), max(1, grey.shape[0] // times))

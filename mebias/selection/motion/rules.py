@@ -99,7 +99,7 @@ class Motion:
         reach = CONTEXT_MS * fps / 1000
         near = numbers[(numbers >= onset - reach) & (numbers <= offset + reach)]
         times = (near - near[0]) * 1000.0 / fps
-        clip = reduce_clip([read(int(number)) for number in near], times)
+        clip = reduce_clip((read(int(number)) for number in near), times)
         found = locate(clip, rng, None if self.blind else self._prior(human, int(near[0]), fps))
         low, high = found.interval()
         beyond = ((found.draws < 0) | (found.draws > times[-1])).mean(axis=0)
