@@ -19,7 +19,10 @@ from mebias.manifests import Manifest
 class FrameSource(Protocol):
     """Where frames come from: a folder of images, or a simulation.
 
-    Must survive pickling, so that worker processes can read on their own.
+    Must survive pickling, so that worker processes can read on their own. Two attributes are
+    optional: ``concurrent``, True where several threads may read at once, and
+    ``fingerprint(clip, numbers) -> str``, which tells frames from all others without decoding
+    them: only what has one is kept in a cache.
     """
 
     def numbers(self, clip: str) -> np.ndarray:

@@ -62,6 +62,10 @@ class MebiasWarning(UserWarning):
     """Base of all warnings."""
 
 
+class CacheWarning(MebiasWarning):
+    """Results could not be kept; nothing else is lost."""
+
+
 class SimulatedDataWarning(MebiasWarning):
     """Results rest on a simulated cohort, not on the named dataset."""
 

@@ -64,6 +64,17 @@ class PreparedFrames:
         self.boxes = dict(boxes)
         self.mask = mask
 
+    @property
+    def concurrent(self) -> bool:
+        """Whether several threads may read the frames of one clip: as the source's."""
+        return bool(getattr(self.source, "concurrent", False))
+
+    def fingerprint(self, clip: str, numbers: Sequence[int]) -> str:
+        """As the source's, and what is done to the frames; empty where the source has none."""
+        told = getattr(self.source, "fingerprint", None)
+        found = told(clip, numbers) if told is not None else ""
+        return f"{found} {self.boxes.get(clip)} {self.mask}" if found else ""
+
     def numbers(self, clip: str) -> np.ndarray:
         """As the source's."""
         return self.source.numbers(clip)

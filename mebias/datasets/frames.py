@@ -61,6 +61,9 @@ class FolderFrames:
         Clip to the number of the labels minus the number in the file's name.
     """
 
+    concurrent = True
+    """Several threads may read the frames of one clip."""
+
     def __init__(
         self, root: Path, folders: Mapping[str, str], shifts: Mapping[str, int] | None = None
     ) -> None:
@@ -118,6 +121,23 @@ class FolderFrames:
         """
         path = self.path(clip, number)
         return decode(_bytes(path), path.relative_to(self.root).as_posix())
+
+    def fingerprint(self, clip: str, numbers: Sequence[int]) -> str:
+        """What tells these frames from all others, without decoding them.
+
+        Names, sizes and times of the files; the time of a file's last change of state is
+        among them, which nobody can set: content that changes under the old size and time
+        of writing is noticed too.
+        """
+        told = []
+        for number in numbers:
+            path = self.path(clip, number)
+            try:
+                state = path.stat()
+            except OSError as error:
+                raise FrameError(f"{path.name} cannot be read ({error.strerror}).") from None
+            told.append((path.name, state.st_size, state.st_mtime_ns, state.st_ctime_ns))
+        return repr((self.folders.get(clip), told))
 
     def path(self, clip: str, number: int) -> Path:
         """The file of a frame."""

@@ -21,7 +21,9 @@ from mebias.errors import FrameError, OptionError
 from mebias.reporting.clip_page import every, is_narrow, ms_axis, page, strided
 from mebias.reporting.clip_view import AnyRule, ClipView, Mark, view, windowed
 from mebias.reporting.figure_style import COLORS, FAINT, INK, ONE_COLUMN_MM, style
-from mebias.selection.distances import PairDistances, get_distance
+from mebias.selection.decoding import ClipFrames
+from mebias.selection.distances import get_distance
+from mebias.selection.pairs import PairDistances
 
 _MAP = "cividis"
 _PAD, _ZOOM_MOST = 3, 60
@@ -125,10 +127,15 @@ def draw_distances(
         raise FrameError(failure)
     numbers = frozenset(int(n) for n in clip.numbers)
     if ("pairs", distance) not in clip.kept:
-        clip.kept["pairs", distance] = PairDistances(clip.read, compare, clip.clip)
+        clip.kept["pairs", distance] = PairDistances(_frames(clip), compare)
     scene = _Scene(clip, chosen, clip.kept["pairs", distance], numbers, distance == "signed")
     with style():
         return _drawn(scene, distance, width_mm)
+
+
+def _frames(clip: ClipView) -> ClipFrames:
+    assert clip.cohort.frames is not None
+    return ClipFrames(clip.cohort.frames, clip.clip)
 
 
 def _drawn(scene: _Scene, distance: str, width_mm: float) -> Figure:

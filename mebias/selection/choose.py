@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from math import sqrt
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 T = TypeVar("T", bound=Hashable)
-Squared = Callable[[int, int], float]
+
+
+class Squared(Protocol):
+    """Squared distances between apex candidates and other frames."""
+
+    def __call__(self, apex: int, other: int) -> float:
+        """Of one pair."""
+        ...
+
+    def block(
+        self, apexes: Sequence[int], others: Sequence[int], where: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Of many, apexes in rows; only where they are needed."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -35,22 +48,32 @@ class Candidates:
     is_candidate: Callable[[int, int], bool] | None = None
     ordered: bool = False
 
+    def in_order(self, human: tuple[int, int, int]) -> tuple[list[int], list[int]]:
+        """Onsets and apexes in the rule's tie order: smaller moves first, then earlier frames."""
+        onsets = sorted(self.onsets, key=lambda o: (abs(o - human[0]), o))
+        apexes = sorted(self.apexes, key=lambda a: (abs(a - human[1]), a))
+        return onsets, apexes
+
+    def allowed(self, onsets: Sequence[int], apexes: Sequence[int]) -> np.ndarray:
+        """Which pairs may be chosen, onsets in rows."""
+        if self.is_candidate is None:
+            found = np.ones((len(onsets), len(apexes)), dtype=bool)
+        else:
+            found = np.array([[self.is_candidate(o, a) for a in apexes] for o in onsets])
+        if self.ordered:
+            late = np.array(apexes)[None, :]
+            found &= (np.array(onsets)[:, None] < late) & (late < max(self.offsets))
+        return found
+
     def pairs(self, human: tuple[int, int, int]) -> list[tuple[int, int]]:
         """Pairs of onset and apex in the rule's tie order.
 
         Among equals the smaller onset move comes first, then within it the smaller apex
         move; among moves of equal size the earlier frame.
         """
-        onsets = sorted(self.onsets, key=lambda o: (abs(o - human[0]), o))
-        apexes = sorted(self.apexes, key=lambda a: (abs(a - human[1]), a))
-        last = max(self.offsets)
-        return [
-            (o, a)
-            for o in onsets
-            for a in apexes
-            if (self.is_candidate is None or self.is_candidate(o, a))
-            and not (self.ordered and not o < a < last)
-        ]
+        onsets, apexes = self.in_order(human)
+        at = np.argwhere(self.allowed(onsets, apexes))
+        return [(onsets[row], apexes[column]) for row, column in at]
 
     def after(self, apex: int) -> list[int]:
         """Offsets that may follow an apex, the later first."""
@@ -74,8 +97,8 @@ def choose(
 
     Parameters
     ----------
-    squared : callable
-        ``(apex, other) -> number``, squared distances, exact for the pixel distances.
+    squared : PairDistances
+        Squared distances, exact for the pixel distances.
     human : tuple of int
         Human onset, apex, offset.
     candidates : Candidates
@@ -93,34 +116,37 @@ def choose(
         best score at any other frame of that keyframe lies behind, NaN without another and
         for ``random``. None where no pair is a candidate.
     """
-    order = candidates.pairs(human)
-    if not order:
+    onsets, apexes = candidates.in_order(human)
+    allowed = candidates.allowed(onsets, apexes)
+    if not allowed.any():
         return None
     if pick == "random":
         return _random(squared, candidates, rng)
-    sign = -1 if pick == "least" else 1
-    pairs = {(o, a): squared(a, o) for o, a in order}
-    onset, apex = _best(pairs, (human[0], human[1]), sign)
-    best = pairs[onset, apex]
+    sign = -1.0 if pick == "least" else 1.0
+    scores = np.where(allowed, sign * squared.block(apexes, onsets, allowed.T).T, -np.inf)
+    # argmax takes the first of equals, and rows and columns stand in the rule's tie order.
+    row, column = divmod(int(scores.argmax()), len(apexes))
+    best = scores[row, column]
+    if human[0] in onsets and human[1] in apexes:
+        at = onsets.index(human[0]), apexes.index(human[1])
+        row, column = at if scores[at] == best else (row, column)
+    onset, apex = onsets[row], apexes[column]
     backwards = pick == "return"
-    origin, fall_sign = (onset, -1) if backwards else (apex, sign)
-    falls = {f: squared(origin, f) for f in candidates.after(apex)}
-    offset = _best(falls, human[2], fall_sign)
+    origin, fall_sign = (onset, -1.0) if backwards else (apex, sign)
+    offsets = candidates.after(apex)
+    falls = fall_sign * squared.block([origin], offsets)[0]
+    last = int(falls.argmax())
+    if human[2] in offsets and falls[offsets.index(human[2])] == falls[last]:
+        last = offsets.index(human[2])
     return (
-        Choice(onset, sqrt(best), _margin(pairs, best, sign, lambda pair: pair[0] != onset)),
-        Choice(apex, sqrt(best), _margin(pairs, best, sign, lambda pair: pair[1] != apex)),
+        Choice(onset, sqrt(sign * best), _margin(np.delete(scores, row, axis=0), best, sign)),
+        Choice(apex, sqrt(sign * best), _margin(np.delete(scores, column, axis=1), best, sign)),
         Choice(
-            offset,
-            sqrt(falls[offset]),
-            _margin(falls, falls[offset], fall_sign, lambda frame: frame != offset),
+            offsets[last],
+            sqrt(fall_sign * falls[last]),
+            _margin(np.delete(falls, last), falls[last], fall_sign),
         ),
     )
-
-
-def _best(scores: Mapping[T, float], human: T, sign: int) -> T:
-    # max() keeps the first of equals, and the keys stand in the rule's tie order.
-    best = max(scores, key=lambda key: sign * scores[key])
-    return human if human in scores and scores[human] == scores[best] else best
 
 
 def _random(
@@ -134,9 +160,7 @@ def _random(
     return Choice(onset, rise, nan), Choice(apex, rise, nan), Choice(offset, fall, nan)
 
 
-def _margin(
-    scores: Mapping[T, float], best: float, sign: int, is_other: Callable[[T], bool]
-) -> float:
+def _margin(others: np.ndarray, best: float, sign: float) -> float:
     """How far the best score at another frame lies behind; NaN where there is none."""
-    others = [sign * score for key, score in scores.items() if is_other(key)]
-    return sign * (sqrt(best) - sqrt(sign * max(others))) if others else float("nan")
+    second = float(others.max(initial=-np.inf))
+    return sign * (sqrt(sign * best) - sqrt(sign * second)) if np.isfinite(second) else float("nan")

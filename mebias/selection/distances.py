@@ -1,9 +1,10 @@
-"""Squared distances between frames, exact integers, and a view of them per clip.
+"""Squared distances between two frames.
 
-Two distances (see `mebias.selection`): ``signed``, the Euclidean norm of the pixel
-difference, and ``uint8``, the same after the difference wrapped around modulo 256, as
-the released GAMDSS program computes it. The second is asymmetric; its minuend is
-always the apex.
+``signed`` is the Euclidean norm of the pixel difference; ``uint8`` the same after the
+difference wrapped around modulo 256, as the released GAMDSS program computes it: it is
+asymmetric, its minuend always the apex. Both are exact integers. ``stabilized`` is ``signed``
+after flicker and affine head motion are taken out to first order; ``flow`` is the norm of the
+dense optical flow between the two frames.
 """
 
 from __future__ import annotations
@@ -13,9 +14,13 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from mebias.errors import OptionError, UnusableClipError, suggest
+from mebias.errors import OptionError, suggest
+from mebias.selection.motion.courses import moved_by_head, reduced
 
-Distance = Callable[[np.ndarray, np.ndarray], int]
+Distance = Callable[[np.ndarray, np.ndarray], float]
+FLOW_SIDE = 128
+"""Frames are averaged to about this size (pixels, shorter side) before flow is computed."""
+_SMALLEST_FLOW = 32
 
 
 def signed_squared(apex: np.ndarray, other: np.ndarray) -> int:
@@ -62,7 +67,56 @@ def _squared_norm(value: float) -> int:
     return round(value)
 
 
-DISTANCES: dict[str, Distance] = {"signed": signed_squared, "uint8": uint8_squared}
+def stabilized_squared(apex: np.ndarray, other: np.ndarray) -> float:
+    """Squared norm of what brightness and affine head motion leave of a difference.
+
+    Frames are averaged to about 64 pixels; the difference is regressed on the mean of both
+    frames, its gradients, these times x and y, and its second derivatives (blur).
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).integers(60, 180, (64, 64)).astype(np.uint8)
+    >>> brighter = image + 7
+    >>> stabilized_squared(brighter, image) < 1e-3 * signed_squared(brighter, image)
+    True
+    """
+    one, two = reduced(apex), reduced(other)
+    rest = (one - two).ravel().astype(np.float64)
+    basis = moved_by_head((one + two) / 2).astype(np.float64)
+    rest -= basis @ (basis.T @ rest)
+    return float(rest @ rest)
+
+
+def flow_squared(apex: np.ndarray, other: np.ndarray) -> float:
+    """Sum over pixels of the squared optical flow (pixels) from ``other`` to ``apex``.
+
+    Dense inverse search (Kroeger et al. 2016, OpenCV's medium preset) on grey frames averaged
+    to about `FLOW_SIDE` pixels.
+
+    Examples
+    --------
+    >>> image = np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8)
+    >>> flow_squared(image, image) < 1e-6
+    True
+    """
+    if np.array_equal(apex, other):
+        return 0.0
+    grey = [np.rint(reduced(frame, FLOW_SIDE)).astype(np.uint8) for frame in (other, apex)]
+    if min(grey[0].shape) < _SMALLEST_FLOW:
+        side = (max(_SMALLEST_FLOW, n) for n in grey[0].shape[::-1])
+        size = tuple(side)
+        grey = [cv2.resize(g, size, interpolation=cv2.INTER_LINEAR) for g in grey]
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    found = np.asarray(search.calc(grey[0], grey[1], None), np.float64)  # type: ignore[call-overload]
+    return float((found * found).sum())
+
+
+DISTANCES: dict[str, Distance] = {
+    "signed": signed_squared,
+    "uint8": uint8_squared,
+    "stabilized": stabilized_squared,
+    "flow": flow_squared,
+}
 
 
 def get_distance(name: str) -> Distance:
@@ -77,55 +131,3 @@ def get_distance(name: str) -> Distance:
         known = ", ".join(DISTANCES)
         raise OptionError(f"unknown distance {name!r}: known are {known}{suggest(name, DISTANCES)}")
     return DISTANCES[name]
-
-
-class PairDistances:
-    """Squared distances of one clip, each frame decoded once and each pair computed once.
-
-    Parameters
-    ----------
-    read : callable
-        Frame number -> uint8 array.
-    distance : callable
-        Two frames -> exact squared distance; the apex comes first.
-    clip : str
-        For messages.
-    """
-
-    def __init__(self, read: Callable[[int], np.ndarray], distance: Distance, clip: str) -> None:
-        self._read = read
-        self._distance = distance
-        self._clip = clip
-        self._frames: dict[int, np.ndarray] = {}
-        self._pairs: dict[tuple[int, int], int] = {}
-
-    def __call__(self, apex: int, other: int) -> int:
-        """Squared distance between an apex candidate and another frame."""
-        pair = (apex, other)
-        if pair not in self._pairs:
-            self._pairs[pair] = self._distance(self.frame(apex), self.frame(other))
-        return self._pairs[pair]
-
-    def frame(self, number: int) -> np.ndarray:
-        """A frame, decoded at the first call.
-
-        Raises
-        ------
-        UnusableClipError
-            The frame is not uint8, or its shape differs from the clip's other frames.
-        """
-        if number not in self._frames:
-            frame = np.ascontiguousarray(self._read(number))
-            if frame.dtype != np.uint8:
-                raise UnusableClipError(
-                    f"{self._clip}, frame {number}: pixels are {frame.dtype}, expected 8-bit; "
-                    f"convert the images."
-                )
-            first = next(iter(self._frames.values()), frame)
-            if frame.shape != first.shape:
-                raise UnusableClipError(
-                    f"{self._clip}, frame {number}: shape {frame.shape} differs from the clip's "
-                    f"other frames {first.shape}; crop all frames of a clip alike."
-                )
-            self._frames[number] = frame
-        return self._frames[number]

@@ -2,64 +2,25 @@
 
 from __future__ import annotations
 
-import zlib
+import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
-from functools import partial
-from itertools import pairwise, product
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.cohort import Cohort, FrameSource
-from mebias.errors import FrameError, OptionError, TableError, UnusableClipError
-from mebias.selection.choose import Candidates, Choice, choose
-from mebias.selection.distances import PairDistances, get_distance
-from mebias.selection.motion import Phases, usual_phases
-from mebias.selection.rules import (
-    Rule,
-    WindowFunction,
-    Windows,
-    check_windows,
-    get_rules,
-    pick_of,
-)
+from mebias.cohort import Cohort
+from mebias.errors import OptionError
+from mebias.selection.codings import Coding, codings_of
+from mebias.selection.distances import get_distance
+from mebias.selection.one_clip import Row, Task, select_in_clip
+from mebias.selection.rules import Rule, WindowFunction, check_windows, get_rules
 
-Row = dict[str, object]
-
-
-@dataclass(frozen=True)
-class _Coding:
-    """One human coding of one clip; missing keyframes are None."""
-
-    dataset: str
-    clip: str
-    coder: str
-    coding_pass: str
-    onset: int | None
-    apex: int | None
-    offset: int | None
-    fps: float
-    phases: Phases
-
-    def complete(self) -> tuple[int, int, int] | None:
-        if self.onset is None or self.apex is None or self.offset is None:
-            return None
-        return self.onset, self.apex, self.offset
-
-    def disorder(self) -> str:
-        """What is wrong with the order of the keyframes, in words; empty where nothing is."""
-        at = [(k, getattr(self, k)) for k in tables.KEYFRAMES if getattr(self, k) is not None]
-        for (early, first), (late, then) in pairwise(at):
-            if then < first:
-                return (
-                    f"the human {late} is frame {then}, before the {early} at {first}; expected "
-                    f"onset <= apex <= offset"
-                )
-        return ""
+_AHEAD = 1
+"""Clips whose frames are decoded ahead."""
 
 
 def reselect(
@@ -71,6 +32,7 @@ def reselect(
     skip_bad_frames: bool = False,
     seed: int = 0,
     jobs: int = 1,
+    cache: str | Path | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Re-select onset, apex and offset of every clip.
@@ -84,7 +46,8 @@ def reselect(
         Names in `mebias.selection.RULES`, with another share after a colon (gamdss:0.2), or
         rules of your own: a function ``(onset, apex, offset) -> Windows`` will do.
     distance : str or sequence of str
-        ``signed`` (pixel differences as they are) or ``uint8`` (as the released program).
+        ``signed`` (pixel differences as they are), ``uint8`` (as the released program),
+        ``stabilized`` (without flicker and head motion), ``flow`` (optical flow).
     clips : sequence of str, optional
         Only these clips; all by default. The labels of other subjects' clips still say how
         long phases usually last, which ``motion`` starts from.
@@ -96,6 +59,9 @@ def reselect(
         For the rule ``jitter``: the same seed draws the same frames, clip by clip.
     jobs : int
         Worker processes; the result does not depend on it.
+    cache : path, optional
+        A folder in which results are kept by the content of the frames: what was selected
+        once, with the same labels, rule, seed and version, is not selected again.
     progress : bool
         Show a progress bar on stderr.
 
@@ -134,10 +100,18 @@ def reselect(
         raise OptionError(f"distance is {distance!r}; expected one or more, each once.")
     for name in distances:
         get_distance(name)
-    codings = [c for c in _codings(cohort) if clips is None or c.clip in set(clips)]
+    codings = [c for c in codings_of(cohort) if clips is None or c.clip in set(clips)]
     _check_rules(rules, codings)
     rows: list[Row] = []
-    task = _Task(cohort.frames, rules, distances, skip_bad_frames, cohort.manifest.gaps, seed)
+    task = Task(
+        frames=cohort.frames,
+        rules=rules,
+        distances=distances,
+        skip_bad_frames=skip_bad_frames,
+        gaps=cohort.manifest.gaps,
+        seed=seed,
+        cache=None if cache is None else Path(cache),
+    )
     chunks = _run(task, codings, jobs)
     for found in _bar(chunks, len(codings), progress):
         rows.extend(found)
@@ -146,52 +120,7 @@ def reselect(
     return table.sort_values(order, kind="stable", ignore_index=True)
 
 
-def _codings(cohort: Cohort) -> Iterator[_Coding]:
-    """Human codings in the order of their first row."""
-    keyframes = cohort.keyframes
-    rates = dict(zip(cohort.clips["clip"], cohort.clips["fps"], strict=True))
-    human = keyframes[keyframes["source"] == "human"]
-    keys = ["dataset", "clip", "coder", "pass"]
-    _refuse_repeats(human, [*keys, "keyframe"])
-    whole = np.isfinite(human["frame"]) & (human["frame"] % 1 == 0)
-    usable = human["status"].isin(tables.PLACED) & whole
-    human = human.assign(frame=human["frame"].where(usable))
-    # Unlike pivot_table, pivot makes up no codings of clips that only other coders saw.
-    wide = human.pivot(index=keys, columns="keyframe", values="frame")  # noqa: PD010
-    codings = pd.MultiIndex.from_frame(human[keys].drop_duplicates())
-    wide = wide.reindex(index=codings, columns=list(tables.KEYFRAMES))
-    phases = _usual_phases(cohort, wide)
-    for key, values in zip(wide.index, wide.to_numpy(), strict=True):
-        onset, apex, offset = (None if np.isnan(v) else int(v) for v in values)
-        dataset, clip, coder, coding_pass = map(str, key)
-        rate = float(rates.get(clip, np.nan))
-        usual = phases[clip]
-        yield _Coding(dataset, clip, coder, coding_pass, onset, apex, offset, rate, usual)
-
-
-def _usual_phases(cohort: Cohort, wide: pd.DataFrame) -> dict[str, Phases]:
-    """For each clip, how long the phases of other subjects' clips last."""
-    clips = wide.index.get_level_values("clip")
-    about = cohort.clips.set_index("clip").reindex(clips)
-    subjects = about["subject"].to_numpy(dtype=object)
-    rates = about["fps"].where(about["fps"] > 0).to_numpy(dtype=float)
-    lengths = 1000 * wide.diff(axis=1).to_numpy()[:, 1:] / rates[:, None]
-    lengths = np.where(np.isfinite(lengths), lengths, 0.0)  # 0 is no length: left out
-    usual = {s: usual_phases(*lengths[subjects != s].T) for s in set(subjects)}
-    return {str(clip): usual[s] for clip, s in zip(clips, subjects, strict=True)}
-
-
-def _refuse_repeats(human: pd.DataFrame, by: list[str]) -> None:
-    repeated = human[human.duplicated(by)]
-    if len(repeated):
-        row = repeated.iloc[0]
-        raise TableError(
-            f"the cohort's keyframes hold the {row['keyframe']} of clip {row['clip']} twice; keep "
-            f"one, or tell them apart by coder or pass."
-        )
-
-
-def _check_rules(rules: Sequence[Rule], codings: Sequence[_Coding]) -> None:
+def _check_rules(rules: Sequence[Rule], codings: Sequence[Coding]) -> None:
     """Every rule's windows for every clip, before the hours that reading frames may take."""
     for coding in codings:
         human = coding.complete()
@@ -201,252 +130,44 @@ def _check_rules(rules: Sequence[Rule], codings: Sequence[_Coding]) -> None:
                     check_windows(rule, human, coding.clip)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What is done to each clip."""
-
-    frames: FrameSource | None
-    rules: tuple[Rule, ...]
-    distances: tuple[str, ...]
-    skip_bad_frames: bool
-    gaps: bool
-    seed: int
-
-
-def _run(task: _Task, codings: Sequence[_Coding], jobs: int) -> Iterator[list[Row]]:
+def _run(task: Task, codings: Sequence[Coding], jobs: int) -> Iterator[list[Row]]:
     if jobs == 1 or task.frames is None:
-        for coding in codings:
-            yield _one(task, coding)
+        yield from _in_turn(task, codings)
         return
     context = get_context("spawn")  # a fork of a process with running threads may hang
     with ProcessPoolExecutor(jobs, context, _start, (task,)) as pool:
         yield from pool.map(_work, codings, chunksize=max(1, len(codings) // (8 * jobs)))
 
 
-_worker: _Task
+def _in_turn(task: Task, codings: Sequence[Coding]) -> Iterator[list[Row]]:
+    """Clip by clip; while one is worked on, the frames of the next one are decoded."""
+    if not getattr(task.frames, "concurrent", False):
+        for coding in codings:
+            yield select_in_clip(task, coding)()
+        return
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as decoders:
+        ahead: deque[Callable[[], list[Row]]] = deque()
+        try:
+            for coding in codings:
+                ahead.append(select_in_clip(task, coding, decoders))
+                if len(ahead) > _AHEAD:
+                    yield ahead.popleft()()
+            while ahead:
+                yield ahead.popleft()()
+        finally:
+            decoders.shutdown(wait=False, cancel_futures=True)
 
 
-def _start(task: _Task) -> None:
+_worker: Task
+
+
+def _start(task: Task) -> None:
     global _worker
     _worker = task
 
 
-def _work(coding: _Coding) -> list[Row]:
-    return _one(_worker, coding)
-
-
-def _one(task: _Task, coding: _Coding) -> list[Row]:
-    windowed = tuple(rule for rule in task.rules if not hasattr(rule, "locate"))
-    located = [rule for rule in task.rules if hasattr(rule, "locate")]
-    rows = _by_windows(replace(task, rules=windowed), coding) if windowed else []
-    return rows + [row for rule in located for row in _by_motion(task, coding, rule)]
-
-
-def _by_motion(task: _Task, coding: _Coding, rule: Rule) -> list[Row]:
-    """Keyframes that a rule locates without windows."""
-    if task.frames is None:
-        return _failed(coding, rule, "", None, "no frames on disk")
-    if coding.disorder():
-        return _failed(coding, rule, "", None, coding.disorder())
-    human = (coding.onset, coding.apex, coding.offset)
-    rng = _generator(task.seed, coding, rule)
-    unreadable: list[FrameError] = []
-
-    def asked(ask: Callable[..., np.ndarray], *number: int) -> np.ndarray:
-        try:
-            return ask(coding.clip, *number)
-        except FrameError as error:
-            if not isinstance(error, UnusableClipError):
-                unreadable.append(error)
-            raise
-
-    try:
-        numbers, read = asked(task.frames.numbers), partial(asked, task.frames.read)
-        found = rule.locate(  # type: ignore[attr-defined]
-            numbers, read, human, coding.fps, rng, coding.phases
-        )
-    except FrameError as error:
-        if unreadable and not task.skip_bad_frames:
-            raise _stopped(error) from None
-        return _failed(coding, rule, "", None, str(error))
-    rows = []
-    for keyframe, place in zip(tables.KEYFRAMES, found, strict=True):
-        choice = Choice(round(place.frame), float("nan"), float("nan"))
-        row = _row(coding, rule, "", keyframe, None, choice, place.status)
-        rows.append(row | {"sd": place.sd, "low": place.low, "high": place.high})
-    return rows
-
-
-def _by_windows(task: _Task, coding: _Coding) -> list[Row]:
-    human = coding.complete()
-    if human is None:
-        lacking = [k for k in tables.KEYFRAMES if getattr(coding, k) is None]
-        return _all_failed(task, coding, None, f"no usable human {' and '.join(lacking)}")
-    if coding.disorder():
-        return _all_failed(task, coding, None, coding.disorder())
-    if task.frames is None:
-        return _all_failed(task, coding, human, "no frames on disk")
-    try:
-        return _chosen(task, task.frames, coding, human)
-    except UnusableClipError as error:
-        return _all_failed(task, coding, human, str(error))
-    except FrameError as error:
-        if task.skip_bad_frames:
-            return _all_failed(task, coding, human, str(error))
-        raise _stopped(error) from None
-
-
-def _stopped(error: FrameError) -> FrameError:
-    """The error with the way around it."""
-    return FrameError(
-        f"{str(error).rstrip('.')}; or leave such clips out with skip_bad_frames "
-        f"(--skip-bad-frames)."
-    )
-
-
-def _chosen(
-    task: _Task, frames: FrameSource, coding: _Coding, human: tuple[int, int, int]
-) -> list[Row]:
-    cache: dict[int, np.ndarray] = {}
-
-    def read(number: int) -> np.ndarray:
-        if number not in cache:
-            cache[number] = frames.read(coding.clip, number)
-        return cache[number]
-
-    on_disk = set(frames.numbers(coding.clip).tolist())
-    if not (task.skip_bad_frames or task.gaps):
-        _refuse_gaps(on_disk, coding, [_windows(rule, human, on_disk) for rule in task.rules])
-    rows: list[Row] = []
-    for distance in task.distances:
-        squared = PairDistances(read, get_distance(distance), coding.clip)
-        for rule in task.rules:
-            rng = _generator(task.seed, coding, rule)
-            rows.extend(_select(squared, on_disk, coding, human, rule, distance, rng))
-    return rows
-
-
-def _refuse_gaps(on_disk: set[int], coding: _Coding, several: Sequence[Windows]) -> None:
-    """Refuse frames that a window asks for and that are missing between others."""
-    if not on_disk:
-        return
-    first, last = min(on_disk), max(on_disk)
-    for windows in several:
-        for keyframe in tables.KEYFRAMES:
-            low, high = windows.of(keyframe)
-            lost = [n for n in range(max(low, first), min(high, last) + 1) if n not in on_disk]
-            if lost:
-                more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
-                raise FrameError(
-                    f"clip {coding.clip} has frames {first} to {last} on disk, but frame "
-                    f"{lost[0]}{more} is missing, which the window of its {keyframe} needs; fetch "
-                    f"the image anew from its source."
-                )
-
-
-def _select(
-    squared: PairDistances,
-    on_disk: set[int],
-    coding: _Coding,
-    human: tuple[int, int, int],
-    rule: Rule,
-    distance: str,
-    rng: np.random.Generator,
-) -> list[Row]:
-    windows = _windows(rule, human, on_disk)
-    candidates = {k: _candidates(windows.of(k), on_disk) for k in tables.KEYFRAMES}
-    for keyframe, numbers in candidates.items():
-        if not numbers:
-            low, high = windows.of(keyframe)
-            has = f"it has {min(on_disk)} to {max(on_disk)}" if on_disk else "it has none"
-            reason = f"none of the frames {low}-{high} for the {keyframe} is on disk: {has}"
-            return _failed(coding, rule, distance, windows, reason)
-    allowed = getattr(rule, "is_candidate", None)
-    asked = Candidates(
-        onsets=candidates["onset"],
-        apexes=candidates["apex"],
-        offsets=candidates["offset"],
-        is_candidate=partial(allowed, human) if allowed else None,
-        ordered=getattr(rule, "whole_clip", False),
-    )
-    chosen = choose(squared, human, asked, pick=pick_of(rule), rng=rng)
-    if chosen is None:
-        return _failed(coding, rule, distance, windows, "no pair of onset and apex is a candidate")
-    rows = []
-    for keyframe, choice in zip(tables.KEYFRAMES, chosen, strict=True):
-        whole = len(candidates[keyframe]) == windows.of(keyframe)[1] - windows.of(keyframe)[0] + 1
-        status = "selected" if whole else "truncated"
-        rows.append(_row(coding, rule, distance, keyframe, windows, choice, status))
-    return rows
-
-
-def _windows(rule: Rule, human: tuple[int, int, int], on_disk: set[int]) -> Windows:
-    """A rule's windows; the whole clip for a rule that knows no other bounds."""
-    if getattr(rule, "whole_clip", False) and on_disk:
-        clip = (min(on_disk), max(on_disk))
-        return Windows(clip, clip, clip)
-    return rule.windows(*human)
-
-
-def _generator(seed: int, coding: _Coding, rule: Rule) -> np.random.Generator:
-    """A stream of its own for each clip, coding and rule, whatever the order of the work."""
-    text = "\0".join((coding.dataset, coding.clip, coding.coder, coding.coding_pass, rule.name))
-    return np.random.default_rng([seed, zlib.crc32(text.encode()), len(text)])
-
-
-def _candidates(bounds: tuple[int, int], on_disk: set[int]) -> list[int]:
-    # From the frames there are: a rule of the user's own may ask for millions that are not.
-    return sorted(n for n in on_disk if bounds[0] <= n <= bounds[1])
-
-
-def _row(
-    coding: _Coding,
-    rule: Rule,
-    distance: str,
-    keyframe: str,
-    windows: Windows | None,
-    choice: Choice | None,
-    status: str,
-    reason: str = "",
-) -> Row:
-    nan = float("nan")
-    low, high = windows.of(keyframe) if windows else (nan, nan)
-    return {
-        "dataset": coding.dataset,
-        "clip": coding.clip,
-        "source": rule.name,
-        "distance": distance,
-        "coder": coding.coder,
-        "pass": coding.coding_pass,
-        "keyframe": keyframe,
-        "frame": choice.frame if choice else nan,
-        "status": status,
-        "window_low": low,
-        "window_high": high,
-        "freedom": high - low,
-        "at_edge": bool(choice and high > low and choice.frame in (low, high)),
-        "score": choice.score if choice else nan,
-        "runner_up_margin": choice.margin if choice else nan,
-        "reason": reason,
-    }
-
-
-def _failed(
-    coding: _Coding, rule: Rule, distance: str, windows: Windows | None, reason: str
-) -> list[Row]:
-    return [
-        _row(coding, rule, distance, k, windows, None, "failed", reason) for k in tables.KEYFRAMES
-    ]
-
-
-def _all_failed(
-    task: _Task, coding: _Coding, human: tuple[int, int, int] | None, reason: str
-) -> list[Row]:
-    return [
-        row
-        for rule, distance in product(task.rules, task.distances)
-        for row in _failed(coding, rule, distance, rule.windows(*human) if human else None, reason)
-    ]
+def _work(coding: Coding) -> list[Row]:
+    return select_in_clip(_worker, coding)()
 
 
 def _bar(chunks: Iterable[list[Row]], total: int, progress: bool) -> Iterable[list[Row]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -91,6 +91,11 @@ class SimulatedFrames:
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state, _faces=OrderedDict(), _scenes=OrderedDict())
+
+    def fingerprint(self, clip: str, numbers: Sequence[int]) -> str:
+        """What the frames are made from."""
+        plan = self._plan(clip)
+        return repr((self.seed, self.size, self.noise_sd, self.color, plan, list(numbers)))
 
     def numbers(self, clip: str) -> np.ndarray:
         """Numbers of the frames that exist, ascending int64.

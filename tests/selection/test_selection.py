@@ -135,7 +135,7 @@ def clips(draw):
 
 
 @settings(max_examples=150, deadline=None)
-@given(clips(), st.sampled_from(EXACT), st.sampled_from(sorted(DISTANCES)))
+@given(clips(), st.sampled_from(EXACT), st.sampled_from(["signed", "uint8"]))
 def test_choice_equals_brute_force(clip, rule, distance):
     human, frames = clip
     table = reselect(make_cohort([human], {"c0": frames}), rule, distance=distance)
@@ -147,7 +147,7 @@ def test_choice_equals_brute_force(clip, rule, distance):
 
 
 @pytest.mark.parametrize("rule", [r for r in EXACT if r != "gamdss-global"])
-@pytest.mark.parametrize("distance", sorted(DISTANCES))
+@pytest.mark.parametrize("distance", ["signed", "uint8"])
 def test_every_clip_of_a_simulated_cohort_equals_brute_force(rule, distance):
     from mebias.simulation import simulate
 

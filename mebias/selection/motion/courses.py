@@ -81,14 +81,14 @@ def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
         shapes.add(frame.shape)
         if len(shapes) > 1:
             raise UnusableClipError("the frames differ in shape; crop all frames of a clip alike.")
-        small.append(_reduced(frame))
+        small.append(reduced(frame))
     if len(small) < 8:
         raise UnusableClipError(
             f"{len(small)} frames are too few to follow a movement; 8 are needed."
         )
     stack = np.stack([frame.ravel() for frame in small])
     mean = stack.mean(axis=0)
-    basis = _nuisance(mean.reshape(small[0].shape))
+    basis = moved_by_head(mean.reshape(small[0].shape))
     rest = stack - mean
     rest -= (rest @ basis) @ basis.T
     gram = (rest @ rest.T).astype(np.float64)
@@ -96,18 +96,19 @@ def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
     return _courses(gram, rest.shape[1], times)
 
 
-def _reduced(frame: np.ndarray) -> np.ndarray:
+def reduced(frame: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """A frame in grey, averaged to about a size (pixels, shorter side), float32."""
     if frame.size == 0 or (frame.ndim != 2 and frame.shape[2:] != (3,)):
         raise UnusableClipError(f"a frame has shape {frame.shape}; expected grey or three colors.")
     if frame.dtype != np.uint8:
         raise UnusableClipError(f"pixels are {frame.dtype}, expected 8-bit; convert the images.")
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
-    times = max(1, round(min(grey.shape) / SIDE))
+    times = max(1, round(min(grey.shape) / side))
     size = (max(1, grey.shape[1] // times), max(1, grey.shape[0] // times))
     return np.asarray(cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA))
 
 
-def _nuisance(mean: np.ndarray) -> np.ndarray:
+def moved_by_head(mean: np.ndarray) -> np.ndarray:
     """Orthonormal images that brightness, affine head motion and blur add up from."""
     if min(mean.shape) < 3:
         return np.full((mean.size, 1), 1 / np.sqrt(mean.size), dtype=np.float32)

@@ -1,0 +1,93 @@
+"""Frames of one clip, each decoded once; where the source allows it, ahead of their use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import Executor, Future
+
+import numpy as np
+
+from mebias.cohort import FrameSource
+from mebias.errors import FrameError, UnusableClipError
+
+
+class ClipFrames:
+    """The frames of one clip, kept once decoded.
+
+    Parameters
+    ----------
+    source : FrameSource
+        Where they come from.
+    clip : str
+        Which clip.
+    decoders : Executor, optional
+        Threads that decode what `want` names ahead of its use; decoding releases the
+        interpreter's lock. For sources that say ``concurrent``: others are read in turn.
+    """
+
+    def __init__(self, source: FrameSource, clip: str, decoders: Executor | None = None) -> None:
+        self.clip = clip
+        self._source = source
+        self._decoders = decoders
+        self._frames: dict[int, np.ndarray] = {}
+        self._coming: dict[int, Future[np.ndarray]] = {}
+
+    def numbers(self) -> np.ndarray:
+        """Numbers of the frames that exist."""
+        return self._source.numbers(self.clip)
+
+    def fingerprint(self, low: float, high: float) -> str:
+        """What tells the frames between two numbers from all others; empty if unknown."""
+        told = getattr(self._source, "fingerprint", None)
+        if told is None:
+            return ""
+        try:
+            numbers = self.numbers()
+        except FrameError:
+            return ""
+        outside = (numbers < low) | (numbers > high)  # none, where a bound is NaN
+        return f"{numbers.tolist()} {told(self.clip, numbers[~outside].tolist())}"
+
+    def want(self, numbers: Iterable[int]) -> None:
+        """Begin to decode frames that will be asked for."""
+        if self._decoders is not None:
+            for number in numbers:
+                if number not in self._frames and number not in self._coming:
+                    task = self._decoders.submit(self._source.read, self.clip, number)
+                    self._coming[number] = task
+
+    def once(self, number: int) -> np.ndarray:
+        """A frame that is not kept, unless it is here already."""
+        found = self._frames.get(number)
+        return self._source.read(self.clip, number) if found is None else found
+
+    def __call__(self, number: int) -> np.ndarray:
+        """A frame.
+
+        Raises
+        ------
+        FrameError
+            It cannot be read.
+        UnusableClipError
+            It is not uint8, or its shape differs from the clip's other frames.
+        """
+        if number not in self._frames:
+            coming = self._coming.pop(number, None)
+            frame = self._source.read(self.clip, number) if coming is None else coming.result()
+            frame = np.ascontiguousarray(frame)
+            self._check(frame, number)
+            self._frames[number] = frame
+        return self._frames[number]
+
+    def _check(self, frame: np.ndarray, number: int) -> None:
+        if frame.dtype != np.uint8:
+            raise UnusableClipError(
+                f"{self.clip}, frame {number}: pixels are {frame.dtype}, expected 8-bit; "
+                f"convert the images."
+            )
+        first = next(iter(self._frames.values()), frame)
+        if frame.shape != first.shape:
+            raise UnusableClipError(
+                f"{self.clip}, frame {number}: shape {frame.shape} differs from the clip's "
+                f"other frames {first.shape}; crop all frames of a clip alike."
+            )

@@ -1,0 +1,193 @@
+"""One matrix of distances per clip: exact, each frame decoded once, kept in a cache."""
+
+import tracemalloc
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mebias
+from mebias.errors import CacheWarning
+from mebias.selection import RULES
+from mebias.selection.distances import flow_squared, signed_squared, stabilized_squared
+from mebias.selection.pairs import PairDistances, squared_distances
+from mebias.simulation.frames import SimulatedFrames
+
+
+def in_integers(frames):
+    stack = np.stack([f.reshape(-1).astype(np.int64) for f in frames])
+    return ((stack[:, None] - stack[None]) ** 2).sum(axis=2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([0, 2, 90, 255]), st.booleans())
+def test_the_matrix_is_exact_in_integers(seed, spread, color):
+    rng = np.random.default_rng(seed)
+    shape = (7, 9, 41, 37, 3)[: 5 if color else 4]
+    base = rng.integers(0, 256, shape[2:])
+    noise = rng.integers(-spread, spread + 1, (shape[0], *shape[2:]))
+    frames = list(np.clip(base + noise, 0, 255).astype(np.uint8))
+    assert np.array_equal(squared_distances(frames), in_integers(frames))
+
+
+def test_the_matrix_is_exact_where_one_block_would_not_be():
+    black, white = np.zeros((300, 400), np.uint8), np.full((300, 400), 255, np.uint8)
+    odd = white.copy()
+    odd[0, 0] = 254
+    frames = [black, white, odd, black, odd]
+    assert np.array_equal(squared_distances(frames), in_integers(frames))
+
+
+def test_large_and_small_blocks_agree():
+    rng = np.random.default_rng(0)
+    frames = list(rng.integers(0, 256, (40, 11, 13)).astype(np.uint8))
+    at_once = PairDistances(frames.__getitem__, signed_squared).block(range(40), range(40))
+    by_pair = PairDistances(frames.__getitem__, signed_squared)
+    assert np.array_equal(at_once, [[by_pair(a, o) for o in range(40)] for a in range(40)])
+
+
+def test_a_long_clip_stays_near_the_size_of_its_frames():
+    rng = np.random.default_rng(0)
+    frames = list(rng.integers(0, 256, (600, 60, 100)).astype(np.uint8))
+    stack = sum(frame.nbytes for frame in frames)
+    tracemalloc.start()
+    squared_distances(frames)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 600 * 600 * 8 + 2**25 + stack  # matrices and one block, no float copy
+    assert peak < 4 * 8 * stack
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return mebias.simulate(
+        "samm", n_subjects=3, n_clips=4, size=(96, 80), amplitude=2.0, noise_sd=1.0, fps=100,
+        disturbances="drift",
+    )  # fmt: skip
+
+
+def test_every_frame_is_decoded_once_for_all_rules_and_distances(cohort):
+    class Counting(SimulatedFrames):
+        def read(self, clip, number):
+            seen.append((clip, number))
+            return super().read(clip, number)
+
+    seen = []
+    given_ = cohort.frames
+    frames = Counting(given_.seed, given_.size, given_.noise_sd, given_.color, given_.plans)
+    counted = mebias.Cohort(cohort.manifest, cohort.clips, cohort.keyframes, cohort.issues, frames)
+    mebias.reselect(counted, list(RULES), distance=["signed", "uint8"])
+    assert len(seen) == len(set(seen))
+
+
+@pytest.mark.parametrize("distance", ["stabilized", "flow"])
+def test_optional_distances_choose_within_the_windows(cohort, distance):
+    table = mebias.reselect(cohort, "gamdss", distance=distance)
+    assert set(table["status"]) <= {"selected", "truncated"}
+    assert table["frame"].between(table["window_low"], table["window_high"]).all()
+    assert (table["score"] >= 0).all()
+
+
+def shifted(image, x):
+    move = np.float32([[1, 0, x], [0, 1, 0]])
+    return cv2.warpAffine(image, move, image.shape[::-1], borderMode=cv2.BORDER_REFLECT)
+
+
+@pytest.fixture(scope="module")
+def face(cohort):
+    clip = cohort.clips["clip"].iloc[0]
+    course = cohort.frames.plans[clip].course
+    rest = cohort.frames.noiseless(clip, course.onset)
+    apex = cohort.frames.noiseless(clip, course.apex)
+    return np.rint(rest).astype(np.uint8), np.rint(apex).astype(np.uint8)
+
+
+def test_stabilized_sees_the_face_and_not_the_head_or_the_light(face):
+    rest, apex = face
+    nuisance = np.clip(shifted(rest, 0.5) * 1.04, 0, 255).astype(np.uint8)
+    by_pixels = signed_squared(apex, rest) / signed_squared(nuisance, rest)
+    stabilized = stabilized_squared(apex, rest) / stabilized_squared(nuisance, rest)
+    assert stabilized > 5 * by_pixels
+    assert stabilized_squared(rest, rest) == 0
+
+
+def test_flow_measures_displacement(face):
+    rest, _ = face
+    assert flow_squared(rest, rest) == 0
+    for pixels in (1.0, 2.0):
+        root_mean = np.sqrt(flow_squared(shifted(rest, pixels), rest) / rest.size)
+        assert root_mean == pytest.approx(pixels, rel=0.35)
+
+
+@pytest.fixture
+def on_disk(cohort, tmp_path):
+    rows = ["clip,subject,onset,apex,offset,fps"]
+    wide = cohort.keyframes.pivot(index="clip", columns="keyframe", values="frame")  # noqa: PD010
+    for clip, row in wide.iterrows():
+        folder = tmp_path / "data" / "frames" / clip
+        folder.mkdir(parents=True)
+        for number in cohort.frames.numbers(clip):
+            path = folder / f"{number}.png"
+            cv2.imwrite(str(path), cohort.frames.read(clip, int(number)))
+        labels = ",".join(str(int(row[k])) for k in ("onset", "apex", "offset"))
+        rows.append(f"{clip},{clip.split('/')[0]},{labels},100")
+    (tmp_path / "data" / "annotations.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path / "data"
+
+
+ASKED = MappingProxyType({"rule": ["gamdss", "jitter", "motion"], "distance": ["signed", "uint8"]})
+
+
+def test_cached_results_are_the_same_and_read_no_frame(on_disk, tmp_path, monkeypatch):
+    plain = mebias.reselect(mebias.load("folder", on_disk), **ASKED)
+    first = mebias.reselect(mebias.load("folder", on_disk), **ASKED, cache=tmp_path / "kept")
+    monkeypatch.setattr(
+        "mebias.datasets.frames.FolderFrames.read", lambda *_: pytest.fail("a frame was read")
+    )
+    again = mebias.reselect(mebias.load("folder", on_disk), **ASKED, cache=tmp_path / "kept")
+    pd.testing.assert_frame_equal(first, plain)
+    pd.testing.assert_frame_equal(again, plain)
+
+
+def test_a_changed_frame_and_a_changed_label_are_noticed(on_disk, tmp_path):
+    kept = tmp_path / "kept"
+    before = mebias.reselect(mebias.load("folder", on_disk), "gamdss", cache=kept)
+    row = before[(before["keyframe"] == "apex") & (before["freedom"] > 0)].iloc[0]
+    path = on_disk / "frames" / row["clip"] / f"{int(row['frame'])}.png"
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    other = int(row["window_high"] if row["frame"] < row["window_high"] else row["window_low"])
+    far = path.with_name(f"{other}.png")
+    cv2.imwrite(str(far), 255 - image)
+    after = mebias.reselect(mebias.load("folder", on_disk), "gamdss", cache=kept)
+    fresh = mebias.reselect(mebias.load("folder", on_disk), "gamdss")
+    pd.testing.assert_frame_equal(after, fresh)
+    assert not after.equals(before)
+    table = on_disk / "annotations.csv"
+    text = table.read_text().splitlines()
+    fields = text[1].split(",")
+    fields[2] = str(int(fields[2]) - 3)
+    table.write_text("\n".join([text[0], ",".join(fields), *text[2:]]) + "\n")
+    moved = mebias.reselect(mebias.load("folder", on_disk), "gamdss", cache=kept)
+    assert not moved.equals(after)
+
+
+def test_damaged_entries_are_computed_anew(on_disk, tmp_path):
+    kept = tmp_path / "kept"
+    before = mebias.reselect(mebias.load("folder", on_disk), "gamdss", cache=kept)
+    for index, entry in enumerate(sorted(kept.rglob("*.json"))):
+        data = entry.read_bytes()
+        entry.write_bytes((data[:-9], b"", b"\xff\xfe" * 50, data.replace(b"1", b"2"))[index % 4])
+    again = mebias.reselect(mebias.load("folder", on_disk), "gamdss", cache=kept)
+    pd.testing.assert_frame_equal(again, before)
+
+
+def test_a_cache_that_cannot_be_written_costs_a_warning(on_disk, tmp_path):
+    (tmp_path / "kept").write_text("a file, not a folder")
+    plain = mebias.reselect(mebias.load("folder", on_disk), "gamdss")
+    with pytest.warns(CacheWarning, match="cannot be kept in"):
+        found = mebias.reselect(mebias.load("folder", on_disk), "gamdss", cache=tmp_path / "kept")
+    pd.testing.assert_frame_equal(found, plain)
