@@ -132,7 +132,8 @@ def _courses(gram: np.ndarray, pixels: int, times: np.ndarray) -> Courses:
     noise = float(np.median(values[: count - degree - 1]))
     # The largest eigenvalue of pure noise (Marchenko and Pastur), and what heads at rest leave.
     edge = noise * (1 + np.sqrt(count / pixels)) ** 2 * 1.7
-    moving = int((values > max(edge, 1e-6)).sum())
+    # The floor, a thousandth of a grey level, is above what rounding leaves of a saturated frame.
+    moving = int((values > max(edge, 1e-6 * pixels)).sum())
     kept = int(np.clip(moving, 1, MOST_COURSES))
     return Courses(
         times=times,
