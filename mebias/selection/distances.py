@@ -121,11 +121,11 @@ class PairDistances:
                     f"{self._clip}, frame {number}: pixels are {frame.dtype}, expected 8-bit; "
                     f"convert the images."
                 )
-            first = next(iter(self._frames.values()), frame)
+            other, first = next(iter(self._frames.items()), (number, frame))
             if frame.shape != first.shape:
                 raise UnusableClipError(
-                    f"{self._clip}, frame {number}: shape {frame.shape} differs from the clip's "
-                    f"other frames {first.shape}; crop all frames of a clip alike."
+                    f"{self._clip}, frame {number}: shape {frame.shape} differs from the shape "
+                    f"{first.shape} of frame {other}; crop all frames of a clip alike."
                 )
             self._frames[number] = frame
         return self._frames[number]

@@ -248,7 +248,7 @@ def test_a_frame_rate_without_meaning_matters_to_motion_only(fps):
     shifts = mebias.compare(cohort, table)
     assert shifts["shift_ms"].isna().all()
     assert shifts.loc[shifts["source"] == "gamdss", "shift_frames"].notna().all()
-    with pytest.raises(TableError, match="column fps.*expected frames per second above 0"):
+    with pytest.raises(TableError, match=r"column fps.*expected frames per second above 0"):
         mebias.quantify(shifts)
 
 
@@ -331,7 +331,7 @@ def test_a_source_that_cannot_count_its_frames_is_as_an_unreadable_image(rule):
 
     cohort = cohort_of([LABEL, LABEL], [moving(), moving()])
     cohort = replace(cohort, frames=Damaged(cohort.frames.clips))
-    with pytest.raises(FrameError, match="c1.avi is not a readable video; or leave"):
+    with pytest.raises(FrameError, match=r"c1\.avi is not a readable video; or leave"):
         reselect(cohort, rule)
     table = reselect(cohort, rule, skip_bad_frames=True)
     assert reason(table[table["clip"] == "c1"]) == "c1.avi is not a readable video."

@@ -53,8 +53,8 @@ def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
     Parameters
     ----------
     frames : iterable of ndarray
-        Grey or BGR frames of one shape, uint8, in the order of time; each is let go once it
-        is reduced.
+        Grey or BGR frames of one shape in the order of time, uint8, or float32 where they
+        were averaged before; each is let go once it is reduced.
     times_ms : ndarray
         Time of each frame (ms), ascending.
 
@@ -96,7 +96,7 @@ def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
 def _reduced(frame: np.ndarray) -> np.ndarray:
     if frame.size == 0 or (frame.ndim != 2 and frame.shape[2:] != (3,)):
         raise UnusableClipError(f"a frame has shape {frame.shape}; expected grey or three colors.")
-    if frame.dtype != np.uint8:
+    if frame.dtype not in (np.uint8, np.float32):
         raise UnusableClipError(f"pixels are {frame.dtype}, expected 8-bit; convert the images.")
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
     times = max(1, round(min(grey.shape) / SIDE))

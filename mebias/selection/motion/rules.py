@@ -85,7 +85,7 @@ class Motion:
         """
         onset, _, offset = human
         if onset is None or offset is None:
-            raise UnusableClipError("no usable human onset or offset, which say where to look")
+            raise UnusableClipError("the human onset or offset is missing, which say where to look")
         if not 0 < fps < np.inf:
             raise UnusableClipError(f"fps is {fps:g}; expected frames per second above 0")
         if not ((numbers >= onset) & (numbers <= offset)).any():
