@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
-from mebias.cohort import FrameSource
 from mebias.errors import FrameError
 from mebias.reporting.clip_view import ClipView, Mark, marks
 from mebias.selection import reselect
-from mebias.selection.motion import MOTION, MOTION_BLIND, Courses, Motion, Prior, reduce_clip
-from mebias.selection.motion import locate as draw
-from mebias.selection.motion.courses import SIDE
-from mebias.selection.motion.rules import CONTEXT_MS, Located
+from mebias.selection.motion import MOTION, MOTION_BLIND, Courses, Motion, Phases
+from mebias.selection.motion.rules import Located
 
 Human = tuple[int | None, int | None, int | None]
 
@@ -73,12 +68,16 @@ def movement(clip: ClipView, seed: int = 0) -> Movement:
 
 def _movement(clip: ClipView, seed: int) -> Movement:
     assert clip.cohort.frames is not None
-    small = _Small(clip.cohort.frames)
-    cohort = replace(clip.cohort, frames=small)
     found, draws = {}, {}
     blind, informed = _Listening(MOTION_BLIND), _Listening(MOTION)
     for rule in (blind, informed):
-        table = reselect(cohort, rule, skip_bad_frames=True, seed=seed)  # type: ignore[arg-type]
+        table = reselect(
+            clip.cohort,
+            rule,  # type: ignore[arg-type]
+            clips=[clip.clip],
+            skip_bad_frames=True,
+            seed=seed,
+        )
         found[rule.name] = marks(table)
         if rule.draws is not None:
             draws[rule.name] = rule.draws
@@ -114,52 +113,12 @@ class _Listening:
         human: Human,
         fps: float,
         rng: np.random.Generator,
+        phases: Phases | None = None,
     ) -> tuple[Located, Located, Located]:
-        twin = deepcopy(rng)
-        found = self.rule.locate(numbers, read, human, fps, rng)
-        onset, _, offset = human
-        assert onset is not None and offset is not None  # else locate had refused
-        reach = CONTEXT_MS * fps / 1000
-        near = numbers[(numbers >= onset - reach) & (numbers <= offset + reach)]
-        times = (near - near[0]) * 1000.0 / fps
-        self.numbers = near
-        self.courses = reduce_clip([read(int(number)) for number in near], times)
-        prior = None if self.rule.blind else _prior(self.rule, human, int(near[0]), fps)
-        self.draws = near[0] + draw(self.courses, twin, prior).draws * fps / 1000
-        return found
-
-
-def _prior(rule: Motion, human: Human, first: int, fps: float) -> Prior:
-    """The prior that a rule lays around the labels."""
-    rounding = (1000.0 / fps) ** 2 / 12
-    onset, apex, offset = ((float(frame or 0) - first) * 1000.0 / fps for frame in human)
-    sd = [float(np.sqrt(sd**2 + rounding)) for sd in rule.coder_sd_ms]
-    return Prior((onset, apex, offset), (sd[0], sd[1], sd[2]))
-
-
-class _Small:
-    """Frames averaged to the size at which motion is followed, each decoded once.
-
-    Long clips of large frames stay small in memory; `reduce_clip` finds nothing left to
-    average, so its result is the same.
-    """
-
-    def __init__(self, frames: FrameSource) -> None:
-        self._frames = frames
-        self._kept: dict[int, np.ndarray] = {}
-
-    def numbers(self, clip: str) -> np.ndarray:
-        return self._frames.numbers(clip)
-
-    def read(self, clip: str, number: int) -> np.ndarray:
-        if number not in self._kept:
-            frame = self._frames.read(clip, number)
-            grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
-            times = max(1, round(min(grey.shape) / SIDE))
-            size = (max(1, grey.shape[1] // times), max(1, grey.shape[0] // times))
-            small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-            self._kept[number] = np.asarray(small)
-        return self._kept[number]
+        traced = self.rule.trace(numbers, read, human, fps, rng, phases)
+        self.numbers, self.courses = traced.numbers, traced.courses
+        self.draws = traced.numbers[0] + traced.posterior.draws * fps / 1000
+        return self.rule.summary(traced, fps)
 
 
 def _lines(courses: Courses, numbers: np.ndarray, clip: ClipView) -> np.ndarray:

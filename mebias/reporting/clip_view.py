@@ -107,7 +107,9 @@ class ClipView:
 
     def choices(self, rule: AnyRule, distance: str, seed: int) -> dict[str, Mark]:
         """What a rule chooses in this clip, as `mebias.reselect` has it."""
-        table = reselect(self.cohort, rule, distance=distance, skip_bad_frames=True, seed=seed)
+        table = reselect(
+            self.cohort, rule, clips=[self.clip], distance=distance, skip_bad_frames=True, seed=seed
+        )
         return marks(table)
 
     def failure(self, found: Iterable[Mark]) -> str:
@@ -174,8 +176,9 @@ def view(cohort: Cohort, clip: str, coder: str | None = None) -> ClipView:
         k: _usable(found[k]) if k in found else Mark(HUMAN, k, float("nan"), "missing")
         for k in tables.KEYFRAMES
     }
-    narrow = replace(cohort, clips=clips, keyframes=labels)
-    return ClipView(narrow, clip, float(clips["fps"].iloc[0]), numbers, human)
+    others = cohort.keyframes[cohort.keyframes["clip"] != clip]
+    one_coding = replace(cohort, keyframes=pd.concat([labels, others]))
+    return ClipView(one_coding, clip, float(clips["fps"].iloc[0]), numbers, human)
 
 
 def need_frames(cohort: Cohort) -> None:

@@ -18,6 +18,7 @@ from mebias.cohort import Cohort, FrameSource
 from mebias.errors import FrameError, OptionError, TableError, UnusableClipError
 from mebias.selection.choose import Candidates, Choice, choose
 from mebias.selection.distances import PairDistances, get_distance
+from mebias.selection.motion import Phases, usual_phases
 from mebias.selection.rules import (
     Rule,
     WindowFunction,
@@ -42,6 +43,7 @@ class _Coding:
     apex: int | None
     offset: int | None
     fps: float
+    phases: Phases
 
     def complete(self) -> tuple[int, int, int] | None:
         if self.onset is None or self.apex is None or self.offset is None:
@@ -65,6 +67,7 @@ def reselect(
     rule: str | Rule | WindowFunction | Sequence[str | Rule | WindowFunction] = "gamdss",
     *,
     distance: str | Sequence[str] = "signed",
+    clips: Sequence[str] | None = None,
     skip_bad_frames: bool = False,
     seed: int = 0,
     jobs: int = 1,
@@ -82,6 +85,9 @@ def reselect(
         rules of your own: a function ``(onset, apex, offset) -> Windows`` will do.
     distance : str or sequence of str
         ``signed`` (pixel differences as they are) or ``uint8`` (as the released program).
+    clips : sequence of str, optional
+        Only these clips; all by default. The labels of other subjects' clips still say how
+        long phases usually last, which ``motion`` starts from.
     skip_bad_frames : bool
         Go on where an image cannot be read or is missing amid its clip: the clip is marked
         ``failed``, or its window ``truncated``. By default that is an error, missing images
@@ -128,7 +134,7 @@ def reselect(
         raise OptionError(f"distance is {distance!r}; expected one or more, each once.")
     for name in distances:
         get_distance(name)
-    codings = list(_codings(cohort))
+    codings = [c for c in _codings(cohort) if clips is None or c.clip in set(clips)]
     _check_rules(rules, codings)
     rows: list[Row] = []
     task = _Task(cohort.frames, rules, distances, skip_bad_frames, cohort.manifest.gaps, seed)
@@ -154,11 +160,25 @@ def _codings(cohort: Cohort) -> Iterator[_Coding]:
     wide = human.pivot(index=keys, columns="keyframe", values="frame")  # noqa: PD010
     codings = pd.MultiIndex.from_frame(human[keys].drop_duplicates())
     wide = wide.reindex(index=codings, columns=list(tables.KEYFRAMES))
+    phases = _usual_phases(cohort, wide)
     for key, values in zip(wide.index, wide.to_numpy(), strict=True):
         onset, apex, offset = (None if np.isnan(v) else int(v) for v in values)
         dataset, clip, coder, coding_pass = map(str, key)
         rate = float(rates.get(clip, np.nan))
-        yield _Coding(dataset, clip, coder, coding_pass, onset, apex, offset, rate)
+        usual = phases[clip]
+        yield _Coding(dataset, clip, coder, coding_pass, onset, apex, offset, rate, usual)
+
+
+def _usual_phases(cohort: Cohort, wide: pd.DataFrame) -> dict[str, Phases]:
+    """For each clip, how long the phases of other subjects' clips last."""
+    clips = wide.index.get_level_values("clip")
+    about = cohort.clips.set_index("clip").reindex(clips)
+    subjects = about["subject"].to_numpy(dtype=object)
+    rates = about["fps"].where(about["fps"] > 0).to_numpy(dtype=float)
+    lengths = 1000 * wide.diff(axis=1).to_numpy()[:, 1:] / rates[:, None]
+    lengths = np.where(np.isfinite(lengths), lengths, 0.0)  # 0 is no length: left out
+    usual = {s: usual_phases(*lengths[subjects != s].T) for s in set(subjects)}
+    return {str(clip): usual[s] for clip, s in zip(clips, subjects, strict=True)}
 
 
 def _refuse_repeats(human: pd.DataFrame, by: list[str]) -> None:
@@ -242,7 +262,9 @@ def _by_motion(task: _Task, coding: _Coding, rule: Rule) -> list[Row]:
 
     try:
         numbers, read = asked(task.frames.numbers), partial(asked, task.frames.read)
-        found = rule.locate(numbers, read, human, coding.fps, rng)  # type: ignore[attr-defined]
+        found = rule.locate(  # type: ignore[attr-defined]
+            numbers, read, human, coding.fps, rng, coding.phases
+        )
     except FrameError as error:
         if unreadable and not task.skip_bad_frames:
             raise _stopped(error) from None

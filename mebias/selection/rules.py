@@ -19,6 +19,7 @@ from typing import Literal, Protocol
 from mebias.errors import OptionError, suggest
 from mebias.schemas import KEYFRAMES
 from mebias.selection.motion.rules import MOTION, MOTION_BLIND
+from mebias.selection.motion.templates import parse_definition
 
 Pick = Literal["largest", "return", "least", "random"]
 
@@ -236,8 +237,9 @@ def get_rules(
 ) -> tuple[Rule, ...]:
     """Rules by name, object or function.
 
-    A name may be followed by another share, ``gamdss:0.2``, which then stands in the
-    ``source`` column.
+    A name may be followed by another share, ``gamdss:0.2``, or, for ``motion`` and
+    ``motion-blind``, by another definition of the keyframes, ``motion:onset=0.1,offset=0.2``
+    (see `mebias.selection.motion.Definition`); the whole then stands in the ``source`` column.
 
     Raises
     ------
@@ -330,6 +332,8 @@ def _named(text: str) -> Rule:
     if text in LOCATORS:
         return LOCATORS[text]
     name, colon, share = text.partition(":")
+    if name in LOCATORS:
+        return replace(LOCATORS[name], name=text, definition=parse_definition(share))  # type: ignore[type-var]
     if name not in RULES:
         names = [*RULES, *LOCATORS]
         raise OptionError(

@@ -6,9 +6,17 @@ import pytest
 
 import mebias
 from mebias import tables
-from mebias.errors import FrameError
-from mebias.selection.motion import Prior, locate, reduce_clip
-from mebias.selection.motion.posterior import template
+from mebias.errors import FrameError, OptionError
+from mebias.selection.motion import (
+    Definition,
+    Motion,
+    Phases,
+    Prior,
+    locate,
+    reduce_clip,
+    usual_phases,
+)
+from mebias.selection.motion.templates import keyframes_of, template
 from mebias.simulation.motion import Course, extent
 
 
@@ -33,6 +41,52 @@ def test_templates_hold_the_known_profiles(profile, own):
     times = np.linspace(0, 700, 200)
     course = Course(100, 200, 200, 400, profile=profile)
     np.testing.assert_allclose(template(theta(**own), times)[0], extent(times, course), atol=0.01)
+
+
+@pytest.mark.parametrize("shape", [{}, {"a1": 0.7, "k1": 3.0, "b1": 0.4, "a2": -0.3, "k2": -2.0}])
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
+def test_a_defined_keyframe_is_where_the_template_has_gone_that_share(shape, share):
+    row = theta(plateau=50, rest=0.25, **shape)
+    onset, apex, offset = keyframes_of(row, Definition(onset=share, apex=1, offset=share))[0]
+    found = template(row, np.array([onset, apex, offset]))[0]
+    np.testing.assert_allclose(found, [share, 1, 0.25 + 0.75 * share], atol=2e-3)
+    assert apex == 250
+
+
+@pytest.fixture(scope="module")
+def strong():
+    return mebias.simulate(
+        "4dme", seed=6, n_subjects=4, n_clips=8, fps=100, size=(64, 64), amplitude=2.0,
+        profiles=["linear"], coder_sd_ms=(4, 4, 4),
+    )  # fmt: skip
+
+
+def test_later_definitions_find_later_onsets_and_earlier_offsets(strong):
+    half, seen = Definition(0.5, 0.5, 0.5), Definition("detectable", 0.5, "detectable")
+    rules = [
+        Motion("first", blind=True),
+        Motion("half", blind=True, definition=half),
+        Motion("seen", blind=True, definition=seen),
+    ]
+    found = mebias.reselect(strong, rules)
+    wide = found.pivot_table(index=["source", "clip"], columns="keyframe", values="frame")
+    courses = {c: strong.frames.plans[c].course for c in strong.clips["clip"]}
+    rise = np.mean([c.apex - c.onset for c in courses.values()]) / 10
+    moved = (wide.loc["half"] - wide.loc["first"]).mean()
+    assert moved["onset"] == pytest.approx(rise / 2, rel=0.3)
+    assert moved["offset"] < -2
+    seen = (wide.loc["seen"] - wide.loc["first"]).mean()
+    assert 0 <= seen["onset"] < moved["onset"]
+    assert moved["offset"] < seen["offset"] <= 0
+
+
+def test_definitions_are_read_from_the_name_of_the_rule(strong):
+    found = mebias.reselect(strong, "motion-blind:onset=0.5,offset=0.5", clips=["s01/s01_01"])
+    assert set(found["source"]) == {"motion-blind:onset=0.5,offset=0.5"}
+    for wrong, said in (("onset=2", "from 0 to below 1"), ("start=1", "such as onset=0.1"),
+                        ("apex=x", "a place in the plateau")):  # fmt: skip
+        with pytest.raises(OptionError, match=said):
+            mebias.reselect(strong, f"motion:{wrong}")
 
 
 @pytest.fixture(scope="module")
@@ -90,11 +144,16 @@ def test_the_blind_posterior_does_not_know_the_labels(cohort, located):
 
 
 def test_the_same_seed_gives_the_same_frames_whatever_the_other_clips(cohort, located):
-    few = cohort.keyframes[cohort.keyframes["clip"] == cohort.clips["clip"].iloc[3]]
-    one = mebias.Cohort(cohort.manifest, cohort.clips, few, cohort.issues, cohort.frames)
-    again = mebias.reselect(one, "motion")
-    first = located[(located["source"] == "motion") & located["clip"].isin(few["clip"])]
+    chosen = cohort.clips["clip"].iloc[3]
+    again = mebias.reselect(cohort, "motion", clips=[chosen])
+    first = located[(located["source"] == "motion") & (located["clip"] == chosen)]
     pd.testing.assert_frame_equal(again, first.reset_index(drop=True)[again.columns])
+
+
+def test_usual_phases_are_those_of_other_subjects():
+    found = usual_phases([100.0, 200.0] * 10, [300.0] * 3)
+    assert 100 <= found.rise[0] <= 200
+    assert found.fall == Phases.fall
 
 
 def test_without_motion_it_says_so_and_the_interval_is_the_priors():

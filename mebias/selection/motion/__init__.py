@@ -8,16 +8,20 @@ knows nothing of them and is the only one that may judge them.
 """
 
 from mebias.selection.motion.courses import Courses, reduce_clip
-from mebias.selection.motion.posterior import Posterior, Prior, locate
-from mebias.selection.motion.rules import MOTION, MOTION_BLIND, Motion
+from mebias.selection.motion.posterior import Phases, Posterior, Prior, locate
+from mebias.selection.motion.rules import MOTION, MOTION_BLIND, Motion, usual_phases
+from mebias.selection.motion.templates import Definition
 
 __all__ = [
     "MOTION",
     "MOTION_BLIND",
     "Courses",
+    "Definition",
     "Motion",
+    "Phases",
     "Posterior",
     "Prior",
     "locate",
     "reduce_clip",
+    "usual_phases",
 ]

@@ -30,7 +30,9 @@ class Courses:
     courses : ndarray, shape (n, k), float32
         Orthonormal courses of the strongest moving patterns, free of drift.
     strength : ndarray, shape (k,)
-        Variance of each course.
+        Squared norm of each course in grey levels of the reduced frames.
+    noise : float
+        Variance of a course's value in one frame by noise alone, same unit.
     detected : bool
         Whether any pattern moves beyond what noise explains.
     """
@@ -39,6 +41,7 @@ class Courses:
     drift: np.ndarray
     courses: np.ndarray
     strength: np.ndarray
+    noise: float
     detected: bool
 
 
@@ -140,5 +143,6 @@ def _courses(gram: np.ndarray, pixels: int, times: np.ndarray) -> Courses:
         drift=drift.astype(np.float32),
         courses=vectors[:, :kept].astype(np.float32),
         strength=np.maximum(values[:kept], 0.0),
+        noise=max(noise, 0.0) / pixels,
         detected=moving > 0,
     )

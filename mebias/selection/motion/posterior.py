@@ -1,9 +1,6 @@
 """A posterior over onset, apex and offset, from templates of free shape.
 
-A template rises from the onset to a plateau (the apex is its middle) and falls to a residue
-at the offset. Rise and fall have a shape each, of three parameters: how slowly they begin, how
-steeply they go on, how smoothly they end; linear, cosine, exponential and power courses are
-among them. The clip's courses are regressed on drift and template; what the template leaves
+The clip's courses are regressed on drift and a template (`templates`); what the template leaves
 of them, as a determinant, is the likelihood, so that a strong movement that is no expression
 (a blink, talking) is regressed out rather than fitted. Sequential Monte Carlo draws from the
 posterior.
@@ -18,18 +15,31 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from mebias.selection.motion.courses import Courses
+from mebias.selection.motion.templates import (
+    A1,
+    A2,
+    B1,
+    B2,
+    K1,
+    K2,
+    ONSET,
+    REST,
+    Definition,
+    P,
+    Q,
+    R,
+    keyframes_of,
+    template,
+)  # fmt: skip
 
-_F = np.float32
-_PARTICLES, _MOVES, _FIRST = 500, 8, 12_000
-_TEMPER = 0.4
+_PARTICLES, _MOVES, _SEARCHES, _FIRST = 500, 8, 12, 12_000
+_TEMPER = 0.3
 """Share of the independent residuals that the likelihood counts: templates are never exact."""
-_RISE, _FALL = (math.log(156.0), 0.5), (math.log(200.0), 0.6)
-_BEGIN, _STEEP, _END = (0.5, 0.5), (1.0, 2.0), (0.0, 0.42)
+_BEGIN, _STEEP, _END = (0.5, 0.65), (1.0, 2.0), (0.0, 0.45)
 _PLATEAU_MS, _RESIDUE = 14.0, 0.08
-_APEX_BLUR = 0.04
-"""What templates cannot tell of the apex, as a share of the shorter phase (sd)."""
-# Columns of the parameters.
-_ONSET, _R, _P, _Q, _A1, _K1, _B1, _A2, _K2, _B2, _REST = range(11)
+_BLUR = np.array([0.03, 0.045, 0.02])
+"""What templates cannot tell of a keyframe, as a share of the phases beside it (sd)."""
+_SHORTEST_MS = 15.0
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,14 @@ class Prior:
 
     mean: tuple[float, float, float]
     sd: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Phases:
+    """A log-normal prior on how long rise and fall last: median (ms) and sd of the logarithm."""
+
+    rise: tuple[float, float] = (180.0, 0.7)
+    fall: tuple[float, float] = (250.0, 0.8)
 
 
 @dataclass(frozen=True)
@@ -75,7 +93,14 @@ class Posterior:
         return np.asarray(np.quantile(self.draws, [tail, 1 - tail], axis=0))
 
 
-def locate(courses: Courses, rng: np.random.Generator, prior: Prior | None = None) -> Posterior:
+def locate(
+    courses: Courses,
+    rng: np.random.Generator,
+    prior: Prior | None = None,
+    *,
+    phases: Phases | None = None,
+    definition: Definition | None = None,
+) -> Posterior:
     """Draw from the posterior of the three keyframes.
 
     Parameters
@@ -87,71 +112,52 @@ def locate(courses: Courses, rng: np.random.Generator, prior: Prior | None = Non
     prior : Prior, optional
         Centered on labels, for choosing frames. Without it the prior knows nothing of labels
         (``motion-blind``): flat in time, with phases of usual length.
+    phases : Phases, optional
+        How long rise and fall usually last; wide by default.
+    definition : Definition, optional
+        What counts as onset, apex and offset; first change, middle of the plateau and last
+        change by default.
 
     Returns
     -------
     Posterior
     """
+    sampler = _Sampler(courses, rng, prior, phases or Phases(), definition or Definition())
     if not courses.detected:
-        return Posterior(_drawn_from_prior(courses, rng, prior), detected=False)
+        return Posterior(_drawn_from_prior(sampler, rng, prior), detected=False)
     # Many small products: threads of the linear algebra would only wait for each other.
     with threadpool_limits(1, "blas"):
-        return _Sampler(courses, rng, prior).run()
+        return sampler.run()
 
 
 def _drawn_from_prior(
-    courses: Courses, rng: np.random.Generator, prior: Prior | None
+    sampler: _Sampler, rng: np.random.Generator, prior: Prior | None
 ) -> np.ndarray:
     """Draws where nothing moves: those of the prior, in order."""
     if prior is None:
-        return keyframes_of(_Sampler(courses, rng, None).first())
+        return sampler.keyframes(sampler.first())
     drawn = rng.normal(prior.mean, prior.sd, (_FIRST, 3))
     ordered = (np.diff(drawn, axis=1) >= 0).all(axis=1)
     return drawn[ordered] if ordered.any() else np.sort(drawn, axis=1)
 
 
-def keyframes_of(theta: np.ndarray) -> np.ndarray:
-    """Onset, apex (middle of the plateau) and offset (ms) of parameters, shape (m, 3)."""
-    onset, rise, plateau, fall = theta[:, :4].T
-    return np.stack([onset, onset + rise + plateau / 2, onset + rise + plateau + fall], axis=1)
-
-
-def template(theta: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Extent of the movement at the given times, shape (m, n), float32: 0 at rest, 1 at most."""
-    theta, times = theta.astype(_F), times.astype(_F)
-    onset, rise, plateau, fall = (theta[:, i : i + 1] for i in range(4))
-    top = onset + rise + plateau
-    rising = times <= top
-    share = np.where(rising, (times - onset) / rise, (times - top) / fall)
-    np.clip(share, _F(1e-6), 1, out=share)
-    steep = -np.where(np.abs(theta[:, [_K1, _K2]]) < 1e-2, _F(1e-2), theta[:, [_K1, _K2]])
-    begin, end = np.exp(theta[:, [_A1, _A2]]), np.exp(theta[:, [_B1, _B2]])
-
-    def of_phase(values: np.ndarray) -> np.ndarray:
-        return np.where(rising, values[:, 0:1], values[:, 1:2])
-
-    left = np.log(share)  # from here on in place: what is left of the way
-    left *= of_phase(begin)
-    np.exp(left, out=left)
-    left *= of_phase(steep)
-    np.exp(left, out=left)
-    left -= of_phase(np.exp(steep))
-    left *= of_phase(1 / (1 - np.exp(steep)))
-    np.maximum(left, _F(1e-7), out=left)
-    np.log(left, out=left)
-    left *= of_phase(end)
-    np.exp(left, out=left)
-    rest = theta[:, _REST : _REST + 1]
-    return np.asarray(np.where(rising, 1 - left, rest + (1 - rest) * left))
-
-
 class _Sampler:
     """Annealed sequential Monte Carlo with random-walk and differential moves."""
 
-    def __init__(self, clip: Courses, rng: np.random.Generator, prior: Prior | None) -> None:
+    def __init__(
+        self,
+        clip: Courses,
+        rng: np.random.Generator,
+        prior: Prior | None,
+        phases: Phases,
+        definition: Definition,
+    ) -> None:
         self.clip = clip
         self.rng = rng
         self.prior = prior
+        self.rise = (math.log(phases.rise[0]), phases.rise[1])
+        self.fall = (math.log(phases.fall[0]), phases.fall[1])
+        self.definition = definition
         self.end = float(clip.times[-1])
         self.weight = float(len(clip.times))
         self.thin = max(1, len(clip.times) // 50)
@@ -172,61 +178,62 @@ class _Sampler:
             free, score = self._moved(free, target, score, beta)
             if beta >= 1:
                 break
-        target, score = self._target(free)
-        self._tune(free, target, score, 1.0)
-        free, score = self._moved(free, target, score, 1.0)
         theta = _bounded(free)
         return Posterior(self._blurred(theta), detected=True, theta=theta)
 
+    def keyframes(self, theta: np.ndarray) -> np.ndarray:
+        """Onset, apex and offset (ms) of parameters as they are defined, shape (m, 3)."""
+        return keyframes_of(theta, self.definition, self.clip)
+
     def _blurred(self, theta: np.ndarray) -> np.ndarray:
-        """Keyframes of the draws, the apex as uncertain as templates leave it."""
-        found = keyframes_of(theta)
-        shorter = theta[:, [_R, _Q]].min(axis=1)
-        found[:, 1] += _APEX_BLUR * shorter * self.rng.standard_normal(len(theta))
-        return found
+        """Keyframes of the draws, each as uncertain as templates leave it."""
+        rise, fall = theta[:, R], theta[:, Q]
+        scale = _BLUR * np.stack([rise, np.minimum(rise, fall), fall], axis=1)
+        blur = scale * self.rng.standard_normal((len(theta), 3))
+        return np.asarray(self.keyframes(theta) + blur)
 
     def first(self) -> np.ndarray:
         """Draws from the prior that knows no labels; around the labels where there are any."""
         rng, count = self.rng, _FIRST
         theta = np.empty((count, 11))
-        theta[:, _R] = np.exp(rng.normal(*_RISE, count))
-        theta[:, _Q] = np.exp(rng.normal(*_FALL, count))
-        theta[:, _P] = rng.exponential(_PLATEAU_MS, count) + 1e-6
-        for columns, (mean, sd) in (((_A1, _A2), _BEGIN), ((_K1, _K2), _STEEP), ((_B1, _B2), _END)):
+        theta[:, R] = np.exp(rng.normal(*self.rise, count))
+        theta[:, Q] = np.exp(rng.normal(*self.fall, count))
+        theta[:, P] = rng.exponential(_PLATEAU_MS, count) + 1e-6
+        for columns, (mean, sd) in (((A1, A2), _BEGIN), ((K1, K2), _STEEP), ((B1, B2), _END)):
             for column in columns:
                 theta[:, column] = rng.normal(mean, sd, count)
-        theta[:, [_B1, _B2]] = np.abs(theta[:, [_B1, _B2]])
-        theta[:, _REST] = np.minimum(rng.exponential(_RESIDUE, count) + 1e-6, 0.79)
-        theta[:, _ONSET] = rng.uniform(-100.0, max(self.end - 100.0, 1.0), count)
+        theta[:, [B1, B2]] = np.abs(theta[:, [B1, B2]])
+        theta[:, REST] = np.minimum(rng.exponential(_RESIDUE, count) + 1e-6, 0.79)
+        theta[:, ONSET] = rng.uniform(-100.0, max(self.end - 100.0, 1.0), count)
         if self.prior is not None:
             half = count // 2
             drawn = rng.normal(self.prior.mean, self.prior.sd, (half, 3))
-            theta[:half, _ONSET] = drawn[:, 0]
-            theta[:half, _R] = np.maximum(drawn[:, 1] - drawn[:, 0] - theta[:half, _P] / 2, 16.0)
-            theta[:half, _Q] = np.maximum(drawn[:, 2] - drawn[:, 1] - theta[:half, _P] / 2, 16.0)
+            theta[:half, ONSET] = drawn[:, 0]
+            theta[:half, R] = np.maximum(drawn[:, 1] - drawn[:, 0] - theta[:half, P] / 2, 16.0)
+            theta[:half, Q] = np.maximum(drawn[:, 2] - drawn[:, 1] - theta[:half, P] / 2, 16.0)
         return theta
 
     def _log_prior(self, theta: np.ndarray) -> np.ndarray:
-        rise, fall = np.log(theta[:, _R]), np.log(theta[:, _Q])
-        found = -0.5 * ((rise - _RISE[0]) / _RISE[1]) ** 2 - rise
-        found -= 0.5 * ((fall - _FALL[0]) / _FALL[1]) ** 2 + fall
-        for columns, (mean, sd) in (((_A1, _A2), _BEGIN), ((_K1, _K2), _STEEP), ((_B1, _B2), _END)):
+        rise, fall = np.log(theta[:, R]), np.log(theta[:, Q])
+        found = -0.5 * ((rise - self.rise[0]) / self.rise[1]) ** 2 - rise
+        found -= 0.5 * ((fall - self.fall[0]) / self.fall[1]) ** 2 + fall
+        for columns, (mean, sd) in (((A1, A2), _BEGIN), ((K1, K2), _STEEP), ((B1, B2), _END)):
             for column in columns:
                 found -= 0.5 * ((theta[:, column] - mean) / sd) ** 2
-        found -= theta[:, _P] / _PLATEAU_MS + theta[:, _REST] / _RESIDUE
+        found -= theta[:, P] / _PLATEAU_MS + theta[:, REST] / _RESIDUE
         offset = theta[:, :4].sum(axis=1)
-        ends = theta[:, [_B1, _B2]]
-        inside = (theta[:, _ONSET] > -200) & (offset < self.end + 300)
-        inside &= (theta[:, [_R, _Q]] > 15).all(axis=1) & (theta[:, _REST] < 0.8)
-        inside &= (np.abs(theta[:, [_A1, _A2]]) < 2.5).all(axis=1)
-        inside &= (np.abs(theta[:, [_K1, _K2]]) < 9).all(axis=1)
+        ends = theta[:, [B1, B2]]
+        inside = (theta[:, ONSET] > -200) & (offset < self.end + 300)
+        inside &= (theta[:, [R, Q]] > _SHORTEST_MS).all(axis=1) & (theta[:, REST] < 0.8)
+        inside &= (np.abs(theta[:, [A1, A2]]) < 2.5).all(axis=1)
+        inside &= (np.abs(theta[:, [K1, K2]]) < 9).all(axis=1)
         inside &= ((ends > 0) & (ends < 1.6)).all(axis=1)
         return np.asarray(np.where(inside, found + self._log_prior_of_labels(theta), -np.inf))
 
     def _log_prior_of_labels(self, theta: np.ndarray) -> np.ndarray:
         if self.prior is None:
             return np.zeros(len(theta))
-        away = (keyframes_of(theta) - np.array(self.prior.mean)) / np.array(self.prior.sd)
+        away = (self.keyframes(theta) - np.array(self.prior.mean)) / np.array(self.prior.sd)
         return np.asarray(-0.5 * (away**2).sum(axis=1))
 
     def _score(self, theta: np.ndarray, thin: bool = False) -> np.ndarray:
@@ -251,7 +258,7 @@ class _Sampler:
 
     def _tune(self, free: np.ndarray, target: np.ndarray, score: np.ndarray, beta: float) -> float:
         """Count as many frames as the residuals of the best template leave independent."""
-        best = _bounded(free[[int(np.argmax(target + beta * self.weight * score))]])
+        best = _bounded(self._best(free, target + self.weight * score))
         row = template(best, self.clip.times)[0].astype(np.float64)
         row -= self.clip.drift @ (self.clip.drift.T @ row)
         row /= max(float(np.linalg.norm(row)), 1e-9)
@@ -271,8 +278,20 @@ class _Sampler:
             time += 2 * float(lags[lag])
         weight = max(_TEMPER * (count - len(shares) - 2) / time, 4.0)
         reached = min(1.0, beta * self.weight / weight)
-        self.weight = min(weight, self.weight) if beta >= 1 else weight
+        self.weight = weight
         return reached
+
+    def _best(self, free: np.ndarray, value: np.ndarray) -> np.ndarray:
+        """The best template near the particles, by the cross-entropy method, shape (1, 11)."""
+        for _ in range(_SEARCHES):
+            elite = free[np.argsort(value)[-_PARTICLES // 10 :]]
+            best, most = elite[-1:], value.max()
+            root = np.linalg.cholesky(np.cov(elite.T) + 1e-9 * np.eye(11))
+            free = elite.mean(axis=0) + self.rng.standard_normal((_PARTICLES, 11)) @ root.T
+            target, score = self._target(free)
+            value = target + self.weight * score
+            free[0], value[0] = best[0], most
+        return free[[int(np.argmax(value))]]
 
     def _next(self, beta: float, score: np.ndarray, log_weights: np.ndarray) -> float:
         """The next temperature: as far as half of the particles still count."""
@@ -320,18 +339,18 @@ class _Sampler:
 
 def _unbounded(theta: np.ndarray) -> np.ndarray:
     free = theta.copy()
-    free[:, [_R, _Q]] = np.log(theta[:, [_R, _Q]])
-    free[:, [_P, _REST]] = np.sqrt(theta[:, [_P, _REST]])
+    free[:, [R, Q]] = np.log(theta[:, [R, Q]])
+    free[:, [P, REST]] = np.sqrt(theta[:, [P, REST]])
     return free
 
 
 def _bounded(free: np.ndarray) -> np.ndarray:
     theta = free.copy()
-    theta[:, [_R, _Q]] = np.exp(np.clip(free[:, [_R, _Q]], -5, 12))
-    theta[:, [_P, _REST]] = free[:, [_P, _REST]] ** 2
+    theta[:, [R, Q]] = np.exp(np.clip(free[:, [R, Q]], -5, 12))
+    theta[:, [P, REST]] = free[:, [P, REST]] ** 2
     return theta
 
 
 def _log_jacobian(free: np.ndarray) -> np.ndarray:
-    roots = np.log(2 * np.abs(free[:, [_P, _REST]]) + 1e-9)
-    return np.asarray(free[:, [_R, _Q]].sum(axis=1) + roots.sum(axis=1))
+    roots = np.log(2 * np.abs(free[:, [P, REST]]) + 1e-9)
+    return np.asarray(free[:, [R, Q]].sum(axis=1) + roots.sum(axis=1))
