@@ -134,7 +134,7 @@ class Motion:
         """The frames looked at, what moves in them, and the posterior; see `locate`."""
         onset, _, offset = human
         if onset is None or offset is None:
-            raise UnusableClipError("the human onset or offset is missing, which say where to look")
+            raise UnusableClipError("no usable human onset or offset, which say where to look")
         if not 0 < fps < np.inf:
             raise UnusableClipError(f"fps is {fps:g}; expected frames per second above 0")
         if not ((numbers >= onset) & (numbers <= offset)).any():
