@@ -85,9 +85,9 @@ class ClipFrames:
                 f"{self.clip}, frame {number}: pixels are {frame.dtype}, expected 8-bit; "
                 f"convert the images."
             )
-        first = next(iter(self._frames.values()), frame)
+        other, first = next(iter(self._frames.items()), (number, frame))
         if frame.shape != first.shape:
             raise UnusableClipError(
-                f"{self.clip}, frame {number}: shape {frame.shape} differs from the clip's "
-                f"other frames {first.shape}; crop all frames of a clip alike."
+                f"{self.clip}, frame {number}: shape {frame.shape} differs from the shape "
+                f"{first.shape} of frame {other}; crop all frames of a clip alike."
             )

@@ -56,8 +56,8 @@ def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
     Parameters
     ----------
     frames : iterable of ndarray
-        Grey or BGR frames of one shape, uint8, in the order of time; each is let go once it
-        is reduced.
+        Grey or BGR frames of one shape in the order of time, uint8, or float32 where they
+        were averaged before; each is let go once it is reduced.
     times_ms : ndarray
         Time of each frame (ms), ascending.
 
@@ -100,7 +100,7 @@ def reduced(frame: np.ndarray, side: int = SIDE) -> np.ndarray:
     """A frame in grey, averaged to about a size (pixels, shorter side), float32."""
     if frame.size == 0 or (frame.ndim != 2 and frame.shape[2:] != (3,)):
         raise UnusableClipError(f"a frame has shape {frame.shape}; expected grey or three colors.")
-    if frame.dtype != np.uint8:
+    if frame.dtype not in (np.uint8, np.float32):
         raise UnusableClipError(f"pixels are {frame.dtype}, expected 8-bit; convert the images.")
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
     times = max(1, round(min(grey.shape) / side))
@@ -136,7 +136,8 @@ def _courses(gram: np.ndarray, pixels: int, times: np.ndarray) -> Courses:
     noise = float(np.median(values[: count - degree - 1]))
     # The largest eigenvalue of pure noise (Marchenko and Pastur), and what heads at rest leave.
     edge = noise * (1 + np.sqrt(count / pixels)) ** 2 * 1.7
-    moving = int((values > max(edge, 1e-6)).sum())
+    # The floor, a thousandth of a grey level, is above what rounding leaves of a saturated frame.
+    moving = int((values > max(edge, 1e-6 * pixels)).sum())
     kept = int(np.clip(moving, 1, MOST_COURSES))
     return Courses(
         times=times,
