@@ -11,6 +11,12 @@ A constant added to one arm lowers the first two and leaves the third. All three
 arms' disagreement with the variance *between clips*, so they ask for a quantity with an origin:
 the length of a phase. The variance of frame numbers is that of the recordings' arbitrary
 counters, which makes every coefficient of them 1, however far the arms lie apart.
+
+Clips of one subject are pooled for the estimate; the intervals carry the draw of subjects and
+their clips, and take the two arms as given (McGraw and Wong's F interval of ICC(A,1), for arms
+drawn from many, is wider). Measured coverage of 95 % intervals, 1,000 cohorts a cell, ICC 0
+and 0.3 of lengths within subjects: normal lengths 93-96 %, log-normal ones 92-95 % (29 or 42
+subjects) and 90-95 % (12 subjects).
 """
 
 from __future__ import annotations
