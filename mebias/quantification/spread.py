@@ -50,7 +50,7 @@ def sd_interval(values: np.ndarray, subjects: np.ndarray, conf_level: float = 0.
         )
     estimate = float(np.std(np.sort(values), ddof=1))
     bare = _bare(values, subjects, conf_level, METHOD, estimate)
-    return _jackknifed(bare, np.sqrt(_left_out(values, subjects)))
+    return _jackknifed(bare, np.sqrt(np.maximum(_left_out(values, subjects), 0)))
 
 
 def mad_interval(values: np.ndarray, subjects: np.ndarray, conf_level: float = 0.95) -> Interval:

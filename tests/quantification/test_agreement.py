@@ -291,7 +291,7 @@ def test_micro_status_follows_durations_and_its_bounds_can_be_set():
     for arm, micro in short.items():
         assert one(found, f"share_micro_{arm}")["estimate"] == pytest.approx(micro.mean())
     changed = (short["human"] != short["selected"]).mean()
-    assert 0 < changed
+    assert changed > 0
     assert one(found, "share_status_changed")["estimate"] == pytest.approx(changed)
     rise = 10 * (wide["human"]["apex"] - wide["human"]["onset"])
     row = one(found, "share_micro_human_by_rise")
