@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
+from mebias.quantification import cells
 from mebias.quantification.checks import usable
 from mebias.quantification.interval import Interval
 from mebias.quantification.means import WEIGHTINGS, mean_interval
@@ -45,8 +46,8 @@ def estimates_table(
     rows: list[Row] = []
     for key, part in shifts[usable(shifts)].groupby(_PART, sort=False):
         of_part = dict(zip(_PART, key, strict=True))
-        for stratum, in_stratum in _strata(part, strata):
-            for group, in_group in _groups(in_stratum):
+        for stratum, in_stratum in cells.strata(part, strata):
+            for group, in_group in cells.groups(in_stratum):
                 for keyframe in tables.KEYFRAMES:
                     own = in_group[in_group["keyframe"] == keyframe]
                     if own.empty:
@@ -56,22 +57,6 @@ def estimates_table(
                     }  # fmt: skip
                     rows += [{**place, **row} for row in _of_cell(own, conf_level)]
     return tables.from_rows(rows, "estimates")
-
-
-def _strata(part: pd.DataFrame, wanted: bool) -> list[tuple[str, pd.DataFrame]]:
-    kinds = [kind for kind in ("micro", "macro") if (part["expression_type"] == kind).any()]
-    if not wanted or len(kinds) < 2:
-        return [(tables.ALL, part)]
-    apart = [(kind, part[part["expression_type"] == kind]) for kind in kinds]
-    return [(tables.ALL, part), *apart]
-
-
-def _groups(part: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The whole, then each group; a table without stated groups has the whole only."""
-    names = sorted(part["ethnicity"].unique())
-    if set(names) <= {tables.ALL, tables.UNKNOWN}:
-        return [(tables.ALL, part)]
-    return [(tables.ALL, part), *((n, part[part["ethnicity"] == n]) for n in names)]
 
 
 def _of_cell(own: pd.DataFrame, conf_level: float) -> Iterator[Row]:

@@ -1,0 +1,143 @@
+"""What the numbers on agreement leave out or cannot say, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from mebias import tables
+from mebias.errors import listed
+from mebias.quantification.agreement_cell import PART, Row
+from mebias.quantification.coefficients import BY_CONSTRUCTION, PHASES
+from mebias.quantification.intervals_overlap import ENDS, lengths
+
+WINDOWED = "windowed"
+"""The shape of differences that windows bound."""
+CHECK = "agreement"
+
+
+def agreement_issues(pairs: pd.DataFrame, shapes: Sequence[Mapping[str, object]]) -> pd.DataFrame:
+    """Issues of the agreement of two arms.
+
+    Parameters
+    ----------
+    pairs : DataFrame
+        `mebias.quantification.intervals_overlap.paired_keyframes`.
+    shapes : sequence of dict
+        Per dataset, source, distance, stratum, ethnicity and keyframe: ``shape``, which is
+        `WINDOWED`, words on skewness and tails, or empty.
+
+    Returns
+    -------
+    DataFrame
+        An issues table.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> from mebias.quantification.intervals_overlap import paired_keyframes
+    >>> agreement_issues(paired_keyframes(mebias.example()), [])["field"].tolist()
+    ['ccc, icc_a1, icc_c1']
+    """
+    rows: list[Row] = []
+    for key, part in pairs.groupby(PART, sort=False):
+        own = [s for s in shapes if tuple(s[column] for column in PART) == key]
+        dataset, against = str(part["dataset"].iloc[0]), _name(part)
+        rows += _of_limits(dataset, against, own)
+        rows += _of_clips(dataset, against, part)
+    for dataset in pairs["dataset"].unique():
+        rows.append(
+            tables.issue(
+                "note",
+                f"Agreement coefficients are given for the lengths of phases only: for keyframes "
+                f"they would be {BY_CONSTRUCTION}; look at limits and shares within.",
+                dataset=str(dataset),
+                field="ccc, icc_a1, icc_c1",
+                found="frame numbers",
+                expected="a length, which has an origin",
+                check=CHECK,
+                consequence="ccc, icc_a1 and icc_c1 of keyframes are NaN",
+            )
+        )
+    return tables.from_rows(rows, "issues")
+
+
+def _name(part: pd.DataFrame) -> str:
+    source, distance = str(part["source"].iloc[0]), str(part["distance"].iloc[0])
+    return f"{source} ({distance})" if distance else source
+
+
+def _of_limits(dataset: str, against: str, shapes: Sequence[Mapping[str, object]]) -> Iterator[Row]:
+    windowed = [s for s in shapes if s["shape"] == WINDOWED]
+    if windowed:
+        keyframes = _distinct(windowed, "keyframe")
+        yield tables.issue(
+            "note",
+            f"{against}: windows bound the shifts of {listed(keyframes)}, so no normal limits of "
+            f"agreement are given; read the 5 and 95 % quantiles and the windows' reach instead.",
+            dataset=dataset,
+            field=", ".join(keyframes),
+            found="windowed shifts",
+            expected="unbounded, roughly symmetric differences",
+            check=CHECK,
+            consequence="limit_low and limit_high are NaN; quantile_05 and quantile_95 are given",
+        )
+    for keyframe in tables.KEYFRAMES:
+        far = [s for s in shapes if s["keyframe"] == keyframe and s["shape"] not in ("", WINDOWED)]
+        if far:
+            where = [f"{_words(s)} ({s['shape']})" for s in far]
+            yield tables.issue(
+                "warning",
+                f"{against}: differences of {keyframe} are far from normal in {listed(where)}, so "
+                f"the limits of agreement need not hold 95 % of them; read the 5 and 95 % "
+                f"quantiles beside them.",
+                dataset=dataset,
+                field=keyframe,
+                found=far[0]["shape"],
+                expected="roughly normal differences",
+                check=CHECK,
+                consequence="limits have jackknife bounds; quantile_05 and quantile_95 are given",
+            )
+
+
+def _words(shape: Mapping[str, object]) -> str:
+    group, stratum = str(shape["ethnicity"]), str(shape["stratum"])
+    return group if stratum == tables.ALL else f"{group}, {stratum}"
+
+
+def _distinct(shapes: Sequence[Mapping[str, object]], column: str) -> list[str]:
+    return list(dict.fromkeys(str(s[column]) for s in shapes))
+
+
+def _of_clips(dataset: str, against: str, part: pd.DataFrame) -> Iterator[Row]:
+    for phase in PHASES:
+        human, _, disorder = lengths(part, phase)
+        first, last = ENDS[phase]
+        lacking = int((np.isnan(human) & ~disorder).sum())
+        if disorder.any():
+            yield tables.issue(
+                "warning",
+                f"{against}: {int(disorder.sum())} of {len(part)} clips have the {last} before "
+                f"the {first} in one of the arms and are left out of their {phase}s; mend them.",
+                dataset=dataset,
+                clip=str(part["clip"].iloc[int(np.flatnonzero(disorder)[0])]),
+                field=phase,
+                found=f"{int(disorder.sum())} out of order",
+                expected=f"{first} <= {last}",
+                check=CHECK,
+                consequence=f"not counted in the agreement of {phase}s",
+            )
+        if lacking:
+            yield tables.issue(
+                "note",
+                f"{against}: {lacking} of {len(part)} clips lack {first} or {last} in one of the "
+                f"arms; they are left out of both arms' {phase}s.",
+                dataset=dataset,
+                field=phase,
+                found=f"{lacking} incomplete",
+                expected="both keyframes in both arms",
+                check=CHECK,
+                consequence=f"not counted in the agreement of {phase}s",
+            )

@@ -1,0 +1,368 @@
+"""Resampling of whole subjects: bootstrap intervals, jackknife, sign-flip test.
+
+The weights are drawn once and serve all statistics of all tables with as many subjects.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import special
+
+from mebias.quantification.clustered import Clustered, LeftOut, Resamples, Statistic, clustered
+from mebias.quantification.interval import Interval, undefined
+from mebias.quantification.means import mean_interval
+
+MIN_SUBJECTS = 8
+"""With fewer subjects there are too few different resamples for bounds."""
+N_DRAWS = 2000
+EXHAUSTIVE = 1 << 14
+"""Up to this many sign assignments all are run."""
+_BLOCK = 1 << 16
+"""Numbers held at a time in each of a few tables."""
+_HOW = "mid-rank BCa"
+_TIE = 1e-9
+"""Draws this close to the estimate, as a share of the farthest draw's distance, are ties."""
+
+
+def draw_weights(
+    n_subjects: int, n_draws: int, seed: int = 0, rows: int | None = None
+) -> Iterator[np.ndarray]:
+    """How often each subject is in each bootstrap resample, some draws at a time.
+
+    Parameters
+    ----------
+    n_subjects : int
+        Subjects G; each resample draws G of them with replacement.
+    n_draws : int
+        Resamples in total.
+    seed : int
+        The same seed and number of subjects give the same weights, in whatever portions.
+    rows : int, optional
+        Resamples at a time; by default as many as fit into a block of memory.
+
+    Yields
+    ------
+    ndarray of float, shape (at most rows, G)
+        Whole numbers; each row sums to G.
+
+    Examples
+    --------
+    >>> weights = np.concatenate(list(draw_weights(5, 100, seed=1, rows=30)))
+    >>> weights.shape, set(weights.sum(axis=1).tolist())
+    ((100, 5), {5.0})
+    """
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(n_subjects,)))
+    rows = rows or max(1, _BLOCK // n_subjects)
+    for start in range(0, n_draws, rows):
+        n = min(rows, n_draws - start)
+        drawn = rng.integers(0, n_subjects, (n, n_subjects))
+        drawn += n_subjects * np.arange(n)[:, None]
+        counts = np.bincount(drawn.ravel(), minlength=n * n_subjects)
+        yield counts.reshape(n, n_subjects).astype(float)
+
+
+def replicates(
+    data: Sequence[Clustered],
+    statistics: Sequence[Statistic],
+    *,
+    n_draws: int = N_DRAWS,
+    seed: int = 0,
+) -> np.ndarray:
+    """Bootstrap replicates of several statistics of several tables, from the same weights.
+
+    Parameters
+    ----------
+    data : sequence of Clustered
+        All with the same number of subjects.
+    statistics : sequence of Statistic
+    n_draws, seed : int
+        See `draw_weights`. Memory does not grow with the draws but for what is returned.
+
+    Returns
+    -------
+    ndarray of float, shape (tables, statistics, draws)
+
+    Raises
+    ------
+    ValueError
+        Tables with different numbers of subjects.
+    """
+    sizes = {len(d) for d in data}
+    if len(sizes) != 1:
+        raise ValueError(f"tables have {sorted(sizes)} subjects; expected one number for all")
+    n_subjects = sizes.pop()
+    wide = max([n_subjects, *(len(d.values) for d in data)])
+    found = np.empty((len(data), len(statistics), n_draws))
+    start = 0
+    for weights in draw_weights(n_subjects, n_draws, seed, max(1, _BLOCK // wide)):
+        stop = start + len(weights)
+        for i, table in enumerate(data):
+            resamples = Resamples(table, weights)
+            for j, statistic in enumerate(statistics):
+                found[i, j, start:stop] = statistic.of(resamples)
+        start = stop
+    return found
+
+
+def estimates(data: Clustered, statistics: Sequence[Statistic]) -> np.ndarray:
+    """The statistics of the clips as they are, (statistics,)."""
+    once = Resamples(data, np.ones((1, len(data))))
+    return np.array([float(s.of(once)[0]) for s in statistics])
+
+
+def jackknife(data: Clustered, statistics: Sequence[Statistic]) -> np.ndarray:
+    """The statistics without each subject in turn, (statistics, G).
+
+    Examples
+    --------
+    >>> from mebias.quantification.clustered import MEDIAN
+    >>> data = clustered(np.array([1.0, 2.0, 9.0]), np.array(["a", "b", "c"]))
+    >>> jackknife(data, [MEDIAN]).tolist()
+    [[5.5, 5.0, 1.5]]
+    """
+    step = len(data) if data.dense else max(1, _BLOCK // len(data.values))
+    parts = [LeftOut(data, slice(a, a + step)) for a in range(0, len(data), step)]
+    return np.array([np.concatenate([s.of(part) for part in parts]) for s in statistics])
+
+
+def percentile_interval(draws: np.ndarray, conf_level: float = 0.95) -> tuple[float, float]:
+    """Bounds that leave out equal shares of the draws; always values that were drawn.
+
+    Parameters
+    ----------
+    draws : ndarray of float, shape (B,)
+        Bootstrap replicates.
+    conf_level : float
+        Level of the interval. Bounds are the order statistics (B + 1) times the tail from
+        either end, rounded outwards.
+    """
+    tail = (1 - conf_level) / 2
+    return _order_statistics(draws, tail, tail)
+
+
+def bca_interval(
+    estimate: float, draws: np.ndarray, left_out: np.ndarray, conf_level: float = 0.95
+) -> tuple[float, float]:
+    """Bias-corrected and accelerated bounds (Efron 1987) that mind ties.
+
+    The bias correction is that of the estimate's mid-rank among the draws: draws equal to it
+    count half. Counted strictly, a statistic of integers, which most draws repeat exactly,
+    looks badly biased, and both bounds end on the estimate.
+
+    Parameters
+    ----------
+    estimate : float
+    draws : ndarray of float, shape (B,)
+        Bootstrap replicates.
+    left_out : ndarray of float, shape (G,)
+        The statistic without each subject in turn; where it never moves the acceleration is 0.
+    conf_level : float
+        Level of the interval.
+
+    Examples
+    --------
+    >>> draws = np.array([0.0] * 900 + [0.5] * 40 + [1.0] * 60)
+    >>> bca_interval(0.0, draws, np.zeros(20))
+    (0.0, 1.0)
+    """
+    distance = np.asarray(draws) - estimate
+    tie = _TIE * np.abs(distance).max()
+    below = np.count_nonzero(distance < -tie) + np.count_nonzero(distance <= tie)
+    bias = float(special.ndtri(np.clip(below / (2 * len(draws)), 1e-9, 1 - 1e-9)))
+    gap = left_out.mean() - left_out
+    squares = float((gap**2).sum())
+    acceleration = float((gap**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
+    z = float(special.ndtri((1 + conf_level) / 2))
+    lower, upper = (shifted / (1 - acceleration * shifted) for shifted in (bias - z, bias + z))
+    return _order_statistics(
+        draws, float(special.ndtr(bias + lower)), float(special.ndtr(-bias - upper))
+    )
+
+
+def _order_statistics(draws: np.ndarray, low: float, high: float) -> tuple[float, float]:
+    """Draws that leave out these shares at the lower and the upper end, rounded outwards."""
+    n = len(draws)
+    ranks = [min(max(math.floor((n + 1) * tail + 1e-9), 1), n) for tail in (low, high)]
+    ordered = np.sort(draws)
+    return float(ordered[ranks[0] - 1]), float(ordered[n - ranks[1]])
+
+
+def bootstrap_intervals(
+    data: Sequence[Clustered],
+    statistics: Sequence[Statistic],
+    *,
+    conf_level: float = 0.95,
+    n_draws: int = N_DRAWS,
+    seed: int = 0,
+) -> list[list[Interval]]:
+    """Mid-rank BCa intervals from resamples of whole subjects.
+
+    Parameters
+    ----------
+    data : sequence of Clustered
+        Tables of any numbers of subjects; those with the same number share the weights.
+    statistics : sequence of Statistic
+    conf_level : float
+        Level of the intervals.
+    n_draws, seed : int
+        See `draw_weights`.
+
+    Returns
+    -------
+    list of list of Interval
+        For each table the statistics in turn. ``std_error`` is the SD of the draws, ``df`` is
+        NaN. No bounds, and a reason, with fewer than 8 subjects or where all values are equal.
+    """
+    found: list[list[Interval]] = [[] for _ in data]
+    for n_subjects in sorted({len(d) for d in data}):
+        places = [i for i, d in enumerate(data) if len(d) == n_subjects]
+        alike = [data[i] for i in places]
+        enough = n_subjects >= MIN_SUBJECTS
+        draws = replicates(alike, statistics, n_draws=n_draws, seed=seed) if enough else None
+        for k, i in enumerate(places):
+            own = None if draws is None else draws[k]
+            found[i] = _intervals(data[i], statistics, own, conf_level)
+    return found
+
+
+def _intervals(
+    data: Clustered, statistics: Sequence[Statistic], draws: np.ndarray | None, conf_level: float
+) -> list[Interval]:
+    """Intervals of one table from its replicates, (statistics, B), or from none."""
+    found = []
+    left_out = None if draws is None else jackknife(data, statistics)
+    for j, estimate in enumerate(estimates(data, statistics)):
+        how = "no draws" if draws is None else f"{draws.shape[1]:,} draws"
+        bare = undefined(
+            float(estimate),
+            _no_interval(data),
+            conf_level=conf_level,
+            n_clips=data.n_clips,
+            n_subjects=len(data),
+            method=f"{statistics[j].name}, bootstrap of subjects, {how}, {_HOW}",
+        )
+        if draws is None or left_out is None or bare.reason:
+            found.append(bare)
+            continue
+        low, high = bca_interval(float(estimate), draws[j], left_out[j], conf_level)
+        error = float(np.std(draws[j], ddof=1))
+        found.append(replace(bare, std_error=error, conf_low=low, conf_high=high))
+    return found
+
+
+def _no_interval(data: Clustered) -> str:
+    if len(data.values) == 1:
+        return f"all {data.n_clips} values are equal" if data.n_clips > 1 else "a single clip"
+    if len(data) < MIN_SUBJECTS:
+        return f"fewer than {MIN_SUBJECTS} subjects"
+    return ""
+
+
+@dataclass(frozen=True)
+class SignFlip:
+    """A sign-flip test of paired differences, with its estimate.
+
+    Attributes
+    ----------
+    mean : Interval
+        Mean difference of clips, with its CR2 interval.
+    p_value : float
+        Two-sided; NaN with a ``reason`` where it cannot be had.
+    n_assignments : int
+        Assignments of signs that were run.
+    exhaustive : bool
+        Whether these are all there are.
+    method, reason : str
+    """
+
+    mean: Interval
+    p_value: float
+    n_assignments: int
+    exhaustive: bool
+    method: str
+    reason: str = ""
+
+
+def sign_flip_test(
+    differences: np.ndarray,
+    subjects: np.ndarray,
+    *,
+    n_permutations: int = 9999,
+    seed: int = 0,
+    conf_level: float = 0.95,
+) -> SignFlip:
+    """Test paired differences by changing the sign of all differences of a subject together.
+
+    Valid where, under the null hypothesis, the two arms may be exchanged within a subject, so
+    that a subject's differences and their negatives are equally likely: two coders, two label
+    versions, two selectors with the same windows. A mean of 0 is not enough: differences of a
+    one-sided rule or of windows cut at a label are skewed, and the test then rejects for the
+    skewness. Use `mebias.quantification.means.mean_interval` there.
+
+    Parameters
+    ----------
+    differences : ndarray of float, shape (N,)
+        Finite, one per clip.
+    subjects : ndarray, shape (N,)
+        Whose clips they are.
+    n_permutations : int
+        Random assignments, where there are more than 2**14 of them.
+    seed : int
+        Seed of the random ones.
+    conf_level : float
+        Level of the interval of the mean.
+
+    Returns
+    -------
+    SignFlip
+        The statistic is the sum over clips; studentizing it would not change the p-value.
+
+    Examples
+    --------
+    >>> found = sign_flip_test(np.array([1.0, 2.0, 1.0, 3.0, 1.0, 2.0]), np.arange(6))
+    >>> found.p_value, found.n_assignments
+    (0.03125, 64)
+    """
+    mean = mean_interval(differences, subjects, "clip", conf_level)
+    codes = np.unique(np.asarray(subjects).astype(str), return_inverse=True)[1]
+    order = np.lexsort((differences, codes))
+    sums = np.bincount(codes[order], np.asarray(differences, dtype=float)[order])
+    # without names and signs: neither has a part in which draw falls on whom
+    sizes = np.sort(np.abs(sums))
+    exhaustive = 1 << len(sizes) <= EXHAUSTIVE
+    method = "sign flips of whole subjects, sum over clips, two-sided, "
+    if not sizes.any():
+        return SignFlip(mean, math.nan, 0, False, method + "none run", "every subject's sum is 0")
+    flipped = _flipped(sizes, exhaustive, n_permutations, seed)
+    observed = abs(float(sums.sum()))
+    extreme = int(np.count_nonzero(flipped >= observed - _TIE * float(sizes.sum())))
+    if exhaustive:
+        n, p = len(flipped), extreme / len(flipped)
+        method += f"all {n:,} assignments"
+    else:
+        n, p = len(flipped) + 1, (extreme + 1) / (len(flipped) + 1)
+        method += f"{n - 1:,} random and the observed assignment"
+    return SignFlip(mean, p, n, exhaustive, method)
+
+
+def _flipped(sizes: np.ndarray, exhaustive: bool, n_permutations: int, seed: int) -> np.ndarray:
+    """Absolute sums under all or random signs."""
+    width = -(-len(sizes) // 8)
+    if exhaustive:
+        numbers = np.arange(1 << len(sizes), dtype="<u2")
+        drawn = numbers.view(np.uint8).reshape(-1, 2)[:, :width]
+    else:
+        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(sizes),)))
+        drawn = np.frombuffer(rng.bytes(width * n_permutations), np.uint8).reshape(-1, width)
+    # eight subjects at a time: their signed sum is looked up under the byte of their signs
+    signs = 1.0 - 2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1]
+    padded = np.zeros(8 * width)
+    padded[: len(sizes)] = sizes
+    totals = np.zeros(len(drawn))
+    for k in range(width):
+        totals += (signs @ padded[8 * k : 8 * k + 8])[drawn[:, k]]
+    return np.abs(totals)
