@@ -77,7 +77,12 @@ def single(data: Clusters) -> Batch:
     return Batch(data.sizes[None, :], data.means[None, :], np.array([data.ss_within]))
 
 
-def contrasts(batch: Batch, members: Sequence[np.ndarray], weighting: str) -> Found:
+def contrasts(
+    batch: Batch,
+    members: Sequence[np.ndarray],
+    weighting: str,
+    ratio: np.ndarray | None = None,
+) -> Found:
     """The mean of one side, or the first side minus the second, in each data set.
 
     Parameters
@@ -89,6 +94,8 @@ def contrasts(batch: Batch, members: Sequence[np.ndarray], weighting: str) -> Fo
     weighting : {"clip", "subject", "subject-mean"}
         As in `mebias.quantification.means.mean_interval`; with ``subject`` the two sides
         share one variance ratio, fitted in each data set.
+    ratio : ndarray, shape (B,), optional
+        That ratio, where it is known already.
 
     Returns
     -------
@@ -109,7 +116,7 @@ def contrasts(batch: Batch, members: Sequence[np.ndarray], weighting: str) -> Fo
     elif weighting == "subject-mean":
         weight = (batch.sizes > 0).astype(float)
     else:
-        ratio = variance_ratios(batch, sides)
+        ratio = variance_ratios(batch, sides) if ratio is None else ratio
         weight = batch.sizes / (1 + ratio[:, None] * batch.sizes)
     found = [_weighted(batch.means, side * weight) for side in sides]
     with np.errstate(divide="ignore", invalid="ignore"):
