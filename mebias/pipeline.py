@@ -33,6 +33,8 @@ from mebias.quantification import (
     unevenness,
 )
 from mebias.quantification.design import recording_issues
+from mebias.quantification.following import follow, quantify_planned, with_planned
+from mebias.quantification.plan import Plan
 from mebias.selection import reselect
 from mebias.selection.rules import Rule, get_rules
 from mebias.simulation import simulate
@@ -145,13 +147,14 @@ def report(
     *,
     root: Roots = None,
     out: str | Path | None = None,
-    rule: str | Rule | Sequence[str | Rule] = DEFAULT_RULES,
-    distance: str | Sequence[str] = DEFAULT_DISTANCES,
-    seed: int = 0,
+    rule: str | Rule | Sequence[str | Rule] | None = None,
+    distance: str | Sequence[str] | None = None,
+    seed: int | None = None,
     trimmed: bool = False,
     plant: Mapping[str, Sequence[float]] | None = None,
     fps: float | None = None,
-    min_subjects: int = 5,
+    min_subjects: int | None = None,
+    plan: str | Path | None = None,
     skip_bad_frames: bool = False,
     jobs: int = 1,
     progress: bool = False,
@@ -167,12 +170,15 @@ def report(
         The dataset's folder; for several datasets a mapping from id to folder.
     out : path, optional
         Where to write; ``reports/<dataset>`` by default.
-    rule, distance : str or sequence of str
+    rule, distance : str or sequence of str, optional
         As in `mebias.reselect`; tests rest on ``gamdss`` with ``signed``.
-    seed : int
-        Seed of the simulation and of the permutations.
-    min_subjects : int
-        Groups with fewer subjects are described, not tested.
+    seed : int, optional
+        Seed of the simulation and of the permutations; 0, or the plan's.
+    min_subjects : int, optional
+        Groups with fewer subjects are described, not tested; 5, or the plan's.
+    plan : path, optional
+        An analysis plan to follow; options given beside it that contradict it are used, and
+        reported as deviations.
     skip_bad_frames : bool
         As in `mebias.reselect`.
     jobs : int
@@ -192,6 +198,8 @@ def report(
     ------
     MixedDataError
         Real and simulated data in one call.
+    OptionError
+        The plan cannot be read, or there are several datasets to one plan.
 
     Examples
     --------
@@ -203,10 +211,18 @@ def report(
     """
     from mebias.reporting import prepare_output, write_report
 
+    followed = follow(plan, {"seed": seed, "min_subjects": min_subjects}) if plan else None
+    planned = followed.plan if followed else Plan("none")
+    rule = with_planned(rule, DEFAULT_RULES, planned.rule)
+    distance = with_planned(distance, DEFAULT_DISTANCES, planned.distance)
+    seed = planned.seed if followed or seed is None else seed
+    min_subjects = planned.min_subjects if followed or min_subjects is None else min_subjects
     get_rules(rule)
     cohorts = get_cohorts(
         data, root=root, seed=seed, trimmed=trimmed, plant=plant, fps=fps, **reading
     )
+    if followed and len(cohorts) > 1:
+        raise OptionError("a plan is for one dataset; report each dataset with its own plan.")
     folder = Path(out) if out is not None else default_out(cohorts)
     prepare_output(folder)
     chosen = [
@@ -224,7 +240,10 @@ def report(
     keyframes = pd.concat(chosen, ignore_index=True)
     parts = [(c, keyframes[keyframes["dataset"] == c.name]) for c in cohorts]
     shifts = pd.concat([compare(c, k) for c, k in parts], ignore_index=True)
-    findings = quantify(shifts, seed=seed, min_subjects=min_subjects)
+    if followed:
+        findings = quantify_planned(shifts, followed)
+    else:
+        findings = quantify(shifts, seed=seed, min_subjects=min_subjects)
     findings = with_cohorts(findings, cohorts)
     arguments = {
         "rule": [r.name for r in get_rules(rule)],
@@ -232,6 +251,7 @@ def report(
         "seed": seed,
         "min_subjects": min_subjects,
         "skip_bad_frames": skip_bad_frames,
+        **(followed.record() if followed else {}),
     }
     return write_report(
         folder,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mebias.cohort import Cohort
     from mebias.quantification import Findings
+    from mebias.quantification.following import Followed
 
 _REASONS = 5
 
@@ -254,14 +255,77 @@ def _failures(part: pd.DataFrame) -> str:
     return "\n".join([f"{len(failed)} failed", *lines])
 
 
+def plan(options: argparse.Namespace) -> None:
+    """``mebias plan``."""
+    from mebias.pipeline import get_cohorts
+    from mebias.quantification.plan import make_plan
+    from mebias.quantification.plan_file import plan_text
+    from mebias.selection.distances import get_distance
+    from mebias.selection.rules import get_rules
+
+    (rule,) = get_rules(options.rule)
+    # A rule that locates keyframes by a model compares no frames, and has no distance.
+    distance = "" if hasattr(rule, "locate") else options.distance or "signed"
+    if distance:
+        get_distance(distance)
+    (cohort,) = get_cohorts(options.dataset, **_data_options(options, [options.dataset]))
+    made = make_plan(
+        cohort.clips,
+        rule=options.rule,
+        distance=distance,
+        margin_ms=options.margin,
+        min_subjects=options.min_subjects,
+        merge_small=options.merge_small,
+        seed=options.seed,
+    )
+    print(plan_text(made, cohort.clips), end="")
+
+
+def _follow(options: argparse.Namespace) -> Followed | None:
+    """The plan, if one is to be followed; seed and group size are set from it or by default."""
+    from mebias.quantification.following import follow
+
+    given = {"seed": options.seed, "min_subjects": options.min_subjects}
+    followed = follow(options.plan, given) if options.plan else None
+    options.seed = followed.plan.seed if followed else options.seed or 0
+    if followed:
+        options.min_subjects = followed.plan.min_subjects
+    elif options.min_subjects is None:
+        options.min_subjects = 5
+    return followed
+
+
+def _record(out: Path, table: Path, followed: Followed) -> None:
+    """Provenance of what was quantified after a plan."""
+    from mebias.provenance import file_hash, record
+    from mebias.reporting.files import as_json
+
+    plan = followed.plan
+    arguments = {"seed": plan.seed, "min_subjects": plan.min_subjects} | followed.record()
+    made = record("quantify", arguments, {plan.dataset: {table.name: file_hash(table)}})
+    (out / "provenance.json").write_text(as_json(made), encoding="utf-8", newline="\n")
+
+
+def _print_deviations(findings: Findings) -> None:
+    from mebias.quantification.following import CHECK
+
+    issues = findings.issues
+    for message in issues.loc[issues["check"] == CHECK, "message"]:
+        print(f"mebias: {message}", file=sys.stderr)
+
+
 def quantify(options: argparse.Namespace) -> None:
     """``mebias quantify``."""
     from mebias import tables
     from mebias.pipeline import compare_versions
     from mebias.quantification import quantify
+    from mebias.quantification.following import quantify_planned
 
     if len(options.files) > 2:
         raise OptionError("quantify takes one shifts table, or two versions of the labels.")
+    if len(options.files) == 2 and options.plan:
+        raise OptionError("--plan is followed with one shifts table, not with two versions.")
+    followed = _follow(options)
     out = options.out or Path("reports") / options.files[-1].stem
     if len(options.files) == 2:
         versions = compare_versions(*options.files, dataset=options.dataset)
@@ -273,11 +337,17 @@ def quantify(options: argparse.Namespace) -> None:
         }
     else:
         shifts = tables.read_csv(options.files[0], "shifts")
-        findings = quantify(shifts, seed=options.seed, min_subjects=options.min_subjects)
+        if followed is not None:
+            findings = quantify_planned(shifts, followed)
+        else:
+            findings = quantify(shifts, seed=options.seed, min_subjects=options.min_subjects)
         extra = {}
     _writable(out)
     findings.to_csv(out)
     _write(out, extra)
+    if followed is not None:
+        _record(out, options.files[0], followed)
+        _print_deviations(findings)
     _say(options, f"{_headline(findings)}\ntables in {out}")
 
 
@@ -285,6 +355,10 @@ def report(options: argparse.Namespace) -> None:
     """``mebias report``."""
     from mebias.pipeline import get_cohorts, report, report_versions
 
+    given = {"seed": options.seed, "min_subjects": options.min_subjects, "plan": options.plan}
+    if options.plan and (options.versions or len(options.datasets) > 1):
+        raise OptionError("--plan is for the report of one dataset, not of several or versions.")
+    followed = _follow(options)
     if options.versions:
         if len(options.datasets) > 1:
             raise OptionError("--versions compares two tables of one dataset; name one.")
@@ -306,14 +380,15 @@ def report(options: argparse.Namespace) -> None:
     made = report(
         cohorts,
         out=options.out,
-        seed=options.seed,
-        min_subjects=options.min_subjects,
         skip_bad_frames=options.skip_bad_frames,
         jobs=options.jobs,
         progress=_progress(options),
+        **given,
         **rules,
         **distances,
     )
+    if followed is not None:
+        _print_deviations(made.findings)
     _say(options, f"report: {made.path}")
 
 

@@ -11,6 +11,7 @@ from mebias.cli import commands as run
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "report", "export", "calibrate",
+    "plan",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -43,6 +44,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_audit(commands)
     _add_export(commands)
     _add_calibrate(commands)
+    _add_plan(commands)
     return parser
 
 
@@ -209,6 +211,7 @@ def _add_quantify(commands: Any) -> None:
     )
     _add_seed(command)
     _add_min_subjects(command)
+    _add_follow(command)
     _add_out(command, "reports/<file>")
 
 
@@ -227,6 +230,7 @@ def _add_report(commands: Any) -> None:
         help="report on two versions of the labels instead: the old and the new annotation table",
     )
     _add_min_subjects(command)
+    _add_follow(command)
     _add_out(command, "reports/<dataset>")
 
 
@@ -284,6 +288,32 @@ def _add_min_subjects(command: Any) -> None:
         default=5,
         help="smaller groups are described, not tested (5)",
     )
+
+
+def _add_follow(command: Any) -> None:
+    command.add_argument(
+        "--plan",
+        metavar="FILE.toml",
+        type=Path,
+        help="follow an analysis plan (see: plan); options that contradict it are reported",
+    )
+    # None tells an option that was not given from one that repeats the default.
+    command.set_defaults(seed=None, min_subjects=None)
+
+
+def _add_plan(commands: Any) -> None:
+    text = "print an analysis plan to follow later, from the labels alone: plan D > plan.toml"
+    command = _command(commands, "plan", text, run.plan)
+    command.add_argument("dataset", help="a dataset id, folder, or a manifest file")
+    _add_data(command)
+    command.add_argument("--rule", metavar="R", default="gamdss", help="tests rest on it (gamdss)")
+    command.add_argument("--distance", metavar="D", help="and on it (signed)")
+    command.add_argument(
+        "--margin", metavar="MS", type=float, help="what matters (the larger of a frame and 10 ms)"
+    )
+    _add_min_subjects(command)
+    command.add_argument("--merge-small", action="store_true", help="merge smaller groups into one")
+    command.set_defaults(context=None, crops=None, boxes=None, crop=None, mask=None)
 
 
 def _seed(text: str) -> int:

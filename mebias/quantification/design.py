@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -10,15 +10,21 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import listed
 from mebias.quantification.checks import DRAWN_TO_LABELS, primary_source, usable
+from mebias.quantification.identification import MANY, cut_at_labels, limits
 from mebias.quantification.means import weightings_differ
 
 Row = dict[str, object]
-MANY = 0.2
-"""Share of clips from which on something that limits them is worth a warning."""
 
 
 def design_issues(
-    shifts: pd.DataFrame, estimates: pd.DataFrame, tests: pd.DataFrame, min_subjects: int
+    shifts: pd.DataFrame,
+    estimates: pd.DataFrame,
+    tests: pd.DataFrame,
+    min_subjects: int,
+    *,
+    clips: pd.DataFrame | None = None,
+    definitions: Mapping[str, str] | None = None,
+    margin_ms: float | None = None,
 ) -> pd.DataFrame:
     """Everything the design check has to say about a shifts table.
 
@@ -30,13 +36,15 @@ def design_issues(
         What was made of them.
     min_subjects : int
         Groups with fewer subjects are described, not tested.
+    clips, definitions, margin_ms
+        As in `identification.design_check`, whose warnings come first.
 
     Returns
     -------
     DataFrame
         An issues table: warnings before notes, datasets in their order.
     """
-    rows: list[Row] = []
+    rows = limits(shifts, clips=clips, definitions=definitions, margin_ms=margin_ms)
     if len(shifts["dataset"].unique()) > 1:
         rows.append(_several(shifts))
     for name, part in shifts.groupby("dataset", sort=False):
@@ -65,27 +73,9 @@ def recording_issues(clips: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         An issues table.
     """
-    rows = []
-    for column, keyframe, beyond in (
-        ("lead_frames", "onset", "an earlier onset"),
-        ("tail_frames", "offset", "a later offset"),
-    ):
-        known = clips[column].notna()
-        cut = int((clips[column] == 0).sum())
-        if cut and cut >= MANY * known.sum():
-            rows.append(
-                tables.issue(
-                    "warning",
-                    f"{cut} of {known.sum()} clips are cut at the human {keyframe}: {beyond} "
-                    f"cannot be seen in them, whatever the rule; use the untrimmed recordings "
-                    f"where they exist.",
-                    dataset=str(clips["dataset"].iloc[0]),
-                    field=column,
-                    found=cut,
-                    expected=0,
-                )
-            )
-    return tables.from_rows(rows, "issues")
+    if clips.empty:
+        return tables.empty("issues")
+    return tables.from_rows(cut_at_labels(clips, str(clips["dataset"].iloc[0])), "issues")
 
 
 def _several(shifts: pd.DataFrame) -> Row:

@@ -34,3 +34,29 @@ def adjust(p_values: np.ndarray, family_size: int) -> np.ndarray:
     steps = p[order] * (family_size - np.arange(order.size))
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps)) if order.size else []
     return adjusted
+
+
+def adjust_rows(p_values: np.ndarray) -> np.ndarray:
+    """Holm-adjusted p-values of many families at once.
+
+    Parameters
+    ----------
+    p_values : ndarray, shape (B, m)
+        One family of m hypotheses per row; NaN where a hypothesis could not be tested.
+
+    Returns
+    -------
+    ndarray, shape (B, m)
+
+    Examples
+    --------
+    >>> adjust_rows(np.array([[0.04, 0.01, np.nan], [0.5, 0.6, 0.01]])).tolist()
+    [[0.08, 0.03, nan], [1.0, 1.0, 0.03]]
+    """
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, axis=1, kind="stable")
+    steps = np.take_along_axis(p, order, axis=1) * (p.shape[1] - np.arange(p.shape[1]))
+    adjusted = np.full(p.shape, np.nan)
+    rising = np.minimum(1.0, np.maximum.accumulate(steps, axis=1))
+    np.put_along_axis(adjusted, order, rising, axis=1)
+    return adjusted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from mebias.errors import OptionError
+from mebias.errors import OptionError, listed
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.claims import graded_claims
 from mebias.quantification.contrasts import contrast_tables
@@ -23,6 +23,7 @@ def quantify(
     seed: int = 0,
     n_permutations: int = 9999,
     margin_ms: float | None = None,
+    primary: tuple[str, str] | None = None,
 ) -> Findings:
     """Estimate and test shifts, with the subject as the sampling unit.
 
@@ -44,6 +45,9 @@ def quantify(
     margin_ms : float, optional
         Smallest contrast of practical relevance (ms); by default the larger of one frame
         and 10 ms.
+    primary : tuple of str, optional
+        Source and distance that the tests rest on; by default ``gamdss`` with ``signed``, or
+        the only one there is.
 
     Returns
     -------
@@ -70,7 +74,7 @@ def quantify(
     _check_options(min_subjects, conf_level, n_permutations, margin_ms, seed)
     checked = checked_shifts(shifts)
     tests, contrasts = contrast_tables(
-        checked,
+        checked if primary is None else _of_source(checked, *primary),
         min_subjects=min_subjects,
         conf_level=conf_level,
         seed=seed,
@@ -86,6 +90,16 @@ def quantify(
         claims=graded_claims(checked, tests, conf_level),
         issues=design_issues(checked, estimates, tests, min_subjects),
     )
+
+
+def _of_source(shifts: pd.DataFrame, source: str, distance: str) -> pd.DataFrame:
+    rows = shifts[(shifts["source"] == source) & (shifts["distance"] == distance)]
+    if rows.empty:
+        raise OptionError(
+            f"tests are to rest on {f'{source} {distance}'.strip()}, which the shifts table does "
+            f"not have (found: {listed(shifts['source'].unique())})."
+        )
+    return rows.reset_index(drop=True)
 
 
 def _check_options(

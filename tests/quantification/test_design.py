@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 
 from mebias import tables
+from mebias.errors import OptionError, TableError
 from mebias.quantification import quantify
-from mebias.quantification.design import recording_issues
+from mebias.quantification.design import design_issues, recording_issues
+from mebias.quantification.identification import design_check
+from mebias.quantification.merging import OTHERS, merge_small_groups
 
 
 def shifts(n_subjects=12, per=4, groups=("A", "B"), window=(-3, 3), fps=200.0, **columns):
@@ -106,3 +109,136 @@ def test_clips_cut_at_the_labels_are_told_for_each_end():
     (message,) = recording_issues(clips)["message"]
     assert "10 of 10 clips are cut at the human onset" in message
     assert recording_issues(clips.assign(lead_frames=np.nan)).empty
+
+
+def checked(table, severity="warning", **options):
+    issues = design_check(table, **options)
+    return " | ".join(issues[issues["severity"] == severity]["message"])
+
+
+def test_a_sound_design_is_described_without_a_warning():
+    table = shifts(window=(-9, 9))
+    assert checked(table) == ""
+    notes = checked(table, "note")
+    assert "12 subjects (A 6, B 6) with 48 clips, 4 to 4 each (median 4)" in notes
+    assert "gamdss could move 100% of the onsets, 100% of the apexes" in notes
+    assert "identifiable within this dataset: A (6 subjects) against all others (6)" in notes
+    assert "fewer than 8 subjects the larger of two p-values decides" in notes
+    assert "never a difference to another dataset" in notes
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        (("A",), "no contrast between groups"),
+        (("unknown",), "no contrast between groups"),
+        (("A", "A", "A", "B"), "no contrast between groups"),
+        (("A", "B", "A", "C"), "A (9 subjects) against all others (9), and each of"),
+    ],
+)
+def test_what_is_identifiable_is_said_in_words(groups, words):
+    n = 18 if "C" in groups else 12
+    notes = checked(shifts(n_subjects=n, groups=groups), "note", min_subjects=4)
+    assert words in notes
+
+
+def test_cut_clips_come_first_and_say_what_cannot_be_estimated():
+    table = shifts()
+    names = table.drop_duplicates("clip")
+    clips = names[["dataset", "clip", "subject", "fps"]].assign(lead_frames=0, tail_frames=9)
+    first = design_check(table, clips=clips, definitions={})["message"].iloc[0]
+    assert "48 of 48 clips are cut at the human onset" in first
+    assert "the bias of the onset cannot be estimated" in first
+    assert "cut at" not in checked(table, clips=clips.assign(lead_frames=5))
+    assert "cut at" not in checked(table)
+    found = quantify(table, n_permutations=99)
+    issues = design_issues(found.shifts, found.estimates, found.tests, 5, clips=clips)
+    assert "48 of 48 clips" in issues["message"].iloc[0]
+
+
+def test_truncated_windows_are_counted():
+    table = shifts()
+    table.loc[(table["keyframe"] == "offset") & (table.index % 2 == 0), "selected_status"] = (
+        "truncated"
+    )
+    assert "24 of 48 offsets reach beyond the recording" in checked(table)
+
+
+def test_unknown_definitions_are_named():
+    known = {"onset": "first change", "apex": "unknown", "offset": "back to neutral"}
+    assert "how the coders defined apex:" in checked(shifts(), definitions=known)
+    assert "onset, apex, offset" in checked(shifts(), definitions={})
+    assert "defined" not in checked(shifts(), definitions=known | {"apex": "largest"})
+    assert "defined" not in checked(shifts())
+
+
+@pytest.mark.parametrize(
+    ("fps", "margin", "said"),
+    [(200.0, None, False), (30.0, None, True), (30.0, 40.0, False), (200.0, 2.0, True)],
+)
+def test_a_frame_longer_than_the_effect_of_interest_is_said(fps, margin, said):
+    text = checked(shifts(fps=fps), margin_ms=margin)
+    assert (f"a frame lasts up to {1000 / fps:.1f} ms" in text) == said
+
+
+def test_labels_missing_unevenly_are_told_by_group():
+    table = shifts()
+    lost = (table["keyframe"] == "apex") & (table["ethnicity"] == "A") & (table.index % 3 > 0)
+    table.loc[lost & (table["clip"].str[-1] == "0"), "human_status"] = "imputed"
+    assert "apexes are not equally frequent in the groups (A 25%, B 0%)" in checked(table)
+    table.loc[(table["keyframe"] == "apex") & (table["clip"].str[-1] == "0"), "human_status"] = (
+        "imputed"
+    )
+    assert "equally frequent" not in checked(table)
+
+
+def test_a_subject_with_a_quarter_of_the_clips_is_named():
+    table = shifts(n_subjects=10)
+    many = table[table["subject"] == "s0"]
+    more = [many.assign(clip=many["clip"] + f"+{i}") for i in range(4)]
+    found = checked(pd.concat([table, *more]).reset_index(drop=True))
+    assert "subject s0 has 20 of 56 clips" in found
+
+
+def test_checks_survive_what_cannot_be_used():
+    nothing = shifts().assign(selected=np.nan, selected_status="failed")
+    assert "no contrast" not in checked(nothing, "note")
+    assert "1 subject (A 1) with 1 clip," in checked(shifts(n_subjects=1, per=1), "note")
+    with pytest.raises(TableError, match="finite"):
+        checked(shifts().assign(selected=np.inf))
+    with pytest.raises(OptionError, match="margin_ms"):
+        checked(shifts(), margin_ms=0)
+
+
+def test_small_groups_are_merged_on_request_and_counted():
+    table = shifts(n_subjects=12, groups=("A", "A", "B", "C", "A", "unknown"))
+    merged, issues = merge_small_groups(table, 4)
+    assert set(merged["ethnicity"]) == {"A", OTHERS, "unknown"}
+    assert (merged["ethnicity"] == OTHERS).sum() == table["ethnicity"].isin(["B", "C"]).sum()
+    (message,) = issues["message"]
+    assert "2 groups with fewer than 4 subjects" in message
+    assert "B (2), C (2); together 4 subjects." in message
+    assert set(table["ethnicity"]) == {"A", "B", "C", "unknown"}
+    tests = quantify(merged, min_subjects=4, n_permutations=99).tests
+    assert tests["p_value"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("groups", "words"),
+    [
+        (("A", "A", "A", "B"), "only one group has fewer than 4 subjects: B (3)"),
+        (("A", "B", "C", "D"), "it would leave one group and no contrast"),
+    ],
+)
+def test_nothing_is_merged_where_no_contrast_would_come_of_it(groups, words):
+    table = shifts(groups=groups)
+    merged, issues = merge_small_groups(table, 4)
+    pd.testing.assert_frame_equal(merged, table)
+    assert words in issues["message"].iloc[0]
+
+
+def test_merged_groups_that_stay_small_are_said_to():
+    _, issues = merge_small_groups(shifts(groups=("A",) * 10 + ("B", "C")), 5)
+    assert "together 2 subjects, which are still too few to be tested" in issues["message"].iloc[0]
+    with pytest.raises(OptionError, match="min_subjects"):
+        merge_small_groups(shifts(), 1)

@@ -1,0 +1,95 @@
+"""The primary contrast of a dataset: its largest group of subjects against all others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mebias import tables
+from mebias.errors import OptionError
+from mebias.quantification.checks import primary_source, usable
+
+MIN_MARGIN_MS = 10.0
+
+
+@dataclass(frozen=True)
+class Primary:
+    """Usable rows of one dataset and source, and who stands on which side.
+
+    Attributes
+    ----------
+    dataset, source, distance : str
+        Whose rows.
+    rows : DataFrame
+        Usable rows, subjects of unknown group among them.
+    groups : tuple of str
+        Stated groups, the largest first; the first one is contrasted with the rest.
+    margin_ms : float
+        Margin of practical relevance.
+    """
+
+    dataset: str
+    source: str
+    distance: str
+    rows: pd.DataFrame
+    groups: tuple[str, ...]
+    margin_ms: float
+
+    @property
+    def name(self) -> str:
+        """The contrast as the tests table names it; empty with fewer than two groups."""
+        return f"{self.groups[0]} vs others" if len(self.groups) > 1 else ""
+
+    @property
+    def stated(self) -> pd.DataFrame:
+        """Rows of subjects whose group is stated."""
+        return self.rows[self.rows["ethnicity"].isin(self.groups)]
+
+    @property
+    def place(self) -> dict[str, object]:
+        """The columns that say whose rows these are."""
+        return {"dataset": self.dataset, "source": self.source, "distance": self.distance}
+
+
+def primaries(shifts: pd.DataFrame, margin_ms: float | None = None) -> Iterator[Primary]:
+    """The primary source and contrast of each dataset that has a primary source.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts.
+    margin_ms : float, optional
+        Margin of practical relevance; by default the larger of one frame and 10 ms.
+    """
+    for name, part in shifts.groupby("dataset", sort=False):
+        chosen = primary_source(part)
+        if chosen is None:
+            continue
+        rows = part[(part["source"] == chosen[0]) & (part["distance"] == chosen[1])]
+        stated = rows[~rows["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
+        margin = margin_ms or max(MIN_MARGIN_MS, 1000.0 / float(part["fps"].min()))
+        yield Primary(str(name), *chosen, rows[usable(rows)], largest_first(stated), margin)
+
+
+def largest_first(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Groups by their number of subjects, then of clips, then by name.
+
+    >>> rows = pd.DataFrame({"ethnicity": list("ABB"), "subject": list("xyz"), "clip": list("123")})
+    >>> largest_first(rows)
+    ('B', 'A')
+    """
+    if rows.empty:
+        return ()
+    sizes = rows.groupby("ethnicity").agg(subjects=("subject", "nunique"), clips=("clip", "size"))
+    ordered = sizes.reset_index().sort_values(
+        ["subjects", "clips", "ethnicity"], ascending=[False, False, True]
+    )
+    return tuple(str(g) for g in ordered["ethnicity"])
+
+
+def check_margin(margin_ms: float | None) -> None:
+    """Refuse a margin that is not a length above 0."""
+    if margin_ms is not None and not 0 < margin_ms < float("inf"):
+        raise OptionError(f"margin_ms is {margin_ms}; expected a length in ms above 0.")
