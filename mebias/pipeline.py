@@ -157,6 +157,7 @@ def report(
     plan: str | Path | None = None,
     skip_bad_frames: bool = False,
     jobs: int = 1,
+    cache: str | Path | None = None,
     progress: bool = False,
     **reading: Any,
 ) -> Report:
@@ -183,6 +184,8 @@ def report(
         As in `mebias.reselect`.
     jobs : int
         Worker processes for the selection.
+    cache : path, optional
+        As in `mebias.reselect`.
     progress : bool
         Show progress on stderr.
     **reading
@@ -233,6 +236,7 @@ def report(
             skip_bad_frames=skip_bad_frames,
             seed=seed,
             jobs=jobs,
+            cache=cache,
             progress=progress,
         )
         for cohort in cohorts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -91,6 +92,7 @@ def export(options: argparse.Namespace) -> None:
             skip_bad_frames=options.skip_bad_frames,
             seed=options.seed,
             jobs=options.jobs,
+            cache=_cache(options),
             progress=_progress(options),
         )
     out = options.out or Path("reports") / f"{cohort.manifest.id}-export"
@@ -155,6 +157,7 @@ def reselect(options: argparse.Namespace) -> None:
         skip_bad_frames=options.skip_bad_frames,
         seed=options.seed,
         jobs=options.jobs,
+        cache=_cache(options),
         progress=_progress(options),
     )
     shifts = compare(cohort, keyframes)
@@ -189,11 +192,17 @@ def calibrate(options: argparse.Namespace) -> None:
     out = options.out or Path("reports") / "validation"
     _writable(out)
     table = validate_selectors(
-        cells, n_clips=options.clips, seed=options.seed, progress=_progress(options)
+        cells,
+        n_clips=options.clips,
+        seed=options.seed,
+        jobs=options.jobs,
+        progress=_progress(options),
     )
     found = {"selection": table}
     if REFERENCE in cells:
-        found["selection_recovery"] = recovery(n_clips=options.clips, seed=options.seed)
+        found["selection_recovery"] = recovery(
+            n_clips=options.clips, seed=options.seed, jobs=options.jobs
+        )
     made = {"version": version(), "date": date.today().isoformat(), "seed": options.seed}
     _write(out, {name: rows.round(4).assign(**made) for name, rows in found.items()})
     shown = table[(table["split"] == "all") & (table["source"] == "motion")]
@@ -203,6 +212,13 @@ def calibrate(options: argparse.Namespace) -> None:
         for row in shown.itertuples()
     ]
     _say(options, "\n".join(["SIMULATED cohorts", *lines, f"tables in {out}"]))
+
+
+def _cache(options: argparse.Namespace) -> Path | None:
+    """Where results of selection are kept, if anywhere."""
+    kept = os.environ.get("MEBIAS_CACHE")
+    folder: Path | None = options.cache or (Path(kept) if kept else None)
+    return folder
 
 
 def _pictured(options: argparse.Namespace, cohort: Cohort) -> int | list[str] | None:
@@ -382,6 +398,7 @@ def report(options: argparse.Namespace) -> None:
         out=options.out,
         skip_bad_frames=options.skip_bad_frames,
         jobs=options.jobs,
+        cache=_cache(options),
         progress=_progress(options),
         **given,
         **rules,

@@ -127,6 +127,10 @@ def _add_simulation(command: Any) -> None:
     )
 
 
+def _add_jobs(command: Any) -> None:
+    command.add_argument("--jobs", metavar="N", type=int, default=1, help="worker processes (1)")
+
+
 def _add_selection(command: Any) -> None:
     command.add_argument(
         "--rule",
@@ -134,17 +138,29 @@ def _add_selection(command: Any) -> None:
         action="append",
         help="gamdss, gamdss-released, -later-apex, -wide, -narrow, -return, -symmetric, -global, "
         "jitter, least, motion, motion-blind; another share of the phase after a colon "
-        "(gamdss:0.2); may be repeated",
+        "(gamdss:0.2), or another definition of the keyframes (motion:onset=0.1,offset=0.2); may "
+        "be repeated",
     )
     command.add_argument(
-        "--distance", metavar="D", action="append", help="signed, uint8; may be repeated"
+        "--distance",
+        metavar="D",
+        action="append",
+        help="signed, uint8, stabilized (without flicker and head motion), flow (optical flow); "
+        "may be repeated",
     )
     command.add_argument(
         "--skip-bad-frames",
         action="store_true",
         help="leave clips with missing or unreadable images out, instead of stopping at the first",
     )
-    command.add_argument("--jobs", metavar="N", type=int, default=1, help="worker processes (1)")
+    _add_jobs(command)
+    command.add_argument(
+        "--cache",
+        metavar="DIR",
+        type=Path,
+        help="keep results of selection here, by the content of the frames ($MEBIAS_CACHE, else "
+        "nothing is kept)",
+    )
     command.add_argument(
         "--dry-run", action="store_true", help="print clips, frames, time and disk, and stop"
     )
@@ -276,6 +292,7 @@ def _add_calibrate(commands: Any) -> None:
     command.add_argument(
         "--cell", metavar="CELL", action="append", help="one cell only; may be repeated (all)"
     )
+    _add_jobs(command)
     _add_seed(command)
     _add_out(command, "reports/validation")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from mebias.quantification.clustered import Clustered, LeftOut, Resamples, Statistic, clustered
+from mebias.quantification.clustered import Clustered, LeftOut, Resamples, Statistic
 from mebias.quantification.interval import Interval, undefined
 from mebias.quantification.means import mean_interval
 

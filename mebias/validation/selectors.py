@@ -27,6 +27,7 @@ def validate_selectors(
     n_clips: int = 300,
     rules: Sequence[str] = SELECTORS,
     seed: int = 0,
+    jobs: int = 1,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Errors and coverage by cell and, in the reference cell, by rate, amplitude and profile.
@@ -41,6 +42,8 @@ def validate_selectors(
         Selectors, besides the human labels.
     seed : int
         Of the first cohort.
+    jobs : int
+        Worker processes.
     progress : bool
         Show a progress bar on stderr.
 
@@ -62,14 +65,18 @@ def validate_selectors(
     found = []
     for cell in _bar(cells, progress):
         cohorts = cell_cohorts(cell, n_clips, seed=seed)
-        rows = pd.concat([_errors(cohort, rules) for cohort in cohorts], ignore_index=True)
+        rows = pd.concat([_errors(cohort, rules, jobs) for cohort in cohorts], ignore_index=True)
         found.append(_summary(rows, _SPLITS if cell == REFERENCE else ()).assign(cell=cell))
     table = pd.concat(found, ignore_index=True)
     return table[["cell", *(c for c in table.columns if c != "cell")]]
 
 
 def recovery(
-    *, n_clips: int = 300, seed: int = 0, sources: Sequence[str] = ("motion-blind", "motion")
+    *,
+    n_clips: int = 300,
+    seed: int = 0,
+    sources: Sequence[str] = ("motion-blind", "motion"),
+    jobs: int = 1,
 ) -> pd.DataFrame:
     """What is found of a bias of 20 ms planted on one keyframe.
 
@@ -81,6 +88,8 @@ def recovery(
         Of the first cohort.
     sources : sequence of str
         Rules that human labels are compared with.
+    jobs : int
+        Worker processes.
 
     Returns
     -------
@@ -90,12 +99,13 @@ def recovery(
         is the share that is found where nothing is subtracted. Clips in which the coder's
         frame had to be moved count as they are.
     """
-    without = _differences({}, n_clips, seed, sources)
+    without = _differences({}, n_clips, seed, sources, jobs)
     rows = []
     for index, keyframe in enumerate(tables.KEYFRAMES):
         errors = [0.0, 0.0, 0.0]
         errors[index] = _PLANTED_MS
-        found = _differences(dict.fromkeys(_GROUPS, tuple(errors)), n_clips, seed, sources)
+        planted = dict.fromkeys(_GROUPS, tuple(errors))
+        found = _differences(planted, n_clips, seed, sources, jobs)
         for source in sources:
             with_bias, plain = found[source, keyframe], without[source, keyframe]
             paired = (with_bias - plain) / _PLANTED_MS
@@ -117,11 +127,15 @@ def recovery(
 
 
 def _differences(
-    plant: dict[str, tuple[float, ...]], n_clips: int, seed: int, sources: Sequence[str]
+    plant: dict[str, tuple[float, ...]],
+    n_clips: int,
+    seed: int,
+    sources: Sequence[str],
+    jobs: int,
 ) -> dict[tuple[str, str], np.ndarray]:
     """Human minus selected (ms) of all clips, by source and keyframe."""
     cohorts = cell_cohorts(REFERENCE, n_clips, seed=seed, plant=plant)
-    rows = pd.concat([_errors(c, sources).assign(place=i) for i, c in enumerate(cohorts)])
+    rows = pd.concat([_errors(c, sources, jobs).assign(place=i) for i, c in enumerate(cohorts)])
     keys = ["place", "clip", "keyframe"]
     human = rows[rows["source"] == "human"].set_index(keys)["error_ms"]
     found = {}
@@ -134,10 +148,12 @@ def _differences(
     return found
 
 
-def _errors(cohort: Cohort, rules: Sequence[str]) -> pd.DataFrame:
+def _errors(cohort: Cohort, rules: Sequence[str], jobs: int) -> pd.DataFrame:
     """Error (ms) of every label, human and selected, and whether its interval holds."""
     assert cohort.truth is not None and isinstance(cohort.frames, SimulatedFrames)
-    keyframes = pd.concat([cohort.keyframes, reselect(cohort, list(rules))], ignore_index=True)
+    keyframes = pd.concat(
+        [cohort.keyframes, reselect(cohort, list(rules), jobs=jobs)], ignore_index=True
+    )
     truth = cohort.truth.set_index(["clip", "keyframe"])["frame"]
     rate = cohort.clips.set_index("clip")["fps"]
     rows = keyframes.join(truth.rename("true"), on=["clip", "keyframe"])
