@@ -8,7 +8,7 @@ import numpy as np
 
 from mebias.selection.distances import Distance, signed_squared
 
-_BLOCK_BYTES = 2**25
+_BLOCK_BYTES = 2**23
 _EXACT = float(2**24)
 """Below this, sums of whole numbers in float32 are exact in whatever order they are added."""
 _MANY = 8
