@@ -13,7 +13,7 @@ import numpy as np
 from scipy import special
 
 from mebias.quantification.clustered import Clustered, LeftOut, Resamples, Statistic, clustered
-from mebias.quantification.interval import Interval, undefined
+from mebias.quantification.interval import Interval, t_half_width, undefined
 from mebias.quantification.means import mean_interval
 
 MIN_SUBJECTS = 8
@@ -21,9 +21,10 @@ MIN_SUBJECTS = 8
 N_DRAWS = 2000
 EXHAUSTIVE = 1 << 14
 """Up to this many sign assignments all are run."""
-_BLOCK = 1 << 16
-"""Numbers held at a time in each of a few tables."""
-_HOW = "mid-rank BCa"
+_BLOCK = 1 << 17
+"""Weights drawn at a time: few enough to stay in the cache and out of fresh memory pages."""
+_WIDE = 1 << 20
+"""Numbers of a resampled table held at a time, where values are many."""
 _TIE = 1e-9
 """Draws this close to the estimate, as a share of the farthest draw's distance, are ties."""
 
@@ -95,10 +96,11 @@ def replicates(
     if len(sizes) != 1:
         raise ValueError(f"tables have {sorted(sizes)} subjects; expected one number for all")
     n_subjects = sizes.pop()
-    wide = max([n_subjects, *(len(d.values) for d in data)])
+    widest = max(len(d.distinct) for d in data)
+    rows = max(1, min(_BLOCK // n_subjects, _WIDE // widest))
     found = np.empty((len(data), len(statistics), n_draws))
     start = 0
-    for weights in draw_weights(n_subjects, n_draws, seed, max(1, _BLOCK // wide)):
+    for weights in draw_weights(n_subjects, n_draws, seed, rows):
         stop = start + len(weights)
         for i, table in enumerate(data):
             resamples = Resamples(table, weights)
@@ -124,7 +126,7 @@ def jackknife(data: Clustered, statistics: Sequence[Statistic]) -> np.ndarray:
     >>> jackknife(data, [MEDIAN]).tolist()
     [[5.5, 5.0, 1.5]]
     """
-    step = len(data) if data.dense else max(1, _BLOCK // len(data.values))
+    step = len(data) if data.dense else max(1, _WIDE // len(data.distinct))
     parts = [LeftOut(data, slice(a, a + step)) for a in range(0, len(data), step)]
     return np.array([np.concatenate([s.of(part) for part in parts]) for s in statistics])
 
@@ -145,7 +147,12 @@ def percentile_interval(draws: np.ndarray, conf_level: float = 0.95) -> tuple[fl
 
 
 def bca_interval(
-    estimate: float, draws: np.ndarray, left_out: np.ndarray, conf_level: float = 0.95
+    estimate: float,
+    draws: np.ndarray,
+    left_out: np.ndarray,
+    conf_level: float = 0.95,
+    *,
+    effective: float = math.inf,
 ) -> tuple[float, float]:
     """Bias-corrected and accelerated bounds (Efron 1987) that mind ties.
 
@@ -162,6 +169,10 @@ def bca_interval(
         The statistic without each subject in turn; where it never moves the acceleration is 0.
     conf_level : float
         Level of the interval.
+    effective : float
+        Widen the interval for this many independent subjects: resamples spread by a factor of
+        sqrt(1 - 1/n) too little, and a normal quantile stands where a t quantile belongs
+        (Hesterberg 2015, "expanded"). Infinite: as published.
 
     Examples
     --------
@@ -176,11 +187,30 @@ def bca_interval(
     gap = left_out.mean() - left_out
     squares = float((gap**2).sum())
     acceleration = float((gap**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
-    z = float(special.ndtri((1 + conf_level) / 2))
+    z = _half_width(conf_level, effective)
     lower, upper = (shifted / (1 - acceleration * shifted) for shifted in (bias - z, bias + z))
     return _order_statistics(
         draws, float(special.ndtr(bias + lower)), float(special.ndtr(-bias - upper))
     )
+
+
+def _half_width(conf_level: float, effective: float) -> float:
+    """Half of the interval in standard deviations of the draws."""
+    if math.isinf(effective):
+        return float(special.ndtri((1 + conf_level) / 2))
+    return t_half_width(math.sqrt(effective / (effective - 1)), effective - 1, conf_level)
+
+
+def effective_subjects(data: Clustered, statistic: Statistic) -> float:
+    """Subjects of equal size that would weigh as evenly: (sum of clips)^2 / sum of squares.
+
+    >>> from mebias.quantification.clustered import MEDIAN
+    >>> data = clustered(np.arange(4.0), np.array(["a", "b", "c", "c"]))
+    >>> round(effective_subjects(data, MEDIAN), 2)
+    2.67
+    """
+    sizes = data.moments[:, 0 if statistic.subjects_alike else 1]
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def _order_statistics(draws: np.ndarray, low: float, high: float) -> tuple[float, float]:
@@ -214,8 +244,14 @@ def bootstrap_intervals(
     Returns
     -------
     list of list of Interval
-        For each table the statistics in turn. ``std_error`` is the SD of the draws, ``df`` is
-        NaN. No bounds, and a reason, with fewer than 8 subjects or where all values are equal.
+        For each table the statistics in turn: `bca_interval`, widened for the effective number
+        of subjects (``df`` is that minus 1); ``std_error`` is the SD of the draws. No bounds,
+        and a reason, with fewer than 8 subjects or where all values are equal.
+
+    Notes
+    -----
+    Unwidened, the intervals of trimmed means cover 89-92 % at 29 subjects of unequal sizes
+    with an intraclass correlation of 0.3; widened 93-96 %.
     """
     found: list[list[Interval]] = [[] for _ in data]
     for n_subjects in sorted({len(d) for d in data}):
@@ -235,27 +271,33 @@ def _intervals(
     """Intervals of one table from its replicates, (statistics, B), or from none."""
     found = []
     left_out = None if draws is None else jackknife(data, statistics)
+    how = "mid-rank BCa, widened for the effective number of subjects; " + (
+        "no draws" if draws is None else f"{draws.shape[1]:,} resamples of whole subjects"
+    )
     for j, estimate in enumerate(estimates(data, statistics)):
-        how = "no draws" if draws is None else f"{draws.shape[1]:,} draws"
         bare = undefined(
             float(estimate),
             _no_interval(data),
             conf_level=conf_level,
             n_clips=data.n_clips,
             n_subjects=len(data),
-            method=f"{statistics[j].name}, bootstrap of subjects, {how}, {_HOW}",
+            method=f"{statistics[j].name}; {how}",
         )
         if draws is None or left_out is None or bare.reason:
             found.append(bare)
             continue
-        low, high = bca_interval(float(estimate), draws[j], left_out[j], conf_level)
+        effective = effective_subjects(data, statistics[j])
+        low, high = bca_interval(
+            float(estimate), draws[j], left_out[j], conf_level, effective=effective
+        )
         error = float(np.std(draws[j], ddof=1))
-        found.append(replace(bare, std_error=error, conf_low=low, conf_high=high))
+        bounds = {"conf_low": low, "conf_high": high, "df": effective - 1}
+        found.append(replace(bare, std_error=error, **bounds))
     return found
 
 
 def _no_interval(data: Clustered) -> str:
-    if len(data.values) == 1:
+    if len(data.distinct) == 1:
         return f"all {data.n_clips} values are equal" if data.n_clips > 1 else "a single clip"
     if len(data) < MIN_SUBJECTS:
         return f"fewer than {MIN_SUBJECTS} subjects"
