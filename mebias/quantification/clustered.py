@@ -99,7 +99,7 @@ def clustered(values: np.ndarray, subjects: np.ndarray) -> Clustered:
     >>> len(data), data.n_clips, data.distinct.tolist()
     (2, 3, [0.0, 2.0])
     """
-    values = np.asarray(values, dtype=float)
+    values = np.asarray(values, dtype=float) + 0.0  # no negative zeros
     if values.size == 0 or not np.isfinite(values).all():
         raise ValueError("values must be finite and at least one")
     distinct, codes = np.unique(values, return_inverse=True)
@@ -232,7 +232,7 @@ def _subject_mean(resamples: Resamples) -> np.ndarray:
 def _sd(resamples: Resamples) -> np.ndarray:
     _, n, total, squares, _ = resamples.moments
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.sqrt(np.maximum(squares - total**2 / n, 0) / (n - 1))
+        return np.asarray(np.sqrt(np.maximum(squares - total**2 / n, 0) / (n - 1)))
 
 
 def _places(cumulative: np.ndarray, position: np.ndarray) -> np.ndarray:
@@ -262,7 +262,7 @@ def _trimmed_mean(resamples: Resamples, cut: float) -> np.ndarray:
     low = np.floor(cut * sizes)
     kept = sizes - 2 * low
     # by parts: the largest value, minus each step to it times the kept clips that lie below
-    steps = np.diff(values)
+    steps: np.ndarray = np.diff(values)
     below = steps @ np.clip(resamples.cumulative[:-1], low, sizes - low) - steps.sum() * low
     return np.asarray(values[-1] - below / kept)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from mebias.quantification.clustered import Clustered, LeftOut, Resamples, Statistic, clustered
+from mebias.quantification.clustered import Clustered, LeftOut, Resamples, Statistic
 from mebias.quantification.interval import Interval, t_half_width, undefined
 from mebias.quantification.means import mean_interval
 
@@ -121,7 +121,7 @@ def jackknife(data: Clustered, statistics: Sequence[Statistic]) -> np.ndarray:
 
     Examples
     --------
-    >>> from mebias.quantification.clustered import MEDIAN
+    >>> from mebias.quantification.clustered import MEDIAN, clustered
     >>> data = clustered(np.array([1.0, 2.0, 9.0]), np.array(["a", "b", "c"]))
     >>> jackknife(data, [MEDIAN]).tolist()
     [[5.5, 5.0, 1.5]]
@@ -204,7 +204,7 @@ def _half_width(conf_level: float, effective: float) -> float:
 def effective_subjects(data: Clustered, statistic: Statistic) -> float:
     """Subjects of equal size that would weigh as evenly: (sum of clips)^2 / sum of squares.
 
-    >>> from mebias.quantification.clustered import MEDIAN
+    >>> from mebias.quantification.clustered import MEDIAN, clustered
     >>> data = clustered(np.arange(4.0), np.array(["a", "b", "c", "c"]))
     >>> round(effective_subjects(data, MEDIAN), 2)
     2.67
@@ -245,8 +245,9 @@ def bootstrap_intervals(
     -------
     list of list of Interval
         For each table the statistics in turn: `bca_interval`, widened for the effective number
-        of subjects (``df`` is that minus 1); ``std_error`` is the SD of the draws. No bounds,
-        and a reason, with fewer than 8 subjects or where all values are equal.
+        of subjects (``df`` is that minus 1); ``std_error`` is the SD of the draws, NaN where
+        all draws are equal. No bounds, and a reason, with fewer than 8 subjects or where all
+        values are equal.
 
     Notes
     -----
@@ -290,9 +291,12 @@ def _intervals(
         low, high = bca_interval(
             float(estimate), draws[j], left_out[j], conf_level, effective=effective
         )
-        error = float(np.std(draws[j], ddof=1))
-        bounds = {"conf_low": low, "conf_high": high, "df": effective - 1}
-        found.append(replace(bare, std_error=error, **bounds))
+        interval = replace(bare, conf_low=low, conf_high=high, df=effective - 1)
+        if np.ptp(draws[j]) == 0:
+            reason = f"all {draws.shape[1]:,} resamples give the same value"
+            found.append(replace(interval, reason=reason))
+        else:
+            found.append(replace(interval, std_error=float(np.std(draws[j], ddof=1))))
     return found
 
 
