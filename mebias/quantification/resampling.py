@@ -1,4 +1,4 @@
-"""Resampling of whole subjects: bootstrap intervals, jackknife, sign-flip test.
+"""Resampling of whole subjects: bootstrap intervals and the jackknife; sign flips come along.
 
 The weights are drawn once and serve all statistics of all tables with as many subjects.
 """
@@ -7,20 +7,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy import special
 
 from mebias.quantification.clustered import Clustered, LeftOut, Resamples, Statistic
 from mebias.quantification.interval import Interval, t_half_width, undefined
-from mebias.quantification.means import mean_interval
+from mebias.quantification.sign_flips import SignFlip, sign_flip_p_value, sign_flip_test
+
+__all__ = [
+    "MIN_SUBJECTS",
+    "N_DRAWS",
+    "SignFlip",
+    "bca_interval",
+    "bootstrap_intervals",
+    "draw_weights",
+    "effective_subjects",
+    "estimates",
+    "jackknife",
+    "percentile_interval",
+    "replicates",
+    "sign_flip_p_value",
+    "sign_flip_test",
+]
 
 MIN_SUBJECTS = 8
 """With fewer subjects there are too few different resamples for bounds."""
 N_DRAWS = 2000
-EXHAUSTIVE = 1 << 14
-"""Up to this many sign assignments all are run."""
 _BLOCK = 1 << 17
 """Weights drawn at a time: few enough to stay in the cache and out of fresh memory pages."""
 _WIDE = 1 << 20
@@ -306,109 +320,3 @@ def _no_interval(data: Clustered) -> str:
     if len(data) < MIN_SUBJECTS:
         return f"fewer than {MIN_SUBJECTS} subjects"
     return ""
-
-
-@dataclass(frozen=True)
-class SignFlip:
-    """A sign-flip test of paired differences, with its estimate.
-
-    Attributes
-    ----------
-    mean : Interval
-        Mean difference of clips, with its CR2 interval.
-    p_value : float
-        Two-sided; NaN with a ``reason`` where it cannot be had.
-    n_assignments : int
-        Assignments of signs that were run.
-    exhaustive : bool
-        Whether these are all there are.
-    method, reason : str
-    """
-
-    mean: Interval
-    p_value: float
-    n_assignments: int
-    exhaustive: bool
-    method: str
-    reason: str = ""
-
-
-def sign_flip_test(
-    differences: np.ndarray,
-    subjects: np.ndarray,
-    *,
-    n_permutations: int = 9999,
-    seed: int = 0,
-    conf_level: float = 0.95,
-) -> SignFlip:
-    """Test paired differences by changing the sign of all differences of a subject together.
-
-    Valid where, under the null hypothesis, the two arms may be exchanged within a subject, so
-    that a subject's differences and their negatives are equally likely: two coders, two label
-    versions, two selectors with the same windows. A mean of 0 is not enough: differences of a
-    one-sided rule or of windows cut at a label are skewed, and the test then rejects for the
-    skewness. Use `mebias.quantification.means.mean_interval` there.
-
-    Parameters
-    ----------
-    differences : ndarray of float, shape (N,)
-        Finite, one per clip.
-    subjects : ndarray, shape (N,)
-        Whose clips they are.
-    n_permutations : int
-        Random assignments, where there are more than 2**14 of them.
-    seed : int
-        Seed of the random ones.
-    conf_level : float
-        Level of the interval of the mean.
-
-    Returns
-    -------
-    SignFlip
-        The statistic is the sum over clips; studentizing it would not change the p-value.
-
-    Examples
-    --------
-    >>> found = sign_flip_test(np.array([1.0, 2.0, 1.0, 3.0, 1.0, 2.0]), np.arange(6))
-    >>> found.p_value, found.n_assignments
-    (0.03125, 64)
-    """
-    mean = mean_interval(differences, subjects, "clip", conf_level)
-    codes = np.unique(np.asarray(subjects).astype(str), return_inverse=True)[1]
-    order = np.lexsort((differences, codes))
-    sums = np.bincount(codes[order], np.asarray(differences, dtype=float)[order])
-    # without names and signs: neither has a part in which draw falls on whom
-    sizes = np.sort(np.abs(sums))
-    exhaustive = 1 << len(sizes) <= EXHAUSTIVE
-    method = "sign flips of whole subjects, sum over clips, two-sided, "
-    if not sizes.any():
-        return SignFlip(mean, math.nan, 0, False, method + "none run", "every subject's sum is 0")
-    flipped = _flipped(sizes, exhaustive, n_permutations, seed)
-    observed = abs(float(sums.sum()))
-    extreme = int(np.count_nonzero(flipped >= observed - _TIE * float(sizes.sum())))
-    if exhaustive:
-        n, p = len(flipped), extreme / len(flipped)
-        method += f"all {n:,} assignments"
-    else:
-        n, p = len(flipped) + 1, (extreme + 1) / (len(flipped) + 1)
-        method += f"{n - 1:,} random and the observed assignment"
-    return SignFlip(mean, p, n, exhaustive, method)
-
-
-def _flipped(sizes: np.ndarray, exhaustive: bool, n_permutations: int, seed: int) -> np.ndarray:
-    """Absolute sums under all or random signs."""
-    width = -(-len(sizes) // 8)
-    if exhaustive:
-        numbers = np.arange(1 << len(sizes), dtype="<u2")
-        drawn = numbers.view(np.uint8).reshape(-1, 2)[:, :width]
-    else:
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(sizes),)))
-        drawn = np.frombuffer(rng.bytes(width * n_permutations), np.uint8).reshape(-1, width)
-    # eight subjects at a time: their signed sum is looked up under the byte of their signs
-    signs = 1.0 - 2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1]
-    padded = np.zeros(8 * width)
-    padded[: len(sizes)] = sizes
-    totals = np.zeros(len(drawn))
-    for k in range(width):
-        totals += (signs @ padded[8 * k : 8 * k + 8])[drawn[:, k]]
-    return np.abs(totals)

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import special, stats
 
 from mebias.quantification import clustered as module
-from mebias.quantification import resampling
+from mebias.quantification import sign_flips
 from mebias.quantification.clustered import (
     MEAN,
     MEDIAN,
@@ -359,7 +359,7 @@ def test_all_signs_as_scipy(n_subjects):
 def test_random_signs_agree_with_all_signs(monkeypatch):
     y, s = small_cohort(7, 13)
     exact = sign_flip_test(y + 0.5, s).p_value
-    monkeypatch.setattr(resampling, "EXHAUSTIVE", 1)
+    monkeypatch.setattr(sign_flips, "EXHAUSTIVE", 1)
     found = sign_flip_test(y + 0.5, s, n_permutations=40_000)
     assert not found.exhaustive
     assert found.n_assignments == 40_001
