@@ -79,7 +79,8 @@ def clustered(values: np.ndarray, subjects: np.ndarray) -> Clustered:
     """Sort values by subject.
 
     Subjects are put into an order by what they hold, so that neither their names nor the
-    order of rows nor the sign of all values decides which draw falls on whom.
+    order of rows nor the sign of all values (unless subjects hold their own mirror images)
+    decides which draw falls on whom.
 
     Parameters
     ----------
@@ -107,11 +108,10 @@ def clustered(values: np.ndarray, subjects: np.ndarray) -> Clustered:
     if len(owners) != len(values) or (owners < 0).any():
         raise ValueError("every value needs a subject")
     sizes = np.bincount(owners)
-    codes = codes[np.lexsort((codes, owners))]
+    owners, codes = np.divmod(np.sort(owners * len(distinct) + codes), len(distinct))
     order = _canonical(codes, sizes, len(distinct))
-    places = np.split(codes, np.cumsum(sizes)[:-1])
-    codes = np.concatenate([places[g] for g in order])
-    owners = np.repeat(np.arange(len(sizes)), sizes[order])
+    rank = np.argsort(order)[owners]
+    owners, codes = np.divmod(np.sort(rank * len(distinct) + codes), len(distinct))
     center = float(distinct[len(distinct) // 2])
     own = distinct[codes] - center
     sums = np.bincount(owners, own)
@@ -166,7 +166,7 @@ class Resamples:
     @property
     def sizes(self) -> np.ndarray:
         """Clips of each resample, (D,)."""
-        return np.asarray(self.moments[1])
+        return np.asarray(self.cumulative[-1])
 
 
 class LeftOut(Resamples):
@@ -263,7 +263,8 @@ def _trimmed_mean(resamples: Resamples, cut: float) -> np.ndarray:
     kept = sizes - 2 * low
     # by parts: the largest value, minus each step to it times the kept clips that lie below
     steps: np.ndarray = np.diff(values)
-    below = steps @ np.clip(resamples.cumulative[:-1], low, sizes - low) - steps.sum() * low
+    clipped = np.minimum(np.maximum(resamples.cumulative[:-1], low), sizes - low)
+    below = steps @ clipped - steps.sum() * low
     return np.asarray(values[-1] - below / kept)
 
 

@@ -265,8 +265,17 @@ def bootstrap_intervals(
 
     Notes
     -----
-    Unwidened, the intervals of trimmed means cover 89-92 % at 29 subjects of unequal sizes
-    with an intraclass correlation of 0.3; widened 93-96 %.
+    Coverage of nominal 95 % intervals, subjects of unequal sizes, intraclass correlation 0.3,
+    2,500 cohorts (unwidened, trimmed means cover 89-92 %):
+
+    ==================  =========  ============  =================
+    subjects / clips    median     trimmed mean  5, 95 % quantiles
+    ==================  =========  ============  =================
+    29 / 159, integers  99.6-100   93.3-93.9     96.4-100
+    29 / 159, reals     93.5       93.7          92.7
+    12 / 60, integers   99.4-99.8  94.9-96.2     94.6-100
+    12 / 60, reals      95.4       95.5          87.9-90.0
+    ==================  =========  ============  =================
     """
     found: list[list[Interval]] = [[] for _ in data]
     for n_subjects in sorted({len(d) for d in data}):

@@ -123,7 +123,9 @@ def clustered_quantiles(
     -------
     list of Interval
         One per share; without bounds, and with a reason, with fewer than 8 subjects or
-        where all values are equal.
+        where all values are equal. The 5 and 95 % quantiles of real values are covered by
+        93 % of nominal 95 % intervals at 29 subjects, by 88-90 % at 12; see
+        `bootstrap_intervals`.
 
     Raises
     ------
