@@ -49,6 +49,11 @@ class Row:
     at_most: bool = False
 
     @property
+    def shown(self) -> str:
+        """The ratio with three digits."""
+        return f"{float(f'{self.ratio:.3g}'):g}"
+
+    @property
     def held(self) -> bool:
         """Whether the ratio is what it should be."""
         return self.ratio <= self.hold if self.at_most else self.ratio >= self.hold
@@ -310,13 +315,13 @@ def main() -> int:
         for row in compared(options.small):
             sign = "<=" if row.at_most else ">="
             verdict = "held" if row.held else "MISSED"
-            print(f"{row.work} against {row.against}: {row.ratio:.3g}x ", end="")
+            print(f"{row.work} against {row.against}: {row.shown}x ", end="")
             print(f"({sign} {row.hold:g}x: {verdict})", flush=True)
             rows.append(
                 {
                     "work": row.work,
                     "against": row.against,
-                    "ratio": f"{row.ratio:.3g}",
+                    "ratio": row.shown,
                     "hold": f"{sign} {row.hold:g}",
                     "held": row.held,
                     "version": mebias.__version__,
