@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 DENSE = 1 << 22
 """Largest table of subjects by distinct values; beyond it only what is there is stored."""
+PER_CLIP = 32
+"""The same, for each clip: a larger one costs more to multiply than what is there alone."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Clustered:
 
     Attributes
     ----------
-    values : ndarray, shape (V,)
+    distinct : ndarray, shape (V,)
         Distinct values, ascending.
     moments : ndarray, shape (G, 5)
         Of each subject: 1, clips, sum of values, sum of squares (both after subtracting
@@ -33,10 +36,10 @@ class Clustered:
     center : float
         One of the values; subtracted before squaring, so that nothing cancels.
     codes, owners : ndarray of int, shape (N,)
-        Of each clip: index into ``values``, and into the subjects.
+        Of each clip: index into ``distinct``, and into the subjects.
     """
 
-    values: np.ndarray
+    distinct: np.ndarray
     moments: np.ndarray
     center: float
     codes: np.ndarray
@@ -53,22 +56,31 @@ class Clustered:
     @property
     def dense(self) -> bool:
         """Whether a table of subjects by distinct values is worth its size."""
-        size = len(self) * len(self.values)
-        return size <= DENSE and size <= 64 * self.n_clips
+        size = len(self) * len(self.distinct)
+        return size <= DENSE and size <= PER_CLIP * self.n_clips
 
     @cached_property
     def cumulative(self) -> np.ndarray:
         """Clips of each subject up to each value, (G, V)."""
-        flat = self.owners * len(self.values) + self.codes
-        counts = np.bincount(flat, minlength=len(self) * len(self.values))
-        return counts.reshape(len(self), -1).cumsum(axis=1).astype(float)
+        flat = self.owners * len(self.distinct) + self.codes
+        counts = np.bincount(flat, minlength=len(self) * len(self.distinct))
+        return np.asarray(counts.reshape(len(self), -1).cumsum(axis=1).astype(float))
+
+    @cached_property
+    def sparse(self) -> Any:
+        """Clips of each value and subject, a scipy array (V, G) that stores only what is there."""
+        from scipy import sparse  # late: few tables have so many distinct values
+
+        shape = len(self.distinct), len(self)
+        return sparse.csr_array((np.ones(self.n_clips), (self.codes, self.owners)), shape=shape)
 
 
 def clustered(values: np.ndarray, subjects: np.ndarray) -> Clustered:
     """Sort values by subject.
 
     Subjects are put into an order by what they hold, so that neither their names nor the
-    order of rows nor the sign of all values decides which draw falls on whom.
+    order of rows nor the sign of all values (unless subjects hold their own mirror images)
+    decides which draw falls on whom.
 
     Parameters
     ----------
@@ -85,10 +97,10 @@ def clustered(values: np.ndarray, subjects: np.ndarray) -> Clustered:
     Examples
     --------
     >>> data = clustered(np.array([2.0, 0.0, 2.0]), np.array(["a", "b", "b"]))
-    >>> len(data), data.n_clips, data.values.tolist()
+    >>> len(data), data.n_clips, data.distinct.tolist()
     (2, 3, [0.0, 2.0])
     """
-    values = np.asarray(values, dtype=float)
+    values = np.asarray(values, dtype=float) + 0.0  # no negative zeros
     if values.size == 0 or not np.isfinite(values).all():
         raise ValueError("values must be finite and at least one")
     distinct, codes = np.unique(values, return_inverse=True)
@@ -96,11 +108,10 @@ def clustered(values: np.ndarray, subjects: np.ndarray) -> Clustered:
     if len(owners) != len(values) or (owners < 0).any():
         raise ValueError("every value needs a subject")
     sizes = np.bincount(owners)
-    codes = codes[np.lexsort((codes, owners))]
+    owners, codes = np.divmod(np.sort(owners * len(distinct) + codes), len(distinct))
     order = _canonical(codes, sizes, len(distinct))
-    places = np.split(codes, np.cumsum(sizes)[:-1])
-    codes = np.concatenate([places[g] for g in order])
-    owners = np.repeat(np.arange(len(sizes)), sizes[order])
+    rank = np.argsort(order)[owners]
+    owners, codes = np.divmod(np.sort(rank * len(distinct) + codes), len(distinct))
     center = float(distinct[len(distinct) // 2])
     own = distinct[codes] - center
     sums = np.bincount(owners, own)
@@ -155,7 +166,7 @@ class Resamples:
     @property
     def sizes(self) -> np.ndarray:
         """Clips of each resample, (D,)."""
-        return np.asarray(self.moments[1])
+        return np.asarray(self.cumulative[-1])
 
 
 class LeftOut(Resamples):
@@ -192,20 +203,20 @@ class LeftOut(Resamples):
 
 
 def _sparse(data: Clustered, weights: np.ndarray) -> np.ndarray:
-    from scipy import sparse  # late: few tables have so many distinct values
-
-    shape = len(data.values), len(data)
-    table = sparse.csr_array((np.ones(data.n_clips), (data.codes, data.owners)), shape=shape)
-    counts = table @ np.ascontiguousarray(weights.T)
+    counts = data.sparse @ np.ascontiguousarray(weights.T)
     return np.asarray(np.cumsum(counts, axis=0, out=counts))
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """A number of each resample: its name in words, and the function from sums to (D,)."""
+    """A number of each resample: its name in words, and the function from sums to (D,).
+
+    ``subjects_alike`` says that subjects weigh the same however many clips they have.
+    """
 
     name: str
     of: Callable[[Resamples], np.ndarray]
+    subjects_alike: bool = False
 
 
 def _mean(resamples: Resamples) -> np.ndarray:
@@ -221,37 +232,44 @@ def _subject_mean(resamples: Resamples) -> np.ndarray:
 def _sd(resamples: Resamples) -> np.ndarray:
     _, n, total, squares, _ = resamples.moments
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.sqrt(np.maximum(squares - total**2 / n, 0) / (n - 1))
+        return np.asarray(np.sqrt(np.maximum(squares - total**2 / n, 0) / (n - 1)))
 
 
-def _at(resamples: Resamples, position: np.ndarray) -> np.ndarray:
-    """Value at a position (from 0) among the sorted clips of each resample."""
-    before = resamples.cumulative[:-1] <= position
-    kind = np.uint8 if len(before) < 256 else np.intp
-    return np.asarray(resamples.data.values[before.sum(axis=0, dtype=kind)])
+def _places(cumulative: np.ndarray, position: np.ndarray) -> np.ndarray:
+    """Index of the value at a position (from 0) among the sorted clips of each resample."""
+    before = cumulative[:-1] <= position
+    return np.asarray(before.sum(axis=0, dtype=np.uint8 if len(before) < 256 else np.intp))
 
 
 def _quantile(resamples: Resamples, share: float) -> np.ndarray:
+    values, cumulative = resamples.data.distinct, resamples.cumulative
     position = (resamples.sizes - 1) * share
     below = np.floor(position)
-    low = _at(resamples, below)
-    part = position - below
-    if not part.any():
-        return low
-    return np.asarray(low + part * (_at(resamples, np.ceil(position)) - low))
+    place = _places(cumulative, below)
+    found = values[place]
+    # only where a value ends between the two clips that the position lies between
+    between = np.flatnonzero(
+        (position > below) & (cumulative[place, np.arange(len(place))] <= below + 1)
+    )
+    if len(between):
+        above = values[_places(cumulative[:, between], below[between] + 1)]
+        found[between] += (position - below)[between] * (above - found[between])
+    return np.asarray(found)
 
 
 def _trimmed_mean(resamples: Resamples, cut: float) -> np.ndarray:
-    values, sizes = resamples.data.values, resamples.sizes
+    values, sizes = resamples.data.distinct, resamples.sizes
     low = np.floor(cut * sizes)
     kept = sizes - 2 * low
-    # the mean by parts: the largest value minus what lies below each step up to it
-    below = np.clip(resamples.cumulative[:-1], low, sizes - low) - low
-    return np.asarray(values[-1] - np.diff(values) @ below / kept)
+    # by parts: the largest value, minus each step to it times the kept clips that lie below
+    steps: np.ndarray = np.diff(values)
+    clipped = np.minimum(np.maximum(resamples.cumulative[:-1], low), sizes - low)
+    below = steps @ clipped - steps.sum() * low
+    return np.asarray(values[-1] - below / kept)
 
 
 def _share(resamples: Resamples, low: float, high: float) -> np.ndarray:
-    values, cumulative = resamples.data.values, resamples.cumulative
+    values, cumulative = resamples.data.distinct, resamples.cumulative
     first, last = np.searchsorted(values, low, "left"), np.searchsorted(values, high, "right")
     upper = cumulative[last - 1] if last else 0.0
     lower = cumulative[first - 1] if first else 0.0
@@ -259,7 +277,7 @@ def _share(resamples: Resamples, low: float, high: float) -> np.ndarray:
 
 
 MEAN = Statistic("mean of clips", _mean)
-SUBJECT_MEAN = Statistic("mean of subjects' means", _subject_mean)
+SUBJECT_MEAN = Statistic("mean of subjects' means", _subject_mean, subjects_alike=True)
 SD = Statistic("SD of clips", _sd)
 
 

@@ -1,4 +1,4 @@
-"""Resampling of whole subjects: bootstrap intervals, jackknife, sign-flip test.
+"""Resampling of whole subjects: bootstrap intervals and the jackknife; sign flips come along.
 
 The weights are drawn once and serve all statistics of all tables with as many subjects.
 """
@@ -7,23 +7,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from scipy import special
 
 from mebias.quantification.clustered import Clustered, LeftOut, Resamples, Statistic
-from mebias.quantification.interval import Interval, undefined
-from mebias.quantification.means import mean_interval
+from mebias.quantification.interval import Interval, t_half_width, undefined
+from mebias.quantification.sign_flips import SignFlip, sign_flip_p_value, sign_flip_test
+
+__all__ = [
+    "MIN_SUBJECTS",
+    "N_DRAWS",
+    "SignFlip",
+    "bca_interval",
+    "bootstrap_intervals",
+    "draw_weights",
+    "effective_subjects",
+    "estimates",
+    "jackknife",
+    "percentile_interval",
+    "replicates",
+    "sign_flip_p_value",
+    "sign_flip_test",
+]
 
 MIN_SUBJECTS = 8
 """With fewer subjects there are too few different resamples for bounds."""
 N_DRAWS = 2000
-EXHAUSTIVE = 1 << 14
-"""Up to this many sign assignments all are run."""
-_BLOCK = 1 << 16
-"""Numbers held at a time in each of a few tables."""
-_HOW = "mid-rank BCa"
+_BLOCK = 1 << 17
+"""Weights drawn at a time: few enough to stay in the cache and out of fresh memory pages."""
+_WIDE = 1 << 20
+"""Numbers of a resampled table held at a time, where values are many."""
 _TIE = 1e-9
 """Draws this close to the estimate, as a share of the farthest draw's distance, are ties."""
 
@@ -95,10 +110,11 @@ def replicates(
     if len(sizes) != 1:
         raise ValueError(f"tables have {sorted(sizes)} subjects; expected one number for all")
     n_subjects = sizes.pop()
-    wide = max([n_subjects, *(len(d.values) for d in data)])
+    widest = max(len(d.distinct) for d in data)
+    rows = max(1, min(_BLOCK // n_subjects, _WIDE // widest))
     found = np.empty((len(data), len(statistics), n_draws))
     start = 0
-    for weights in draw_weights(n_subjects, n_draws, seed, max(1, _BLOCK // wide)):
+    for weights in draw_weights(n_subjects, n_draws, seed, rows):
         stop = start + len(weights)
         for i, table in enumerate(data):
             resamples = Resamples(table, weights)
@@ -119,12 +135,12 @@ def jackknife(data: Clustered, statistics: Sequence[Statistic]) -> np.ndarray:
 
     Examples
     --------
-    >>> from mebias.quantification.clustered import MEDIAN
+    >>> from mebias.quantification.clustered import MEDIAN, clustered
     >>> data = clustered(np.array([1.0, 2.0, 9.0]), np.array(["a", "b", "c"]))
     >>> jackknife(data, [MEDIAN]).tolist()
     [[5.5, 5.0, 1.5]]
     """
-    step = len(data) if data.dense else max(1, _BLOCK // len(data.values))
+    step = len(data) if data.dense else max(1, _WIDE // len(data.distinct))
     parts = [LeftOut(data, slice(a, a + step)) for a in range(0, len(data), step)]
     return np.array([np.concatenate([s.of(part) for part in parts]) for s in statistics])
 
@@ -145,7 +161,12 @@ def percentile_interval(draws: np.ndarray, conf_level: float = 0.95) -> tuple[fl
 
 
 def bca_interval(
-    estimate: float, draws: np.ndarray, left_out: np.ndarray, conf_level: float = 0.95
+    estimate: float,
+    draws: np.ndarray,
+    left_out: np.ndarray,
+    conf_level: float = 0.95,
+    *,
+    effective: float = math.inf,
 ) -> tuple[float, float]:
     """Bias-corrected and accelerated bounds (Efron 1987) that mind ties.
 
@@ -162,6 +183,10 @@ def bca_interval(
         The statistic without each subject in turn; where it never moves the acceleration is 0.
     conf_level : float
         Level of the interval.
+    effective : float
+        Widen the interval for this many independent subjects: resamples spread by a factor of
+        sqrt(1 - 1/n) too little, and a normal quantile stands where a t quantile belongs
+        (Hesterberg 2015, "expanded"). Infinite: as published.
 
     Examples
     --------
@@ -176,11 +201,30 @@ def bca_interval(
     gap = left_out.mean() - left_out
     squares = float((gap**2).sum())
     acceleration = float((gap**3).sum()) / (6 * squares**1.5) if squares > 0 else 0.0
-    z = float(special.ndtri((1 + conf_level) / 2))
+    z = _half_width(conf_level, effective)
     lower, upper = (shifted / (1 - acceleration * shifted) for shifted in (bias - z, bias + z))
     return _order_statistics(
         draws, float(special.ndtr(bias + lower)), float(special.ndtr(-bias - upper))
     )
+
+
+def _half_width(conf_level: float, effective: float) -> float:
+    """Half of the interval in standard deviations of the draws."""
+    if math.isinf(effective):
+        return float(special.ndtri((1 + conf_level) / 2))
+    return t_half_width(math.sqrt(effective / (effective - 1)), effective - 1, conf_level)
+
+
+def effective_subjects(data: Clustered, statistic: Statistic) -> float:
+    """Subjects of equal size that would weigh as evenly: (sum of clips)^2 / sum of squares.
+
+    >>> from mebias.quantification.clustered import MEDIAN, clustered
+    >>> data = clustered(np.arange(4.0), np.array(["a", "b", "c", "c"]))
+    >>> round(effective_subjects(data, MEDIAN), 2)
+    2.67
+    """
+    sizes = data.moments[:, 0 if statistic.subjects_alike else 1]
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def _order_statistics(draws: np.ndarray, low: float, high: float) -> tuple[float, float]:
@@ -214,8 +258,24 @@ def bootstrap_intervals(
     Returns
     -------
     list of list of Interval
-        For each table the statistics in turn. ``std_error`` is the SD of the draws, ``df`` is
-        NaN. No bounds, and a reason, with fewer than 8 subjects or where all values are equal.
+        For each table the statistics in turn: `bca_interval`, widened for the effective number
+        of subjects (``df`` is that minus 1); ``std_error`` is the SD of the draws, NaN where
+        all draws are equal. No bounds, and a reason, with fewer than 8 subjects or where all
+        values are equal.
+
+    Notes
+    -----
+    Coverage of nominal 95 % intervals, subjects of unequal sizes, intraclass correlation 0.3,
+    2,500 cohorts (unwidened, trimmed means cover 89-92 %):
+
+    ==================  =========  ============  =================
+    subjects / clips    median     trimmed mean  5, 95 % quantiles
+    ==================  =========  ============  =================
+    29 / 159, integers  99.6-100   93.3-93.9     96.4-100
+    29 / 159, reals     93.5       93.7          92.7
+    12 / 60, integers   99.4-99.8  94.9-96.2     94.6-100
+    12 / 60, reals      95.4       95.5          87.9-90.0
+    ==================  =========  ============  =================
     """
     found: list[list[Interval]] = [[] for _ in data]
     for n_subjects in sorted({len(d) for d in data}):
@@ -235,134 +295,37 @@ def _intervals(
     """Intervals of one table from its replicates, (statistics, B), or from none."""
     found = []
     left_out = None if draws is None else jackknife(data, statistics)
+    how = "mid-rank BCa, widened for the effective number of subjects; " + (
+        "no draws" if draws is None else f"{draws.shape[1]:,} resamples of whole subjects"
+    )
     for j, estimate in enumerate(estimates(data, statistics)):
-        how = "no draws" if draws is None else f"{draws.shape[1]:,} draws"
         bare = undefined(
             float(estimate),
             _no_interval(data),
             conf_level=conf_level,
             n_clips=data.n_clips,
             n_subjects=len(data),
-            method=f"{statistics[j].name}, bootstrap of subjects, {how}, {_HOW}",
+            method=f"{statistics[j].name}; {how}",
         )
         if draws is None or left_out is None or bare.reason:
             found.append(bare)
             continue
-        low, high = bca_interval(float(estimate), draws[j], left_out[j], conf_level)
-        error = float(np.std(draws[j], ddof=1))
-        found.append(replace(bare, std_error=error, conf_low=low, conf_high=high))
+        effective = effective_subjects(data, statistics[j])
+        low, high = bca_interval(
+            float(estimate), draws[j], left_out[j], conf_level, effective=effective
+        )
+        interval = replace(bare, conf_low=low, conf_high=high, df=effective - 1)
+        if np.ptp(draws[j]) == 0:
+            reason = f"all {draws.shape[1]:,} resamples give the same value"
+            found.append(replace(interval, reason=reason))
+        else:
+            found.append(replace(interval, std_error=float(np.std(draws[j], ddof=1))))
     return found
 
 
 def _no_interval(data: Clustered) -> str:
-    if len(data.values) == 1:
+    if len(data.distinct) == 1:
         return f"all {data.n_clips} values are equal" if data.n_clips > 1 else "a single clip"
     if len(data) < MIN_SUBJECTS:
         return f"fewer than {MIN_SUBJECTS} subjects"
     return ""
-
-
-@dataclass(frozen=True)
-class SignFlip:
-    """A sign-flip test of paired differences, with its estimate.
-
-    Attributes
-    ----------
-    mean : Interval
-        Mean difference of clips, with its CR2 interval.
-    p_value : float
-        Two-sided; NaN with a ``reason`` where it cannot be had.
-    n_assignments : int
-        Assignments of signs that were run.
-    exhaustive : bool
-        Whether these are all there are.
-    method, reason : str
-    """
-
-    mean: Interval
-    p_value: float
-    n_assignments: int
-    exhaustive: bool
-    method: str
-    reason: str = ""
-
-
-def sign_flip_test(
-    differences: np.ndarray,
-    subjects: np.ndarray,
-    *,
-    n_permutations: int = 9999,
-    seed: int = 0,
-    conf_level: float = 0.95,
-) -> SignFlip:
-    """Test paired differences by changing the sign of all differences of a subject together.
-
-    Valid where, under the null hypothesis, the two arms may be exchanged within a subject, so
-    that a subject's differences and their negatives are equally likely: two coders, two label
-    versions, two selectors with the same windows. A mean of 0 is not enough: differences of a
-    one-sided rule or of windows cut at a label are skewed, and the test then rejects for the
-    skewness. Use `mebias.quantification.means.mean_interval` there.
-
-    Parameters
-    ----------
-    differences : ndarray of float, shape (N,)
-        Finite, one per clip.
-    subjects : ndarray, shape (N,)
-        Whose clips they are.
-    n_permutations : int
-        Random assignments, where there are more than 2**14 of them.
-    seed : int
-        Seed of the random ones.
-    conf_level : float
-        Level of the interval of the mean.
-
-    Returns
-    -------
-    SignFlip
-        The statistic is the sum over clips; studentizing it would not change the p-value.
-
-    Examples
-    --------
-    >>> found = sign_flip_test(np.array([1.0, 2.0, 1.0, 3.0, 1.0, 2.0]), np.arange(6))
-    >>> found.p_value, found.n_assignments
-    (0.03125, 64)
-    """
-    mean = mean_interval(differences, subjects, "clip", conf_level)
-    codes = np.unique(np.asarray(subjects).astype(str), return_inverse=True)[1]
-    order = np.lexsort((differences, codes))
-    sums = np.bincount(codes[order], np.asarray(differences, dtype=float)[order])
-    # without names and signs: neither has a part in which draw falls on whom
-    sizes = np.sort(np.abs(sums))
-    exhaustive = 1 << len(sizes) <= EXHAUSTIVE
-    method = "sign flips of whole subjects, sum over clips, two-sided, "
-    if not sizes.any():
-        return SignFlip(mean, math.nan, 0, False, method + "none run", "every subject's sum is 0")
-    flipped = _flipped(sizes, exhaustive, n_permutations, seed)
-    observed = abs(float(sums.sum()))
-    extreme = int(np.count_nonzero(flipped >= observed - _TIE * float(sizes.sum())))
-    if exhaustive:
-        n, p = len(flipped), extreme / len(flipped)
-        method += f"all {n:,} assignments"
-    else:
-        n, p = len(flipped) + 1, (extreme + 1) / (len(flipped) + 1)
-        method += f"{n - 1:,} random and the observed assignment"
-    return SignFlip(mean, p, n, exhaustive, method)
-
-
-def _flipped(sizes: np.ndarray, exhaustive: bool, n_permutations: int, seed: int) -> np.ndarray:
-    """Absolute sums under all or random signs."""
-    width = -(-len(sizes) // 8)
-    if exhaustive:
-        numbers = np.arange(1 << len(sizes), dtype="<u2")
-        drawn = numbers.view(np.uint8).reshape(-1, 2)[:, :width]
-    else:
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(len(sizes),)))
-        drawn = np.frombuffer(rng.bytes(width * n_permutations), np.uint8).reshape(-1, width)
-    # eight subjects at a time: their signed sum is looked up under the byte of their signs
-    signs = 1.0 - 2.0 * np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1]
-    padded = np.zeros(8 * width)
-    padded[: len(sizes)] = sizes
-    totals = np.zeros(len(drawn))
-    for k in range(width):
-        totals += (signs @ padded[8 * k : 8 * k + 8])[drawn[:, k]]
-    return np.abs(totals)

@@ -16,7 +16,7 @@ from mebias.quantification.resampling import N_DRAWS, bootstrap_intervals
 
 Row = dict[str, object]
 _PART = ["dataset", "source", "distance"]
-_NEEDED = [*_PART, "expression_type", "ethnicity", "keyframe", "subject", "clip"]
+_OF_CELL = ["expression_type", "ethnicity", "keyframe"]
 _UNITS = {"ms": "shift_ms", "frames": "shift_frames"}
 _QUANTITIES = {"median_shift": MEDIAN, "trimmed_mean_shift": TRIMMED_MEAN}
 
@@ -51,10 +51,9 @@ def robust_estimates(
         clips at either end), in ms and in frames, over clips, in the cells of
         `estimates_table`, with mid-rank BCa intervals from resamples of whole subjects.
     """
-    rows = shifts.loc[usable(shifts), [*_NEEDED, *_UNITS.values()]]
-    found = list(_cells(rows, strata))
+    found = list(_cells(_slim(shifts[usable(shifts)]), strata))
     data = [
-        clustered(own[column].to_numpy(dtype=float), own["subject"].to_numpy(dtype=object))
+        clustered(own[column].to_numpy(), own["subject"].to_numpy())
         for _, own in found
         for column in _UNITS.values()
     ]
@@ -65,7 +64,7 @@ def robust_estimates(
     )
     made: list[Row] = []
     for place, own in found:
-        n_clips = len(own.drop_duplicates(["subject", "clip"]))
+        n_clips = own["clip"].nunique()
         for unit in _UNITS:
             for quantity, interval in zip(_QUANTITIES, next(intervals), strict=True):
                 named = {"quantity": quantity, "unit": unit, "weighting": "clip"}
@@ -73,10 +72,20 @@ def robust_estimates(
     return tables.from_rows(made, "estimates")
 
 
+def _slim(rows: pd.DataFrame) -> pd.DataFrame:
+    """The columns needed, names of subjects and clips as numbers: cutting text up is slow."""
+    subject = pd.factorize(rows["subject"])[0]
+    clip = pd.factorize(rows["clip"])[0]
+    return rows[[*_PART, *_OF_CELL, *_UNITS.values()]].assign(
+        subject=subject, clip=subject * (clip.max(initial=0) + 1) + clip
+    )
+
+
 def _cells(rows: pd.DataFrame, strata: bool) -> Iterator[tuple[Row, pd.DataFrame]]:
     """Rows of each dataset, source, stratum, group and keyframe."""
     for key, part in rows.groupby(_PART, sort=False):
-        for stratum, in_stratum in cells.strata(part, strata):
+        slim = part.drop(columns=_PART)
+        for stratum, in_stratum in cells.strata(slim, strata):
             for group, in_group in cells.groups(in_stratum):
                 for keyframe in tables.KEYFRAMES:
                     own = in_group[in_group["keyframe"] == keyframe]
@@ -114,7 +123,9 @@ def clustered_quantiles(
     -------
     list of Interval
         One per share; without bounds, and with a reason, with fewer than 8 subjects or
-        where all values are equal.
+        where all values are equal. The 5 and 95 % quantiles of real values are covered by
+        93 % of nominal 95 % intervals at 29 subjects, by 88-90 % at 12; see
+        `bootstrap_intervals`.
 
     Raises
     ------
