@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -71,8 +70,7 @@ def random_intercept(
     [('between_subject_sd', 1.69), ('within_subject_sd', 0.67), ('icc', 0.86)]
     """
     values, subjects = np.asarray(values, dtype=float), np.asarray(subjects, dtype=object)
-    order, codes = _nameless(values, subjects)
-    own = None if groups is None else np.asarray(groups, dtype=object)[order].astype(str)
+    order, codes, own = _nameless(values, subjects, groups)
     place: Row = {
         "conf_level": conf_level,
         "n_clips": len(values),
@@ -81,7 +79,6 @@ def random_intercept(
     }
     units = (unit, unit, "share")
     data = replicates(values[order], codes, own)
-    data = replace(data, members=sorted(data.members, key=lambda member: member.tolist()))
     reason = _undefined(data, values)
     if reason:
         bare = {"estimate": math.nan, "reason": reason}
@@ -136,15 +133,29 @@ def variance_components(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd
     return tables.from_rows(rows, "estimates")
 
 
-def _nameless(values: np.ndarray, subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """An order of rows in which no name has a part, not even in rounding, and codes in it."""
+def _nameless(
+    values: np.ndarray, subjects: np.ndarray, groups: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """An order of rows in which no name has a part, not even in rounding.
+
+    Returns
+    -------
+    order, codes, groups : ndarray, shape (N,)
+        The order of rows; the subject and the group of each row in it, numbered.
+    """
     of_subject: dict[str, list[tuple[float, int]]] = {}
     for place, (subject, value) in enumerate(zip(subjects, values.tolist(), strict=True)):
         of_subject.setdefault(str(subject), []).append((value, place))
-    ordered = [sorted(own) for own in of_subject.values()]
-    ordered.sort(key=lambda own: [value for value, _ in own])
-    order = np.array([place for own in ordered for _, place in own])
-    return order, np.repeat(np.arange(len(ordered)), [len(own) for own in ordered])
+    found = [sorted(own) for own in of_subject.values()]
+    names = [tables.ALL if groups is None else str(groups[own[0][1]]) for own in found]
+    keys = [[value for value, _ in own] for own in found]
+    of_group = {g: sorted(k for k, n in zip(keys, names, strict=True) if n == g) for g in names}
+    rank = {g: i for i, g in enumerate(sorted(of_group, key=lambda g: of_group[g]))}
+    by = sorted(range(len(found)), key=lambda s: (keys[s], rank[names[s]]))
+    order = np.array([place for s in by for _, place in found[s]])
+    sizes = [len(found[s]) for s in by]
+    own_group = np.array([rank[names[s]] for s in by])
+    return order, np.repeat(np.arange(len(by)), sizes), np.repeat(own_group, sizes)
 
 
 def _undefined(data: Replicates, values: np.ndarray) -> str:
