@@ -43,15 +43,19 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Sample:
-    """Values, one per clip, with whose they are and on which side (0 to K - 1) that is."""
+    """Outcomes, one per clip, with whose they are and on which side (0 to K - 1) that is."""
 
-    values: np.ndarray
+    outcomes: np.ndarray
     subjects: np.ndarray
     sides: np.ndarray
 
 
 def compare_sides(
-    sample: Sample, comparison: Comparison, options: Options, what: str = "shift"
+    sample: Sample,
+    comparison: Comparison,
+    options: Options,
+    what: str = "shift",
+    constant_side: bool = False,
 ) -> tuple[Row, list[Row]]:
     """Test that all sides have the same mean.
 
@@ -65,6 +69,9 @@ def compare_sides(
         Level, seed and number of permutations, least number of subjects.
     what : str
         What a value is, for the reasons.
+    constant_side : bool
+        Whether one side may have the same mean in all of its subjects, as where a group
+        lacks nothing.
 
     Returns
     -------
@@ -76,7 +83,7 @@ def compare_sides(
         the plain difference where no test is possible; empty for more than two sides.
     """
     two = len(comparison.sides) == 2
-    reason = _not_testable(sample, comparison, options.min_subjects, what)
+    reason = _not_testable(sample, comparison, options.min_subjects, what, constant_side)
     if reason:
         estimate = _plain_difference(sample, len(comparison.sides))
         empty = {"estimate": estimate, "p_value": math.nan, "reason": reason, "method": METHOD}
@@ -92,7 +99,7 @@ def compare_sides(
 def canonical(sample: Sample) -> tuple[Clusters, np.ndarray]:
     """Values by subject in an order that no name has a part in, and each subject's side."""
     subjects, sides = sample.subjects, sample.sides
-    data = clusters(sample.values, subjects)
+    data = clusters(sample.outcomes, subjects)
     side_of = {str(s): side for s, side in zip(subjects, sides, strict=True)}
     labels = np.array([side_of[str(s)] for s in data.subjects])
     order = np.lexsort((labels, data.means, data.sizes))
@@ -100,21 +107,25 @@ def canonical(sample: Sample) -> tuple[Clusters, np.ndarray]:
     return ordered, labels[order]
 
 
-def _not_testable(sample: Sample, comparison: Comparison, min_subjects: int, what: str) -> str:
-    values, subjects, sides = sample.values, sample.subjects, sample.sides
+def _not_testable(
+    sample: Sample, comparison: Comparison, min_subjects: int, what: str, constant_side: bool
+) -> str:
+    values, subjects, sides = sample.outcomes, sample.subjects, sample.sides
     for side, names in enumerate(comparison.sides):
         n = len(set(subjects[sides == side]))
         if n < min_subjects:
             who = names[0] if len(names) == 1 else "the others"
-            count = f"{n} subject{'' if n == 1 else 's'}"
-            return f"{who}: {count} with a usable {comparison.keyframe}, {min_subjects} needed"
+            having = f" with a usable {comparison.keyframe}" if what == "shift" else ""
+            return f"{who}: {n} subject{'' if n == 1 else 's'}{having}, {min_subjects} needed"
     if np.ptp(values) == 0:
         return f"all {len(values)} {what}s are equal"
+    constant = []
     for side, names in enumerate(comparison.sides):
         means = clusters(values[sides == side], subjects[sides == side]).means
         if np.ptp(means) <= 1e-9 * max(1.0, float(np.abs(means).max())):
-            return f"{' and '.join(names)}: all subjects have the same mean {what}"
-    return ""
+            constant.append(f"{' and '.join(names)}: all subjects have the same mean {what}")
+    bearable = len(comparison.sides) - 1 if constant_side and len(comparison.sides) == 2 else 0
+    return constant[0] if len(constant) > bearable else ""
 
 
 def _plain_difference(sample: Sample, n_sides: int) -> float:
@@ -122,13 +133,13 @@ def _plain_difference(sample: Sample, n_sides: int) -> float:
     here = [sample.sides == side for side in range(n_sides)]
     if n_sides > 2 or any(not own.any() for own in here):
         return math.nan
-    means = [clusters(sample.values[own], sample.subjects[own]).means.mean() for own in here]
+    means = [clusters(sample.outcomes[own], sample.subjects[own]).means.mean() for own in here]
     return float(means[0] - means[1])
 
 
 def _spreads(sample: Sample) -> np.ndarray:
     sides = np.unique(sample.sides)
-    return np.array([np.std(sample.values[sample.sides == s], ddof=1) for s in sides])
+    return np.array([np.std(sample.outcomes[sample.sides == s], ddof=1) for s in sides])
 
 
 def _tested(

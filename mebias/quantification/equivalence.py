@@ -232,7 +232,7 @@ def _refusal(own: pd.DataFrame, part: pd.DataFrame, margin: float, level: float,
             f"{len(own)} clips; give window_low and window_high or, where these are labels of "
             f"another version, the selected_status annotated"
         )
-    low, high = _reach(windowed)
+    low, high = window_reach(windowed)
     reach = float(np.maximum(-low, high).mean())
     if reach < 2 * margin:
         return (
@@ -248,8 +248,15 @@ def _refusal(own: pd.DataFrame, part: pd.DataFrame, margin: float, level: float,
     return ""
 
 
-def _reach(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Bounds of the windows around the human frame, or around its coded interval (ms)."""
+def window_reach(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest shift that the windows allow (ms), each (N,).
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Checked shifts; NaN where a window or the human frame is not known. Of a keyframe
+        coded as an interval the nearer end counts.
+    """
     low, high, first, last, fps = _offsets(rows).T
     scale = 1000.0 / fps
     return (low - np.clip(low, first, last)) * scale, (high - np.clip(high, first, last)) * scale
