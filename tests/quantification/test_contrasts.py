@@ -47,10 +47,29 @@ def test_families_are_fixed_by_the_groups_there_are():
         "primary": ["A vs others"],
         "heterogeneity": ["A, B, C"],
         "group-vs-rest": ["B vs others", "C vs others"],
+        "pairs": ["A vs B", "A vs C", "B vs C"],
     }
     assert tests.groupby("family")["family_size"].first().to_dict() == {
-        "group-vs-rest": 6, "heterogeneity": 3, "primary": 3,
+        "group-vs-rest": 6, "heterogeneity": 3, "pairs": 9, "primary": 3,
     }  # fmt: skip
+
+
+def test_a_pair_is_tested_in_its_own_two_groups_alone():
+    table = shifts({"A": 10, "B": 8, "C": 6}, effect=2.0)
+    tests, estimates = run(table)
+    alone, _ = run(checked_shifts(table[table["ethnicity"].isin(["A", "C"])]))
+    pair = tests[(tests["family"] == "pairs") & (tests["ethnicity"] == "A vs C")]
+    same = ["estimate", "conf_low", "conf_high", "p_permutation", "p_cr2", "n_subjects"]
+    np.testing.assert_allclose(pair[same], alone[same])
+    assert len(estimates[estimates["ethnicity"] == "A vs C"]) == 9
+
+
+def test_groups_too_small_are_in_no_pair():
+    tests, _ = run(shifts({"A": 10, "B": 8, "C": 3}))
+    assert families(tests)["pairs"] == ["A vs B"]
+    assert (tests.loc[tests["family"] == "pairs", "family_size"] == 3).all()
+    tests, _ = run(shifts({"A": 10, "B": 3, "C": 3}))
+    assert "pairs" not in families(tests)
 
 
 def test_two_groups_are_one_hypothesis_per_keyframe():

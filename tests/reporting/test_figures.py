@@ -260,7 +260,9 @@ def test_long_names_of_contrasts_keep_both_sides():
         assert_legible(figure)
     labels = [t.get_text().splitlines() for t in figure.axes[0].get_yticklabels()]
     assert {keyframe for _, keyframe in labels} == set(KEYS)
-    assert {n for n, _ in labels if " vs others" not in n} == {"between groups"}
+    assert {n for n, _ in labels if " vs " not in n} == {"between groups"}
+    pairs = {n for n, _ in labels if " vs " in n and not n.endswith(" vs others")}
+    assert len(pairs) == made.tests.loc[made.tests["family"] == "pairs", "ethnicity"].nunique()
 
 
 def test_a_contrast_without_margin_has_no_band(findings):

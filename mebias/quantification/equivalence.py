@@ -1,0 +1,303 @@
+"""Equivalence: whether a mean lies within a stated margin of 0 (two one-sided tests).
+
+Only what was free to move can be shown to be where it should be. Tested are therefore
+annotation errors against a reference that does not look at the label, and differences of
+two versions of labels; shifts of a windowed rule are refused in words, unless their windows
+reach well beyond the margin and frames drawn at random from them would fail the same test.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from mebias import tables
+from mebias.errors import OptionError
+from mebias.quantification.checks import DRAWN_TO_LABELS, usable
+from mebias.quantification.contrasts import default_margin, holm_adjusted
+from mebias.quantification.interval import Interval
+from mebias.quantification.means import mean_interval
+
+Row = dict[str, object]
+BLIND = "motion-blind"
+"""The source that is located without a look at the labels."""
+N_DRAWS = 199
+_METHOD = "random-intercept weights (REML), CR2, Satterthwaite df"
+
+
+def equivalence_tests(
+    shifts: pd.DataFrame,
+    *,
+    margin_ms: float | None = None,
+    conf_level: float = 0.95,
+    min_subjects: int = 5,
+    seed: int = 0,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Test whether mean errors or revisions lie within a margin of 0.
+
+    Two one-sided tests (Schuirmann 1987) of the mean over subjects, at the level
+    1 - ``conf_level`` each, per dataset and source; a family is the three keyframes. The
+    sign is that of the annotation error, human - model, for ``motion-blind``, and of the
+    change, new - old, for two versions of labels.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts.
+    margin_ms : float, optional
+        Margin (ms); by default the larger of one frame and 10 ms.
+    conf_level : float
+        Level of the intervals, and 1 - the level of each one-sided test.
+    min_subjects : int
+        With fewer subjects nothing is tested.
+    seed : int
+        Seed of the frames drawn at random from windows.
+
+    Returns
+    -------
+    tests : DataFrame
+        A tests table, family ``equivalence``. A small p-value speaks *for* equivalence; a
+        large one says nothing. Refused ones have a NaN p-value and the reason.
+    estimates : DataFrame
+        ``smallest_equivalence_margin`` (ms), the smallest margin at which the test would
+        pass, not adjusted for the family: |estimate| + t(1 - level) standard errors.
+
+    Raises
+    ------
+    OptionError
+        A margin that is not above 0, or a level that is none.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> from mebias.quantification.checks import checked_shifts
+    >>> tests, margins = equivalence_tests(checked_shifts(mebias.example()))
+    >>> bool(tests["p_value"].isna().all()), margins.empty, tests.loc[0, "reason"][:27]
+    (True, True, 'the windows of gamdss reach')
+    """
+    if margin_ms is not None and not (math.isfinite(margin_ms) and margin_ms > 0):
+        raise OptionError(f"margin_ms is {margin_ms}; expected a length in ms above 0.")
+    if not 0.5 < conf_level < 1:
+        raise OptionError(f"conf_level is {conf_level}; expected a level between 0.5 and 1.")
+    tests: list[Row] = []
+    estimates: list[Row] = []
+    for key, part in shifts.groupby(["dataset", "source", "distance"], sort=False):
+        margin = margin_ms or default_margin(shifts[shifts["dataset"] == key[0]])
+        made = []
+        for keyframe in tables.KEYFRAMES:
+            own = part[usable(part) & (part["keyframe"] == keyframe)]
+            place = dict(zip(("dataset", "source", "distance"), key, strict=True))
+            place |= {"keyframe": keyframe, "ethnicity": tables.ALL, "unit": "ms"}
+            test, margins = _tested(own, part, margin, conf_level, min_subjects, seed)
+            made.append(place | {"hypothesis": _hypothesis(part, keyframe, margin)} | test)
+            estimates += [place | row for row in margins]
+        tests += holm_adjusted(made)
+    return tables.from_rows(tests, "tests"), tables.from_rows(estimates, "estimates")
+
+
+def tost(estimate: float, std_error: float, df: float, margin: float) -> tuple[float, float]:
+    """Two one-sided t tests of |mean| >= margin.
+
+    Parameters
+    ----------
+    estimate, std_error, df : float
+        A mean, its standard error and degrees of freedom.
+    margin : float
+        Above 0.
+
+    Returns
+    -------
+    statistic, p_value : float
+        Of the side that decides, the one with the larger p-value.
+
+    Examples
+    --------
+    >>> statistic, p = tost(1.0, 2.0, 20.0, 5.0)
+    >>> statistic, round(p, 4)
+    (-2.0, 0.0296)
+    """
+    above, below = (estimate + margin) / std_error, (estimate - margin) / std_error
+    p_above, p_below = (float(special.stdtr(df, t)) for t in (-above, below))
+    return (above, p_above) if p_above > p_below else (below, p_below)
+
+
+def smallest_margin(estimate: float, std_error: float, df: float, level: float) -> float:
+    """The smallest margin at which `tost` would pass at this level.
+
+    >>> found = smallest_margin(1.0, 2.0, 20.0, 0.05)
+    >>> round(found, 3), round(tost(1.0, 2.0, 20.0, found)[1], 6)
+    (4.449, 0.05)
+    """
+    return abs(estimate) + float(special.stdtrit(df, 1 - level)) * std_error
+
+
+def _tested(
+    own: pd.DataFrame,
+    part: pd.DataFrame,
+    margin: float,
+    conf_level: float,
+    min_subjects: int,
+    seed: int,
+) -> tuple[Row, list[Row]]:
+    """Row of one keyframe, and its smallest margin."""
+    level, n_subjects = 1 - conf_level, own["subject"].nunique()
+    test: Row = {
+        "family": "equivalence",
+        "family_size": len(tables.KEYFRAMES),
+        "margin": margin,
+        "p_value": math.nan,
+        "n_clips": len(own.drop_duplicates(["subject", "clip"])),
+        "n_subjects": n_subjects,
+        "method": _METHOD,
+    }
+    if own.empty:
+        return test | {"reason": "no usable keyframe"}, []
+    sign = -1.0 if _is_blind(part) else 1.0
+    found = mean_interval(
+        sign * own["shift_ms"].to_numpy(dtype=float),
+        own["subject"].to_numpy(dtype=object),
+        "subject",
+        conf_level,
+    )
+    told = {"estimate": found.estimate, "conf_low": found.conf_low, "conf_high": found.conf_high}
+    reason = _refusal(own, part, margin, level, seed) or found.reason
+    if not reason and n_subjects < min_subjects:
+        reason = f"{n_subjects} subjects with a usable keyframe, {min_subjects} needed"
+    if reason:
+        return test | told | {"reason": reason}, []
+    return _passed_or_not(test | told, found, margin, level)
+
+
+def _passed_or_not(
+    test: Row, found: Interval, margin: float, level: float
+) -> tuple[Row, list[Row]]:
+    statistic, p = tost(found.estimate, found.std_error, found.df, margin)
+    least = smallest_margin(found.estimate, found.std_error, found.df, level)
+    half = float(special.stdtrit(found.df, 1 - level)) * found.std_error
+    method = (
+        f"two one-sided t tests; {_METHOD}; the {1 - 2 * level:.0%} interval is "
+        f"{found.estimate - half:.2f} to {found.estimate + half:.2f} ms, and the smallest margin "
+        f"that would pass {least:.2f} ms"
+    )
+    test = test | {"statistic": statistic, "df": found.df, "p_value": p, "method": method}
+    smallest: Row = {
+        "quantity": "smallest_equivalence_margin",
+        "weighting": "subject",
+        "estimate": least,
+        "conf_level": 1 - level,
+        "n_clips": test["n_clips"],
+        "n_subjects": test["n_subjects"],
+        "method": f"|mean| + t({1 - level:g}) standard errors; {_METHOD}; one keyframe at a time",
+        "reason": "itself the bound of an interval, so it has none of its own",
+    }
+    return test, [smallest]
+
+
+def _hypothesis(part: pd.DataFrame, keyframe: str, margin: float) -> str:
+    if _is_blind(part):
+        what = f"annotation error of the {keyframe}, relative to the model's definition,"
+    elif _is_versions(part):
+        what = f"revision of the {keyframe}"
+    else:
+        what = f"{keyframe} shift"
+    return f"the mean {what} is {margin:.1f} ms or more away from 0"
+
+
+def _is_blind(part: pd.DataFrame) -> bool:
+    return bool((part["source"] == BLIND).all())
+
+
+def _is_versions(part: pd.DataFrame) -> bool:
+    labels = part["selected_status"].isin(tables.HUMAN_STATUS).all()
+    return bool(labels and part["freedom"].isna().all())
+
+
+def _refusal(own: pd.DataFrame, part: pd.DataFrame, margin: float, level: float, seed: int) -> str:
+    """Why equivalence cannot be shown with these shifts; empty if it can."""
+    source = part["source"].iloc[0]
+    if source == DRAWN_TO_LABELS:
+        return (
+            f"frames of {source} are drawn towards the labels by its prior, so that closeness "
+            f"to them is built in; use {BLIND}"
+        )
+    if _is_blind(part) or _is_versions(part):
+        return ""
+    windowed = own[own["freedom"].notna()]
+    if len(windowed) < len(own):
+        return (
+            f"how far {source} was free to move is not known for {len(own) - len(windowed)} of "
+            f"{len(own)} clips; give window_low and window_high or, where these are labels of "
+            f"another version, the selected_status annotated"
+        )
+    low, high = window_reach(windowed)
+    reach = float(np.maximum(-low, high).mean())
+    if reach < 2 * margin:
+        return (
+            f"the windows of {source} reach {reach:.1f} ms on average, twice the margin "
+            f"({2 * margin:.1f} ms) is needed: labels that cannot move would pass"
+        )
+    passed = _null_passes(windowed, margin, level, seed)
+    if passed > level:
+        return (
+            f"frames drawn at random from the windows of {source} pass the same test in "
+            f"{passed:.0%} of {N_DRAWS} draws: passing it would show nothing"
+        )
+    return ""
+
+
+def window_reach(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Lowest and highest shift that the windows allow (ms), each (N,).
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Checked shifts; NaN where a window or the human frame is not known. Of a keyframe
+        coded as an interval the nearer end counts.
+    """
+    low, high, first, last, fps = _offsets(rows).T
+    scale = 1000.0 / fps
+    return (low - np.clip(low, first, last)) * scale, (high - np.clip(high, first, last)) * scale
+
+
+def _offsets(rows: pd.DataFrame) -> np.ndarray:
+    """Window and coded interval, in frames after the human frame, and the frame rate (N, 5)."""
+    human = rows["human"]
+    columns = [
+        rows["window_low"] - human,
+        rows["window_high"] - human,
+        (rows["human_low"] - human).fillna(0.0),
+        (rows["human_high"] - human).fillna(0.0),
+        rows["fps"],
+    ]
+    return np.column_stack([column.to_numpy(dtype=float) for column in columns])
+
+
+def _null_passes(rows: pd.DataFrame, margin: float, level: float, seed: int) -> float:
+    """Share of draws of uniform random frames that pass."""
+    subjects = rows["subject"].to_numpy(dtype=object)
+    order = _nameless_order(_offsets(rows), subjects)
+    subjects = subjects[order]
+    low, high, first, last, fps = _offsets(rows)[order].T
+    rng = np.random.default_rng(seed)
+    drawn = low + np.floor(rng.random((N_DRAWS, len(rows))) * (high - low + 1))
+    passed = 0
+    for draw in (drawn - np.clip(drawn, first, last)) * 1000.0 / fps:
+        found = mean_interval(draw, subjects, "subject")
+        if found.reason:
+            passed += abs(found.estimate) < margin
+        else:
+            passed += tost(found.estimate, found.std_error, found.df, margin)[1] <= level
+    return passed / N_DRAWS
+
+
+def _nameless_order(offsets: np.ndarray, subjects: np.ndarray) -> list[int]:
+    """Rows by subject in an order in which neither their names nor that of rows has a part."""
+    of_subject: dict[str, list[tuple[list[float], int]]] = {}
+    for place, (subject, key) in enumerate(zip(subjects, offsets.tolist(), strict=True)):
+        of_subject.setdefault(str(subject), []).append((key, place))
+    ordered = [sorted(clips) for clips in of_subject.values()]
+    ordered.sort(key=lambda clips: [key for key, _ in clips])
+    return [place for clips in ordered for _, place in clips]

@@ -1,0 +1,280 @@
+"""Keyframes that are missing: how many, in whom, and what they could change.
+
+A keyframe is missing where no usable shift stands for it: the label is absent, not a human
+one or known to be wrong, the selection failed, or the table has no row of it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from mebias import tables
+from mebias.quantification.checks import CODING, usable
+from mebias.quantification.comparison import (
+    Comparison,
+    Options,
+    Row,
+    Sample,
+    canonical,
+    compare_sides,
+)
+from mebias.quantification.contrasts import families_of, holm_adjusted, primary_parts
+from mebias.quantification.equivalence import window_reach
+from mebias.quantification.interval import Clusters, t_half_width
+from mebias.quantification.means import WEIGHTINGS, precisions, weighted_mean
+from mebias.quantification.reml import variance_ratio
+from mebias.quantification.shares import share_interval
+from mebias.quantification.wald import difference
+
+_PLACE = ["dataset", "source", "distance"]
+_OF_CODING = [*CODING, "ethnicity", "fps"]
+
+
+def complete_clips(shifts: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the codings of clips whose three keyframes are all usable.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts.
+
+    Returns
+    -------
+    DataFrame
+        Same columns, same order, a fresh index.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> shifts = mebias.example()
+    >>> len(complete_clips(shifts)) == len(complete_clips(shifts.iloc[1:])) + 3
+    True
+    """
+    there = usable(shifts)
+    n_usable = there.groupby([shifts[c] for c in CODING], dropna=False).transform("sum")
+    return shifts[n_usable == len(tables.KEYFRAMES)].reset_index(drop=True)
+
+
+def missingness(
+    shifts: pd.DataFrame,
+    *,
+    min_subjects: int = 5,
+    conf_level: float = 0.95,
+    seed: int = 0,
+    n_permutations: int = 9999,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tabulate missing keyframes by group, and test whether groups differ in them.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts.
+    min_subjects, conf_level, seed, n_permutations
+        As in `contrast_tables`.
+
+    Returns
+    -------
+    tests : DataFrame
+        A tests table, family ``missingness``: on the primary source, the largest group
+        against all others and, where there are three groups with enough subjects, the
+        equality of all groups; difference of shares, permutation of subjects beside CR2.
+    estimates : DataFrame
+        ``share_missing`` per dataset, source, group and keyframe, of all codings of clips.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> from mebias.quantification.checks import checked_shifts
+    >>> tests, shares = missingness(checked_shifts(mebias.example()), n_permutations=99)
+    >>> tests.loc[0, "reason"], float(shares.loc[0, "estimate"])
+    ('no onset is missing', 0.0)
+    """
+    estimates = [row for _, part in shifts.groupby(_PLACE, sort=False)
+                 for row in _shares(full_grid(part), conf_level)]  # fmt: skip
+    tests: list[Row] = []
+    options = Options(min_subjects, conf_level, seed, n_permutations, math.nan)
+    for rows, _ in primary_parts(shifts):
+        grid = full_grid(rows)
+        families = {f.name: f.comparisons for f in families_of(rows, min_subjects)}
+        comparisons = (*families["primary"], *families.get("heterogeneity", ()))
+        tests += holm_adjusted([_tested(grid, c, len(comparisons), options) for c in comparisons])
+    return tables.from_rows(tests, "tests"), tables.from_rows(estimates, "estimates")
+
+
+def missing_bounds(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.DataFrame:
+    """The lowest and the highest that the primary contrast could be with nothing missing.
+
+    Every missing shift is replaced by the extreme that pulls the contrast down, then by the
+    one that pulls it up: a bound of its window, of any window of that keyframe where its own
+    is not known, or, where there are no windows, the least and greatest shift observed.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts.
+    conf_level : float
+        Level of the intervals, each of one bound.
+
+    Returns
+    -------
+    DataFrame
+        An estimates table: ``mean_shift_difference_lowest`` and ``_highest`` (ms), in three
+        weightings; the variance ratio of ``subject`` is that of what is observed, so that
+        no other replacement within the extremes lies outside of the two.
+    """
+    made: list[Row] = []
+    for rows, _ in primary_parts(shifts):
+        grid = full_grid(rows)
+        for comparison in next(families_of(rows, 2)).comparisons:
+            own = grid[grid["keyframe"] == comparison.keyframe]
+            made += _bounds(own, comparison, conf_level)
+    return tables.from_rows(made, "estimates")
+
+
+def full_grid(part: pd.DataFrame) -> pd.DataFrame:
+    """One row per coding and keyframe, with ``missing``; rows that are not there are added.
+
+    Parameters
+    ----------
+    part : DataFrame
+        Checked shifts of one dataset and source.
+    """
+    codings = part[_OF_CODING].drop_duplicates(CODING)
+    frames = pd.DataFrame({"keyframe": list(tables.KEYFRAMES)})
+    rest = [c for c in part.columns if c not in ("ethnicity", "fps")]
+    grid = codings.merge(frames, how="cross").merge(
+        part[rest], on=[*CODING, "keyframe"], how="left"
+    )
+    known = grid.assign(
+        human_status=grid["human_status"].fillna("missing"),
+        selected_status=grid["selected_status"].fillna("failed"),
+    )
+    return known.assign(missing=~usable(known))
+
+
+def _shares(grid: pd.DataFrame, conf_level: float) -> list[Row]:
+    names = sorted(set(grid["ethnicity"]) - {tables.ALL})
+    groups = [(tables.ALL, grid), *((n, grid[grid["ethnicity"] == n]) for n in names)]
+    if set(names) <= {tables.UNKNOWN}:
+        groups = groups[:1]
+    rows: list[Row] = []
+    for group, part in groups:
+        for keyframe in tables.KEYFRAMES:
+            own = part[part["keyframe"] == keyframe]
+            found = share_interval(
+                own["missing"].to_numpy(), own["subject"].to_numpy(dtype=object), conf_level
+            )
+            place = {column: grid[column].iloc[0] for column in _PLACE}
+            rows.append(
+                place | found.row() | {
+                    "ethnicity": group, "keyframe": keyframe, "quantity": "share_missing",
+                    "unit": "share", "weighting": "clip",
+                    "n_clips": len(own.drop_duplicates(["subject", "clip"])),
+                }
+            )  # fmt: skip
+    return rows
+
+
+def _tested(grid: pd.DataFrame, comparison: Comparison, family_size: int, options: Options) -> Row:
+    own, sample = _sample(grid[grid["keyframe"] == comparison.keyframe], comparison)
+    keyframe, sides = comparison.keyframe, comparison.name.replace(" vs ", " and in ")
+    test, _ = compare_sides(sample, comparison, options, "share", constant_side=True)
+    if sample.outcomes.size and np.ptp(sample.outcomes) == 0:
+        test["reason"] = f"{'every' if sample.outcomes[0] else 'no'} {keyframe} is missing"
+    return {
+        **_place(own, comparison),
+        **test,
+        "family": "missingness",
+        "family_size": family_size,
+        "hypothesis": f"the share of missing {keyframe}s is the same in {sides}",
+        "unit": "share",
+    }
+
+
+def _sample(rows: pd.DataFrame, comparison: Comparison) -> tuple[pd.DataFrame, Sample]:
+    """Rows of the groups that are compared, and whether each is missing."""
+    side_of = {g: side for side, names in enumerate(comparison.sides) for g in names}
+    own = rows[rows["ethnicity"].isin(side_of)]
+    return own, Sample(
+        own["missing"].to_numpy(dtype=float),
+        own["subject"].to_numpy(dtype=object),
+        own["ethnicity"].map(side_of).to_numpy(dtype=int),
+    )
+
+
+def _place(own: pd.DataFrame, comparison: Comparison) -> Row:
+    return {column: own[column].iloc[0] for column in _PLACE} | {
+        "keyframe": comparison.keyframe,
+        "ethnicity": comparison.name,
+        "n_clips": len(own.drop_duplicates(["subject", "clip"])),
+        "n_subjects": own["subject"].nunique(),
+    }
+
+
+def _bounds(rows: pd.DataFrame, comparison: Comparison, conf_level: float) -> list[Row]:
+    own, sample = _sample(rows, comparison)
+    gone = sample.outcomes > 0
+    shared = _place(own, comparison) | {"unit": "ms", "conf_level": conf_level}
+    quantities = ("mean_shift_difference_lowest", "mean_shift_difference_highest")
+    observed = own["shift_ms"].to_numpy(dtype=float)
+    seen = [len(set(sample.subjects[~gone & (sample.sides == side)])) for side in (0, 1)]
+    if min(seen) < 2:
+        reason = f"a side has fewer than 2 subjects with a usable {comparison.keyframe}"
+        bare = {"estimate": math.nan, "weighting": "subject", "reason": reason}
+        return [shared | {"quantity": quantity} | bare for quantity in quantities]
+    low, high, how = _extremes(own, gone)
+    ratio = _observed_ratio(Sample(observed[~gone], sample.subjects[~gone], sample.sides[~gone]))
+    text = f"{int(gone.sum())} of {len(gone)} shifts missing"
+    text += f", replaced by {how}" if gone.any() else ""
+    made: list[Row] = []
+    for quantity, sign in zip(quantities, (-1, 1), strict=True):
+        # The first side goes down and the second up for the lowest difference.
+        upward = (sample.sides == 0) == (sign > 0)
+        values = np.where(gone, np.where(upward, high, low), observed)
+        data, labels = canonical(Sample(values, sample.subjects, sample.sides))
+        for weighting in WEIGHTINGS:
+            found = _difference(data, labels, weighting, ratio, conf_level)
+            made.append(shared | {"quantity": quantity, "weighting": weighting} | found)
+            made[-1]["method"] = f"{text}; difference of two weighted means, CR2, Satterthwaite df"
+    return made
+
+
+def _extremes(own: pd.DataFrame, gone: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+    """Lowest and highest shift possible in each row (ms), and what they are."""
+    low, high = window_reach(own)
+    known = np.isfinite(low) & np.isfinite(high)
+    if known.any():
+        low, high = np.where(known, low, low[known].min()), np.where(known, high, high[known].max())
+        return low, high, "the bounds of their windows"
+    observed = own["shift_ms"].to_numpy(dtype=float)[~gone]
+    bounds = f"the least and greatest shift observed, {observed.min():.1f} and {observed.max():.1f}"
+    every = np.ones(len(own))
+    return every * observed.min(), every * observed.max(), f"{bounds} ms"
+
+
+def _observed_ratio(observed: Sample) -> float:
+    data, labels = canonical(observed)
+    return variance_ratio(data, [labels == side for side in (0, 1)])
+
+
+def _difference(
+    data: Clusters, labels: np.ndarray, weighting: str, ratio: float, conf_level: float
+) -> Row:
+    weight = precisions(data, weighting, ratio)
+    means = [weighted_mean(data.means[labels == s], weight[labels == s]) for s in (0, 1)]
+    estimate = means[0].estimate - means[1].estimate
+    error = math.sqrt(means[0].variance + means[1].variance)
+    if error <= 1e-12 * max(1.0, float(np.abs(data.means).max())):
+        return {"estimate": estimate, "reason": "all subjects of a side have the same mean"}
+    found = difference(*means)
+    half = t_half_width(found.std_error, found.df, conf_level)
+    return {
+        "estimate": estimate,
+        "std_error": found.std_error,
+        "df": found.df,
+        "conf_low": estimate - half,
+        "conf_high": estimate + half,
+    }
