@@ -202,7 +202,9 @@ def _by_motion(task: _Task, coding: _Coding, rule: Rule) -> list[Row]:
     for keyframe, place in zip(tables.KEYFRAMES, found, strict=True):
         choice = Choice(round(place.frame), float("nan"), float("nan"))
         row = _row(coding, rule, "", keyframe, None, choice, place.status)
-        rows.append(row | {"sd": place.sd, "low": place.low, "high": place.high})
+        rows.append(
+            row | {"mean": place.frame, "sd": place.sd, "low": place.low, "high": place.high}
+        )
     return rows
 
 
