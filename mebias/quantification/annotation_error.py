@@ -125,8 +125,8 @@ def reduces_error(
         columns={"source": "rule", "distance": "rule_distance", "selected": "chosen"}
     )
     joined = rows.merge(frames, on=[*_KEY, "keyframe"])
-    chosen_ms = joined["chosen"] * 1000.0 / joined["fps"]
-    gain = joined["error_ms"].abs() - (chosen_ms - joined["blind_ms"]).abs()
+    away = (joined["chosen"] - joined["blind_frames"]).abs()
+    gain = (joined["error_frames"].abs() - away) * 1000.0 / joined["fps"]
     found: list[Row] = []
     by = ["dataset", "rule", "rule_distance"]
     for (dataset, rule, distance), part in joined.assign(gain=gain).groupby(by, sort=False):
@@ -164,9 +164,12 @@ def _phases(part: pd.DataFrame, conf_level: float) -> Iterator[Row]:
         first, last = (part[part["keyframe"] == end] for end in ends)
         reason = next(filter(None, map(one_sided, (first, last))), "")
         both = first[first["verdict"] == ""].merge(
-            last.loc[last["verdict"] == "", [*_KEY, "blind_ms"]], on=_KEY, suffixes=("", "_last")
+            last.loc[last["verdict"] == "", [*_KEY, "blind_frames"]],
+            on=_KEY,
+            suffixes=("", "_last"),
         )
-        lengths = both.assign(length=both["blind_ms_last"] - both["blind_ms"])
+        frames = both["blind_frames_last"] - both["blind_frames"]
+        lengths = both.assign(length=frames * 1000.0 / both["fps"])
         name = f"mean_phase_{phase}"
         for row in _means(name, lengths, "length", ("subject",), reason, conf_level):
             yield row | {"keyframe": tables.ALL}

@@ -35,10 +35,10 @@ def judged(shifts: pd.DataFrame, source: str = JUDGE) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Those rows of the shifts table with ``error_ms``, human - blind posterior mean (where
-        the label is an interval, from its nearer end, 0 inside); ``blind_ms``, the posterior
-        mean (ms from frame 0); ``blind_variance`` of the posterior (ms squared), which takes
-        in the rounding to a frame where the table has no ``selected_mean``;
+        Those rows of the shifts table with ``blind_frames``, the posterior mean;
+        ``error_frames`` and ``error_ms``, human - that mean (where the label is an interval,
+        from its nearer end, 0 inside); ``blind_variance`` of the posterior (ms squared), which
+        takes in the rounding to a frame where the table has no ``selected_mean``;
         ``is_interval``; and ``verdict``: empty where the label can be judged, else why not:
         ``failed``, ``undetectable``, ``cut`` (no frame before the onset or after the offset),
         ``truncated`` (a tenth of the posterior lies beyond the frames).
@@ -66,8 +66,9 @@ def judged(shifts: pd.DataFrame, source: str = JUDGE) -> pd.DataFrame:
     nearest = mean.clip(low, high)
     rounding = (frame_ms**2 / 12).where(~known, 0.0)
     return own.assign(
+        blind_frames=mean,
+        error_frames=nearest - mean,
         error_ms=(nearest - mean) * frame_ms,
-        blind_ms=mean * frame_ms,
         blind_variance=(own["selected_sd"] * frame_ms) ** 2 + rounding,
         is_interval=high > low,
         verdict=_verdicts(own, mean),

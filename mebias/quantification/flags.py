@@ -112,7 +112,7 @@ def error_scales(differences: np.ndarray, variances: np.ndarray) -> tuple[np.nda
     order = np.lexsort((variances, differences))
     x, v = differences[order], variances[order]
     top = 2 * max(float(np.abs(x).max()), 1.0)
-    scales = np.concatenate([[0.0], np.geomspace(min(1.0, top / 4), top, 25)])
+    scales = np.concatenate([[0.0], np.geomspace(min(1.0, top / 4), top, 15)])
     total = scales**2 + v[:, None]
     log_density = -0.5 * (np.log(total) + x[:, None] ** 2 / total)
     density = np.exp(log_density - log_density.max(axis=1, keepdims=True))
@@ -120,7 +120,7 @@ def error_scales(differences: np.ndarray, variances: np.ndarray) -> tuple[np.nda
     for _ in range(_STEPS):
         shares = density * weights
         new = (shares / shares.sum(axis=1, keepdims=True)).mean(axis=0)
-        if np.abs(new - weights).max() < 1e-6:
+        if np.abs(new - weights).max() < 1e-5:
             break
         weights = new
     return scales, weights
@@ -181,7 +181,7 @@ def _of_dataset(part: pd.DataFrame, tolerance_ms: float | None, fdr: float) -> I
             "keyframe": row["keyframe"],
             "coder": row["coder"],
             "human": row["human"],
-            "posterior_mean": row["blind_ms"] * row["fps"] / 1000.0,
+            "posterior_mean": row["blind_frames"],
             "posterior_sd": row["selected_sd"],
             "p_outside_tolerance": row["p"],
             "rank": rank,

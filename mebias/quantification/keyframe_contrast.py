@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -113,7 +113,7 @@ def between_datasets(
         whole = estimates[
             (estimates["quantity"] == quantity) & (estimates["ethnicity"] == tables.ALL)
         ].set_index("dataset")
-        found = _difference([whole.loc[side] for side in sides], conf_level)
+        found = mean_difference([whole.loc[side] for side in sides], conf_level)
         clips = whole.loc[[d for side in sides for d in side]]
         rows.append(
             found.row()
@@ -123,6 +123,50 @@ def between_datasets(
                "n_subjects": clips["n_subjects"].sum()}
         )  # fmt: skip
     return tables.from_rows(rows, "estimates")
+
+
+def mean_difference(sides: Sequence[pd.DataFrame], conf_level: float = 0.95) -> Interval:
+    """Mean over the first side's datasets minus that over the second's.
+
+    Parameters
+    ----------
+    sides : two DataFrames
+        One row per dataset, whose name is the index: estimate, std_error, df, reason.
+    conf_level : float
+        Level of the interval.
+
+    Returns
+    -------
+    Interval
+        Variances of independent datasets added up, Welch-Satterthwaite degrees of freedom;
+        NaN with a reason where a side is empty or one of its datasets has no estimate.
+
+    Examples
+    --------
+    >>> side = pd.DataFrame({"estimate": [0.5], "std_error": [0.1], "df": [20.0], "reason": ""})
+    >>> found = mean_difference([side, side])
+    >>> round(found.std_error, 4), found.df
+    (0.1414, 40.0)
+    """
+    method = f"difference of means over datasets, Welch-Satterthwaite df; {OBSERVATIONAL}"
+    rows = pd.concat(sides)
+    bare = undefined(math.nan, "", conf_level=conf_level, n_clips=0, n_subjects=0, method=method)
+    for side, name in zip(sides, ("multi-ethnic dataset", "dataset of one group"), strict=True):
+        if side.empty:
+            return replace(bare, reason=f"no {name} among those given")
+    means = [s["estimate"].to_numpy(dtype=float).mean() for s in sides]  # NaN where one is
+    estimate = float(means[0] - means[1])
+    if rows["std_error"].isna().any():
+        first = rows[rows["std_error"].isna()].iloc[0]
+        return replace(bare, estimate=estimate, reason=f"{first.name}: {first['reason']}")
+    parts = np.concatenate([(s["std_error"] / len(s)).to_numpy(dtype=float) ** 2 for s in sides])
+    df = float(parts.sum() ** 2 / (parts**2 / rows["df"].to_numpy(dtype=float)).sum())
+    error = math.sqrt(parts.sum())
+    half = t_half_width(error, df, conf_level)
+    return replace(
+        bare, estimate=estimate, std_error=error, df=df,
+        conf_low=estimate - half, conf_high=estimate + half,
+    )  # fmt: skip
 
 
 def _ratios(part: pd.DataFrame, conf_level: float) -> Iterator[Interval]:
@@ -205,25 +249,3 @@ def _dataset_sides(own: pd.DataFrame) -> tuple[list[str], list[str]]:
         elif groups == 1 and len(stated(part)) == len(part):
             one.append(str(dataset))
     return several, one
-
-
-def _difference(sides: list[pd.DataFrame], conf_level: float) -> Interval:
-    """Mean of the first side's datasets minus that of the second's."""
-    method = f"difference of means over datasets, Welch-Satterthwaite df; {OBSERVATIONAL}"
-    rows = pd.concat(sides)
-    bare = undefined(math.nan, "", conf_level=conf_level, n_clips=0, n_subjects=0, method=method)
-    for side, name in zip(sides, ("multi-ethnic dataset", "dataset of one group"), strict=True):
-        if side.empty:
-            return replace(bare, reason=f"no {name} among those given")
-    estimate = float(sides[0]["estimate"].mean() - sides[1]["estimate"].mean())
-    if rows["std_error"].isna().any():
-        first = rows[rows["std_error"].isna()].iloc[0]
-        return replace(bare, estimate=estimate, reason=f"{first.name}: {first['reason']}")
-    parts = np.concatenate([(s["std_error"] / len(s)).to_numpy(dtype=float) ** 2 for s in sides])
-    df = float(parts.sum() ** 2 / (parts**2 / rows["df"].to_numpy(dtype=float)).sum())
-    error = math.sqrt(parts.sum())
-    half = t_half_width(error, df, conf_level)
-    return replace(
-        bare, estimate=estimate, std_error=error, df=df,
-        conf_low=estimate - half, conf_high=estimate + half,
-    )  # fmt: skip
