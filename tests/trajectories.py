@@ -41,12 +41,14 @@ def blind_shifts(
     blind_sd=(6.0, 5.0, 9.0),
     icc=0.3,
     gross=0.0,
+    missed=(0.0, 0.0),
     extra=None,
 ):
     """Shifts of motion-blind; true errors in the columns ``true_error_ms``.
 
     ``bias`` maps a group to its mean error (ms) at onset, apex and offset; a share ``gross``
-    of the labels has an error of sd 80 ms more; ``extra`` are columns.
+    of the labels has an error of sd 80 ms more, a share ``missed[0]`` of the posteriors one of
+    sd ``missed[1]``; ``extra`` are columns.
     """
     rng = np.random.default_rng(seed)
     parts = []
@@ -58,7 +60,8 @@ def blind_shifts(
         wrong = (rng.random((n_clips, 3)) < gross) * rng.normal(0, 80, (n_clips, 3))
         human = np.round((truth + planted + errors(rng, subjects, sd, icc) + wrong) * FPS / 1000)
         width = np.array(blind_sd) * rng.lognormal(-0.03125, 0.25, (n_clips, 3))
-        mean = (truth + width * rng.standard_normal((n_clips, 3))) * FPS / 1000
+        off = (rng.random((n_clips, 3)) < missed[0]) * rng.normal(0, missed[1], (n_clips, 3))
+        mean = (truth + off + width * rng.standard_normal((n_clips, 3))) * FPS / 1000
         parts += [
             pd.DataFrame(
                 {

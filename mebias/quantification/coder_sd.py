@@ -104,7 +104,8 @@ def coder_sd_interval(
     Interval
         NaN with a reason where the posterior makes up more than half of the variance, so that
         little is left to tell; no bounds with fewer than 8 subjects. The rounding of labels
-        to whole frames is a part of the coders' error.
+        to whole frames is a part of the coders' error; so is what the posterior is off by
+        beyond its own SD, wherever that is too small.
 
     Examples
     --------

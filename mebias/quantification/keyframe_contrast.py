@@ -55,6 +55,12 @@ def keyframe_contrasts(
         Another source.
     TableError
         No rows of ``motion-blind``.
+
+    Notes
+    -----
+    The ratios are as right as the posterior's SDs. In 420 clips of the reference cell of
+    `mebias.simulation.reference` the SD of the onset's posterior was too small (its 95 %
+    intervals covered 88 %), and s of the onset came out as 25 ms (20 to 32) where 12 was planted.
     """
     tests: list[Row] = []
     estimates: list[Row] = []
