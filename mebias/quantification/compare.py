@@ -12,7 +12,8 @@ from mebias.errors import TableError, listed
 _HUMAN_ONLY = [
     "human", "human_low", "human_high", "human_status", "rise_frames", "fall_frames"
 ]  # fmt: skip
-_OF_CLIP = ["dataset", "clip", "subject", "ethnicity", "emotion", "expression_type", "fps"]
+_OF_CLIP = ["dataset", "clip", "subject", "ethnicity", "emotion", "expression_type", "fps",
+            "lead_frames", "tail_frames"]  # fmt: skip
 
 
 def compare(cohort: Cohort, selected: pd.DataFrame) -> pd.DataFrame:
@@ -55,9 +56,9 @@ def compare(cohort: Cohort, selected: pd.DataFrame) -> pd.DataFrame:
         by += ["coder", "pass"]
     _refuse_repeats(selected, [*by, "source", "distance"])
     chosen = selected.rename(columns={"frame": "selected", "status": "selected_status"})
-    chosen = chosen.assign(selected_sd=chosen["sd"])
-    keep = ["source", "distance", "selected", "selected_status", "selected_sd", "window_low",
-            "window_high", "freedom", "at_edge"]  # fmt: skip
+    chosen = chosen.assign(selected_mean=chosen["mean"], selected_sd=chosen["sd"])
+    keep = ["source", "distance", "selected", "selected_status", "selected_mean", "selected_sd",
+            "window_low", "window_high", "freedom", "at_edge"]  # fmt: skip
     paired = _human(cohort).merge(chosen[by + keep], on=by, how="inner")
     shifts = with_shifts(paired.merge(cohort.clips[_OF_CLIP], on=["dataset", "clip"]))
     return _in_order(tables.conform(shifts, "shifts"), cohort, selected)

@@ -194,7 +194,8 @@ def _by_motion(task: Task, frames: ClipFrames, coding: Coding, rule: Rule) -> li
     for keyframe, place in zip(tables.KEYFRAMES, found, strict=True):
         choice = Choice(round(place.frame), float("nan"), float("nan"))
         row = _row(coding, rule, "", keyframe, None, choice, place.status)
-        rows.append(row | {"sd": place.sd, "low": place.low, "high": place.high})
+        interval = {"low": place.low, "high": place.high}
+        rows.append(row | {"mean": place.frame, "sd": place.sd} | interval)
     return rows
 
 

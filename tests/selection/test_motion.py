@@ -7,6 +7,7 @@ import pytest
 import mebias
 from mebias import tables
 from mebias.errors import FrameError, OptionError
+from mebias.quantification.blind import judged
 from mebias.selection.motion import (
     Definition,
     Motion,
@@ -125,6 +126,8 @@ def test_intervals_hold_the_truth_and_the_frame(cohort, located):
     assert inside.mean() > 0.8
     assert (motion["sd"] > 0).all()
     assert motion["frame"].between(motion["low"] - 0.5, motion["high"] + 0.5).all()
+    assert (motion["mean"].round() == motion["frame"]).all()
+    assert motion["mean"].between(motion["low"], motion["high"]).all()
     assert set(motion["distance"]) == {""}
     assert motion["window_low"].isna().all()
 
@@ -141,6 +144,19 @@ def test_the_blind_posterior_does_not_know_the_labels(cohort, located):
     late = again["keyframe"] == "offset"
     assert shift[blind & late].abs().median() <= 2
     assert 0 < shift[motion & late].mean() < 4
+
+
+def test_the_unrounded_mean_is_what_labels_are_judged_by(cohort, located):
+    shifts = mebias.compare(cohort, located)
+    found = judged(shifts)
+    assert set(found["source"]) == {"motion-blind"}
+    assert len(found) == 3 * len(cohort)
+    exact = (found["human"] - found["selected_mean"]) * 10
+    np.testing.assert_allclose(found["error_ms"], exact)
+    assert (found["error_ms"] + found["shift_ms"]).abs().between(0, 5, inclusive="right").all()
+    assert shifts.loc[shifts["source"] == "gamdss", "selected_mean"].isna().all()
+    lead = cohort.clips.set_index("clip")["lead_frames"]
+    assert (found["lead_frames"] == lead.loc[found["clip"]].to_numpy()).all()
 
 
 def test_the_same_seed_gives_the_same_frames_whatever_the_other_clips(cohort, located):

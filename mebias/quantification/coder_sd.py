@@ -1,0 +1,277 @@
+"""The coders' SD: what is left of the scatter of human - blind mean without the posterior's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+
+from mebias.quantification.interval import Interval, t_half_width, undefined
+from mebias.quantification.spread import MIN_SUBJECTS
+
+METHOD = (
+    "sqrt(half the mean squared difference of human - blind mean between clips of different "
+    "subjects - mean posterior variance), jackknife over subjects on the log scale, t(G - 1)"
+)
+RATIO_METHOD = "log ratio of the coders' SDs in complete clips, jackknife over subjects, t(G - 1)"
+MAX_SHARE = 0.5
+"""Share of the posterior's variance in the total above which the rest can't be told."""
+MAX_WIDTH_RATIO = 2.0
+"""Ratio of the posterior's SDs at two keyframes above which these are not compared."""
+
+
+@dataclass(frozen=True)
+class Variances:
+    """Variances of K quantities of the same clips, whole and without each subject.
+
+    Attributes
+    ----------
+    total, blind : ndarray, shape (K,)
+        Variance of human - blind mean between clips of different subjects (unbiased for that
+        of one clip, whatever the intraclass correlation); mean variance of the posterior.
+    left_total, left_blind : ndarray, shape (G, K)
+        The same without each subject.
+    """
+
+    total: np.ndarray
+    blind: np.ndarray
+    left_total: np.ndarray
+    left_blind: np.ndarray
+
+    @property
+    def rest(self) -> np.ndarray:
+        """Variance of the coders' error, (K,); below 0 where the posterior is too wide."""
+        return np.asarray(self.total - self.blind)
+
+    @property
+    def left_rest(self) -> np.ndarray:
+        """The same without each subject, (G, K)."""
+        return np.asarray(self.left_total - self.left_blind)
+
+
+def variances(errors: np.ndarray, blind: np.ndarray, subjects: np.ndarray) -> Variances:
+    """Variances of errors and of the posterior; neither order nor names make a difference.
+
+    Parameters
+    ----------
+    errors : ndarray of float, shape (N, K)
+        Human - blind mean.
+    blind : ndarray of float, shape (N, K)
+        Variance of each posterior.
+    subjects : ndarray of str, shape (N,)
+        Two or more.
+
+    Examples
+    --------
+    >>> errors = np.array([[0.0], [2.0], [4.0]])
+    >>> found = variances(errors, np.ones((3, 1)), np.array(["a", "a", "b"]))
+    >>> found.total.tolist()
+    [5.0]
+    """
+    _, codes = np.unique(np.asarray(subjects, dtype=object).astype(str), return_inverse=True)
+    order = np.lexsort((*blind.T, *errors.T, codes))
+    codes, blind = codes[order], blind[order]
+    centered = errors[order] - np.sort(errors, axis=0).mean(axis=0)
+    sums = np.zeros((codes.max() + 1, 1 + 3 * errors.shape[1]))
+    np.add.at(sums, codes, np.hstack([np.ones((len(codes), 1)), centered, centered**2, blind]))
+    sums = sums[np.lexsort(sums.T)]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        total, mean = _of_sums(sums, np.ones((1, len(sums))))
+        left_total, left_mean = _of_sums(sums, 1.0 - np.eye(len(sums)))
+    return Variances(total[0], mean[0], left_total, left_mean)
+
+
+def coder_sd_interval(
+    errors: np.ndarray, blind: np.ndarray, subjects: np.ndarray, conf_level: float = 0.95
+) -> Interval:
+    """Standard deviation of the coders' error with a subject-clustered interval.
+
+    Parameters
+    ----------
+    errors : ndarray of float, shape (N,)
+        Human - blind posterior mean, one per clip.
+    blind : ndarray of float, shape (N,)
+        Variance of each posterior, in the square of the same unit.
+    subjects : ndarray of str, shape (N,)
+        Whose clips they are.
+    conf_level : float
+        Level of the interval.
+
+    Returns
+    -------
+    Interval
+        NaN with a reason where the posterior makes up more than half of the variance, so that
+        little is left to tell; no bounds with fewer than 8 subjects. The rounding of labels
+        to whole frames is a part of the coders' error; so is what the posterior is off by
+        beyond its own SD, wherever that is too small.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> errors = rng.normal(0, 12, 200) + rng.normal(0, 5, 200)
+    >>> found = coder_sd_interval(errors, np.full(200, 25.0), np.repeat(np.arange(20), 10))
+    >>> found.conf_low < 12 < found.conf_high
+    True
+    """
+    n_subjects = len(np.unique(np.asarray(subjects).astype(str)))
+    bare = partial(
+        undefined,
+        conf_level=conf_level,
+        n_clips=len(errors),
+        n_subjects=n_subjects,
+        method=METHOD,
+    )
+    if n_subjects < 2:
+        return bare(math.nan, "a single subject" if n_subjects else "no clip")
+    if not np.isfinite(blind).all():
+        return bare(math.nan, "the SD of the posterior is missing")
+    if np.ptp(errors) == 0:
+        return bare(math.nan, f"all {len(errors)} errors are equal")
+    found = variances(errors[:, None], blind[:, None], subjects)
+    reason = too_wide(found, 0)
+    if reason:
+        return bare(math.nan, reason)
+    estimate = math.sqrt(found.rest[0])
+    if n_subjects < MIN_SUBJECTS:
+        return bare(estimate, f"fewer than {MIN_SUBJECTS} subjects")
+    if not (found.left_rest > 0).all():
+        return bare(estimate, "the spread rests on one subject")
+    error = jackknife_error(np.log(found.left_rest[:, 0]) / 2)
+    factor = math.exp(t_half_width(error, n_subjects - 1, conf_level))
+    return replace(
+        bare(estimate, ""),
+        std_error=estimate * error,
+        df=n_subjects - 1,
+        conf_low=estimate / factor,
+        conf_high=estimate * factor,
+    )
+
+
+def log_ratio_interval(
+    errors: np.ndarray,
+    blind: np.ndarray,
+    subjects: np.ndarray,
+    names: tuple[str, str],
+    conf_level: float = 0.95,
+) -> Interval:
+    """Log of the ratio of the coders' SDs at two keyframes of the same clips.
+
+    Parameters
+    ----------
+    errors, blind : ndarray of float, shape (N, 2)
+        Human - blind mean, and variance of the posterior, at both keyframes.
+    subjects : ndarray of str, shape (N,)
+        Whose clips they are.
+    names : (str, str)
+        The keyframes, for the reasons.
+    conf_level : float
+        Level of the interval.
+
+    Returns
+    -------
+    Interval
+        log(s of the first / s of the second). NaN with a reason where one s cannot be told
+        (as in `coder_sd_interval`), its variance is not separable from 0 at this level, or the
+        posterior is more than twice as wide at one keyframe as at the other. No bounds with
+        fewer than 8 subjects.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> errors = rng.normal(0, [20, 10], (200, 2))
+    >>> subjects = np.repeat(np.arange(20), 10)
+    >>> found = log_ratio_interval(errors, np.ones((200, 2)), subjects, ("offset", "onset"))
+    >>> found.conf_low < math.log(2) < found.conf_high
+    True
+    """
+    n_subjects = len(np.unique(np.asarray(subjects).astype(str)))
+    bare = partial(
+        undefined,
+        conf_level=conf_level,
+        n_clips=len(errors),
+        n_subjects=n_subjects,
+        method=RATIO_METHOD,
+    )
+    if n_subjects < 2:
+        return bare(math.nan, "a single subject" if n_subjects else "no complete clip")
+    if not np.isfinite(blind).all():
+        return bare(math.nan, "the SD of the posterior is missing")
+    if (np.ptp(errors, axis=0) == 0).any():
+        return bare(math.nan, "all errors of a keyframe are equal")
+    found = variances(errors, blind, subjects)
+    reason = _not_comparable(found, names, conf_level)
+    if reason:
+        return bare(math.nan, reason)
+    estimate = float(np.log(found.rest[0] / found.rest[1]) / 2)
+    if n_subjects < MIN_SUBJECTS:
+        return bare(estimate, f"fewer than {MIN_SUBJECTS} subjects")
+    if not (found.left_rest > 0).all():
+        return bare(estimate, "the spread rests on one subject")
+    logs = np.log(found.left_rest) / 2
+    error = jackknife_error(logs[:, 0] - logs[:, 1])
+    if error == 0:
+        return bare(estimate, "the ratio is the same without each subject")
+    half = t_half_width(error, n_subjects - 1, conf_level)
+    return replace(
+        bare(estimate, ""),
+        std_error=error,
+        df=n_subjects - 1,
+        conf_low=estimate - half,
+        conf_high=estimate + half,
+    )
+
+
+def too_wide(found: Variances, place: int) -> str:
+    """Why the coders' SD can't be told from the posterior's, or nothing."""
+    total, blind = float(found.total[place]), float(found.blind[place])
+    if blind <= MAX_SHARE * total:
+        return ""
+    share = f"{blind / total:.0%} of" if 0 < blind < total else "more than"
+    return (
+        f"can't be told: the posterior's own variance is {share} the variance of human - blind "
+        f"mean, more than {MAX_SHARE:.0%}"
+    )
+
+
+def jackknife_error(left_out: np.ndarray) -> float:
+    """Jackknife standard error from the values without each subject.
+
+    >>> round(jackknife_error(np.array([1.0, 2.0, 3.0])), 4)
+    1.1547
+    """
+    g = len(left_out)
+    return math.sqrt((g - 1) / g * float(((left_out - left_out.mean()) ** 2).sum()))
+
+
+def _not_comparable(found: Variances, names: tuple[str, str], conf_level: float) -> str:
+    g = len(found.left_rest)
+    for place, name in enumerate(names):
+        reason = too_wide(found, place)
+        if reason:
+            return reason.replace("can't be told", f"can't be told for the {name}", 1)
+        half = t_half_width(jackknife_error(found.left_rest[:, place]), g - 1, conf_level)
+        if g >= MIN_SUBJECTS and found.rest[place] <= half:
+            return f"can't be told: the coders' SD at the {name} is not separable from 0"
+    if found.blind.min() * MAX_WIDTH_RATIO**2 < found.blind.max():
+        wide, narrow = names if found.blind[0] > found.blind[1] else names[::-1]
+        return (
+            f"can't be told: the posterior is more than {MAX_WIDTH_RATIO:g} times as wide at the "
+            f"{wide} as at the {narrow}"
+        )
+    return ""
+
+
+def _of_sums(sums: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variance between clips of different subjects, and mean posterior variance, (B, K) each.
+
+    ``sums`` holds per subject the clips, the sums, the sums of squares and of variances;
+    each row of ``keep`` (B, G) says which subjects count.
+    """
+    k = (sums.shape[1] - 1) // 3
+    n, s, q, m = sums[:, :1], sums[:, 1 : k + 1], sums[:, k + 1 : 2 * k + 1], sums[:, 2 * k + 1 :]
+    clips = keep @ n
+    all_pairs = clips * (keep @ q) - (keep @ s) ** 2
+    within_pairs = keep @ (n * q - s**2)
+    return (all_pairs - within_pairs) / (clips**2 - keep @ n**2), (keep @ m) / clips
