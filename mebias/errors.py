@@ -35,6 +35,13 @@ class FrameError(MebiasError):
     """An image that is missing, truncated or of an unexpected kind."""
 
 
+class UnusableClipError(FrameError):
+    """Images that can be read and cannot be used: too few, of another size, depth or kind.
+
+    Selection marks their clip as failed and goes on with the others.
+    """
+
+
 class TableError(MebiasError):
     """A table that lacks a column, repeats a key or holds an impossible value."""
 

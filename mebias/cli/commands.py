@@ -10,13 +10,15 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mebias.errors import OptionError, OutputError
+from mebias.errors import OptionError, OutputError, listed
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mebias.cohort import Cohort
     from mebias.quantification import Findings
+
+_REASONS = 5
 
 
 def datasets(options: argparse.Namespace) -> None:
@@ -134,6 +136,7 @@ def reselect(options: argparse.Namespace) -> None:
     """``mebias reselect``."""
     from mebias.pipeline import get_cohorts
     from mebias.quantification import compare
+    from mebias.quantification.disagreement import disagreement, sentences
     from mebias.selection import reselect
 
     (cohort,) = get_cohorts(options.dataset, **_data_options(options, [options.dataset]))
@@ -160,12 +163,14 @@ def reselect(options: argparse.Namespace) -> None:
         "issues": cohort.issues,
         **({"boxes": cohort.boxes} if cohort.boxes is not None else {}),
     })  # fmt: skip
+    found = disagreement(shifts)
+    _write(out, {"disagreement": found})
     counts = keyframes.drop_duplicates(["source", "distance", "clip", "coder", "pass"])
     lines = [
-        f"{source}, {distance}: {len(part)} clips, {_failures(part)}"
-        for (source, distance), part in counts.groupby(["source", "distance"], sort=False)
+        f"{', '.join(str(name) for name in key if name)}: {len(part)} clips, {_failures(part)}"
+        for key, part in counts.groupby(["source", "distance"], sort=False)
     ]
-    _say(options, "\n".join([cohort.name, *lines, f"tables in {out}"]))
+    _say(options, "\n".join([cohort.name, *lines, *sentences(found), f"tables in {out}"]))
     if pictured is not None:
         _draw_clips(options, cohort, shifts, pictured, out / "figures" / "clips")
 
@@ -240,12 +245,13 @@ def _draw_clips(
 
 
 def _failures(part: pd.DataFrame) -> str:
-    """How many clips failed, and the reason that most of them have."""
+    """How many clips failed, which, and why; a line for each of the first reasons."""
     failed = part[part["status"] == "failed"]
-    if failed.empty:
-        return "0 failed"
-    reason = failed["reason"].value_counts().index[0]
-    return f"{len(failed)} failed (most of them: {reason})"
+    reasons = failed.groupby("reason", sort=False)["clip"].unique()
+    lines = [f"  {listed(clips, 3)}: {reason}" for reason, clips in reasons.items()]
+    if len(lines) > _REASONS:
+        lines = [*lines[:_REASONS], "  and others, for reasons told in keyframes.csv"]
+    return "\n".join([f"{len(failed)} failed", *lines])
 
 
 def quantify(options: argparse.Namespace) -> None:

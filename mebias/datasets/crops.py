@@ -19,7 +19,7 @@ from mebias import tables
 from mebias.cohort import FrameSource
 from mebias.datasets import cells
 from mebias.datasets.workbook import find_table
-from mebias.errors import AnnotationError, FrameError, OptionError, listed
+from mebias.errors import AnnotationError, FrameError, OptionError, UnusableClipError, listed
 from mebias.provenance import file_hash
 
 Box = tuple[int, int, int, int]
@@ -74,14 +74,16 @@ class PreparedFrames:
         Raises
         ------
         FrameError
-            The frame cannot be read, or the box reaches beyond it.
+            The frame cannot be read.
+        UnusableClipError
+            The box reaches beyond it.
         """
         frame = self.source.read(clip, number)
         box = self.boxes.get(clip)
         if box is not None:
             x, y, w, h = box
             if x + w > frame.shape[1] or y + h > frame.shape[0]:
-                raise FrameError(
+                raise UnusableClipError(
                     f"clip {clip}, frame {number}: its box x {x}, y {y}, {w} x {h} reaches beyond "
                     f"the frame of {frame.shape[1]} x {frame.shape[0]} pixels; mend the box."
                 )

@@ -17,7 +17,7 @@ import pandas as pd
 from mebias import tables
 from mebias.cohort import FrameSource
 from mebias.datasets.video import SUFFIXES, VideoFrames
-from mebias.errors import FrameError, ManifestError, listed
+from mebias.errors import FrameError, ManifestError, UnusableClipError, listed
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 _NUMBER = re.compile(r"[0-9]+")
@@ -112,7 +112,9 @@ class FolderFrames:
         Raises
         ------
         FrameError
-            The frame is not on disk, is empty or truncated, or has 16 bits or transparency.
+            The frame is not on disk, is empty or truncated.
+        UnusableClipError
+            It has 16 bits or transparency; nothing is converted in silence.
         """
         path = self.path(clip, number)
         return decode(_bytes(path), path.relative_to(self.root).as_posix())
@@ -384,7 +386,9 @@ def decode(data: np.ndarray, name: str) -> np.ndarray:
     Raises
     ------
     FrameError
-        The file is empty, truncated, no image, or not 8-bit grey or color.
+        The file is empty, truncated, or no image.
+    UnusableClipError
+        The image is whole and has more than 8 bits per channel or transparency.
     """
     import cv2
 
@@ -400,13 +404,15 @@ def decode(data: np.ndarray, name: str) -> np.ndarray:
     if image is None:
         raise FrameError(f"{name} is not a readable image; {_ASK}.")
     if image.dtype != np.uint8:
-        raise FrameError(
-            f"{name} holds {image.dtype} values, expected 8 bits per channel; convert the frames."
+        # No conversion is the right one: cameras fill 10, 12 or 16 bits, from either end.
+        raise UnusableClipError(
+            f"{name} holds {image.dtype} values, expected 8 bits per channel; convert all frames "
+            f"of the clip by one scale."
         )
     if image.ndim == 3 and image.shape[2] != 3:
-        raise FrameError(
+        raise UnusableClipError(
             f"{name} has {image.shape[2]} channels, expected grey or three colors; convert the "
-            f"frames without transparency."
+            f"clip's frames without transparency."
         )
     return np.ascontiguousarray(image)
 

@@ -69,7 +69,7 @@ def with_shifts(paired: pd.DataFrame) -> pd.DataFrame:
     freedom = paired["freedom"]
     return paired.assign(
         shift_frames=shift,
-        shift_ms=1000.0 * shift / paired["fps"],
+        shift_ms=1000.0 * shift / paired["fps"].where(paired["fps"] > 0),
         shift_window=shift / freedom.where(freedom > 0),
     )
 

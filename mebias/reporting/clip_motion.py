@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-import cv2
 import numpy as np
 
-from mebias.cohort import FrameSource
 from mebias.errors import FrameError
 from mebias.reporting.clip_view import ClipView, Mark, marks
 from mebias.selection import reselect
 from mebias.selection.motion import MOTION, MOTION_BLIND, Courses, Motion, Phases
-from mebias.selection.motion.courses import SIDE
 from mebias.selection.motion.rules import Located
 
 Human = tuple[int | None, int | None, int | None]
@@ -71,13 +68,11 @@ def movement(clip: ClipView, seed: int = 0) -> Movement:
 
 def _movement(clip: ClipView, seed: int) -> Movement:
     assert clip.cohort.frames is not None
-    small = _Small(clip.cohort.frames)
-    cohort = replace(clip.cohort, frames=small)
     found, draws = {}, {}
     blind, informed = _Listening(MOTION_BLIND), _Listening(MOTION)
     for rule in (blind, informed):
         table = reselect(
-            cohort,
+            clip.cohort,
             rule,  # type: ignore[arg-type]
             clips=[clip.clip],
             skip_bad_frames=True,
@@ -124,31 +119,6 @@ class _Listening:
         self.numbers, self.courses = traced.numbers, traced.courses
         self.draws = traced.numbers[0] + traced.posterior.draws * fps / 1000
         return self.rule.summary(traced, fps)
-
-
-class _Small:
-    """Frames averaged to the size at which motion is followed, each decoded once.
-
-    Long clips of large frames stay small in memory; `reduce_clip` finds nothing left to
-    average, so its result is the same.
-    """
-
-    def __init__(self, frames: FrameSource) -> None:
-        self._frames = frames
-        self._kept: dict[int, np.ndarray] = {}
-
-    def numbers(self, clip: str) -> np.ndarray:
-        return self._frames.numbers(clip)
-
-    def read(self, clip: str, number: int) -> np.ndarray:
-        if number not in self._kept:
-            frame = self._frames.read(clip, number)
-            grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
-            times = max(1, round(min(grey.shape) / SIDE))
-            size = (max(1, grey.shape[1] // times), max(1, grey.shape[0] // times))
-            small = cv2.resize(grey.astype(np.float32), size, interpolation=cv2.INTER_AREA)
-            self._kept[number] = np.asarray(small)
-        return self._kept[number]
 
 
 def _lines(courses: Courses, numbers: np.ndarray, clip: ClipView) -> np.ndarray:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from mebias.errors import FrameError, OptionError, suggest
+from mebias.errors import OptionError, UnusableClipError, suggest
 
 Distance = Callable[[np.ndarray, np.ndarray], int]
 
@@ -111,19 +111,19 @@ class PairDistances:
 
         Raises
         ------
-        FrameError
+        UnusableClipError
             The frame is not uint8, or its shape differs from the clip's other frames.
         """
         if number not in self._frames:
             frame = np.ascontiguousarray(self._read(number))
             if frame.dtype != np.uint8:
-                raise FrameError(
+                raise UnusableClipError(
                     f"{self._clip}, frame {number}: pixels are {frame.dtype}, expected 8-bit; "
                     f"convert the images."
                 )
             first = next(iter(self._frames.values()), frame)
             if frame.shape != first.shape:
-                raise FrameError(
+                raise UnusableClipError(
                     f"{self._clip}, frame {number}: shape {frame.shape} differs from the clip's "
                     f"other frames {first.shape}; crop all frames of a clip alike."
                 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import product
+from itertools import pairwise, product
 from multiprocessing import get_context
 
 import numpy as np
@@ -15,11 +15,18 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort, FrameSource
-from mebias.errors import FrameError, OptionError
+from mebias.errors import FrameError, OptionError, TableError, UnusableClipError
 from mebias.selection.choose import Candidates, Choice, choose
 from mebias.selection.distances import PairDistances, get_distance
 from mebias.selection.motion import Phases, usual_phases
-from mebias.selection.rules import Rule, WindowFunction, Windows, get_rules, pick_of
+from mebias.selection.rules import (
+    Rule,
+    WindowFunction,
+    Windows,
+    check_windows,
+    get_rules,
+    pick_of,
+)
 
 Row = dict[str, object]
 
@@ -42,6 +49,17 @@ class _Coding:
         if self.onset is None or self.apex is None or self.offset is None:
             return None
         return self.onset, self.apex, self.offset
+
+    def disorder(self) -> str:
+        """What is wrong with the order of the keyframes, in words; empty where nothing is."""
+        at = [(k, getattr(self, k)) for k in tables.KEYFRAMES if getattr(self, k) is not None]
+        for (early, first), (late, then) in pairwise(at):
+            if then < first:
+                return (
+                    f"the human {late} is frame {then}, before the {early} at {first}; expected "
+                    f"onset <= apex <= offset"
+                )
+        return ""
 
 
 def reselect(
@@ -86,14 +104,19 @@ def reselect(
     DataFrame
         A keyframes table, one row per clip, coding, rule, distance and keyframe. ``status``
         is ``selected``; ``truncated`` where frames of the window are not on disk; ``failed``
-        where the clip lacks a keyframe or a readable frame (``reason`` says which).
+        where the clip lacks a keyframe or a readable frame, its keyframes are out of order, or
+        its images are of several sizes, of 16 bits or transparent (``reason`` says which): the
+        other clips are not concerned.
 
     Raises
     ------
     FrameError
-        An image is truncated, of an unexpected kind, or missing amid its clip.
+        An image is empty, truncated, no image, or missing amid its clip.
     OptionError
-        An unknown rule or distance, or fewer than one job.
+        An unknown rule or distance, one given twice, a rule that has no windows for some clip
+        (checked before any frame is read), or fewer than one job.
+    TableError
+        A keyframe of a coding stands twice in the cohort's table.
 
     Examples
     --------
@@ -107,9 +130,12 @@ def reselect(
         raise OptionError(f"jobs is {jobs}; expected 1 or more.")
     rules = get_rules(rule)
     distances = (distance,) if isinstance(distance, str) else tuple(distance)
+    if not distances or len(set(distances)) < len(distances):
+        raise OptionError(f"distance is {distance!r}; expected one or more, each once.")
     for name in distances:
         get_distance(name)
     codings = [c for c in _codings(cohort) if clips is None or c.clip in set(clips)]
+    _check_rules(rules, codings)
     rows: list[Row] = []
     task = _Task(cohort.frames, rules, distances, skip_bad_frames, cohort.manifest.gaps, seed)
     chunks = _run(task, codings, jobs)
@@ -126,13 +152,14 @@ def _codings(cohort: Cohort) -> Iterator[_Coding]:
     rates = dict(zip(cohort.clips["clip"], cohort.clips["fps"], strict=True))
     human = keyframes[keyframes["source"] == "human"]
     keys = ["dataset", "clip", "coder", "pass"]
-    usable = human["status"].isin(tables.PLACED) & human["frame"].notna()
-    wide = (
-        human.assign(frame=human["frame"].where(usable))
-        .pivot_table(index=keys, columns="keyframe", values="frame", dropna=False, sort=False,
-                     observed=True)
-        .reindex(columns=list(tables.KEYFRAMES))
-    )  # fmt: skip
+    _refuse_repeats(human, [*keys, "keyframe"])
+    whole = np.isfinite(human["frame"]) & (human["frame"] % 1 == 0)
+    usable = human["status"].isin(tables.PLACED) & whole
+    human = human.assign(frame=human["frame"].where(usable))
+    # Unlike pivot_table, pivot makes up no codings of clips that only other coders saw.
+    wide = human.pivot(index=keys, columns="keyframe", values="frame")  # noqa: PD010
+    codings = pd.MultiIndex.from_frame(human[keys].drop_duplicates())
+    wide = wide.reindex(index=codings, columns=list(tables.KEYFRAMES))
     phases = _usual_phases(cohort, wide)
     for key, values in zip(wide.index, wide.to_numpy(), strict=True):
         onset, apex, offset = (None if np.isnan(v) else int(v) for v in values)
@@ -147,10 +174,31 @@ def _usual_phases(cohort: Cohort, wide: pd.DataFrame) -> dict[str, Phases]:
     clips = wide.index.get_level_values("clip")
     about = cohort.clips.set_index("clip").reindex(clips)
     subjects = about["subject"].to_numpy(dtype=object)
-    lengths = 1000 * wide.diff(axis=1).to_numpy()[:, 1:] / about[["fps"]].to_numpy(dtype=float)
+    rates = about["fps"].where(about["fps"] > 0).to_numpy(dtype=float)
+    lengths = 1000 * wide.diff(axis=1).to_numpy()[:, 1:] / rates[:, None]
     lengths = np.where(np.isfinite(lengths), lengths, 0.0)  # 0 is no length: left out
     usual = {s: usual_phases(*lengths[subjects != s].T) for s in set(subjects)}
     return {str(clip): usual[s] for clip, s in zip(clips, subjects, strict=True)}
+
+
+def _refuse_repeats(human: pd.DataFrame, by: list[str]) -> None:
+    repeated = human[human.duplicated(by)]
+    if len(repeated):
+        row = repeated.iloc[0]
+        raise TableError(
+            f"the cohort's keyframes hold the {row['keyframe']} of clip {row['clip']} twice; keep "
+            f"one, or tell them apart by coder or pass."
+        )
+
+
+def _check_rules(rules: Sequence[Rule], codings: Sequence[_Coding]) -> None:
+    """Every rule's windows for every clip, before the hours that reading frames may take."""
+    for coding in codings:
+        human = coding.complete()
+        if human is not None and not coding.disorder():
+            for rule in rules:
+                if not hasattr(rule, "locate"):
+                    check_windows(rule, human, coding.clip)
 
 
 @dataclass(frozen=True)
@@ -198,20 +246,22 @@ def _by_motion(task: _Task, coding: _Coding, rule: Rule) -> list[Row]:
     """Keyframes that a rule locates without windows."""
     if task.frames is None:
         return _failed(coding, rule, "", None, "no frames on disk")
-    numbers = task.frames.numbers(coding.clip)
+    if coding.disorder():
+        return _failed(coding, rule, "", None, coding.disorder())
     human = (coding.onset, coding.apex, coding.offset)
     rng = _generator(task.seed, coding, rule)
     unreadable: list[FrameError] = []
 
-    def read(number: int) -> np.ndarray:
-        assert task.frames is not None
+    def asked(ask: Callable[..., np.ndarray], *number: int) -> np.ndarray:
         try:
-            return task.frames.read(coding.clip, number)
+            return ask(coding.clip, *number)
         except FrameError as error:
-            unreadable.append(error)
+            if not isinstance(error, UnusableClipError):
+                unreadable.append(error)
             raise
 
     try:
+        numbers, read = asked(task.frames.numbers), partial(asked, task.frames.read)
         found = rule.locate(  # type: ignore[attr-defined]
             numbers, read, human, coding.fps, rng, coding.phases
         )
@@ -232,10 +282,14 @@ def _by_windows(task: _Task, coding: _Coding) -> list[Row]:
     if human is None:
         lacking = [k for k in tables.KEYFRAMES if getattr(coding, k) is None]
         return _all_failed(task, coding, None, f"no usable human {' and '.join(lacking)}")
+    if coding.disorder():
+        return _all_failed(task, coding, None, coding.disorder())
     if task.frames is None:
         return _all_failed(task, coding, human, "no frames on disk")
     try:
         return _chosen(task, task.frames, coding, human)
+    except UnusableClipError as error:
+        return _all_failed(task, coding, human, str(error))
     except FrameError as error:
         if task.skip_bad_frames:
             return _all_failed(task, coding, human, str(error))
@@ -304,7 +358,8 @@ def _select(
     for keyframe, numbers in candidates.items():
         if not numbers:
             low, high = windows.of(keyframe)
-            reason = f"none of the frames {low}-{high} for the {keyframe} is on disk"
+            has = f"it has {min(on_disk)} to {max(on_disk)}" if on_disk else "it has none"
+            reason = f"none of the frames {low}-{high} for the {keyframe} is on disk: {has}"
             return _failed(coding, rule, distance, windows, reason)
     allowed = getattr(rule, "is_candidate", None)
     asked = Candidates(
@@ -340,7 +395,8 @@ def _generator(seed: int, coding: _Coding, rule: Rule) -> np.random.Generator:
 
 
 def _candidates(bounds: tuple[int, int], on_disk: set[int]) -> list[int]:
-    return [n for n in range(bounds[0], bounds[1] + 1) if n in on_disk]
+    # From the frames there are: a rule of the user's own may ask for millions that are not.
+    return sorted(n for n in on_disk if bounds[0] <= n <= bounds[1])
 
 
 def _row(

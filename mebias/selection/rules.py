@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Literal, Protocol
 
 from mebias.errors import OptionError, suggest
+from mebias.schemas import KEYFRAMES
 from mebias.selection.motion.rules import MOTION, MOTION_BLIND
 from mebias.selection.motion.templates import parse_definition
 
@@ -242,7 +244,8 @@ def get_rules(
     Raises
     ------
     OptionError
-        No rule of that name, or a share that is none; the message lists the known ones.
+        No rule of that name (the message lists the known ones), a share that is none, or
+        two rules of one name.
 
     Examples
     --------
@@ -252,7 +255,64 @@ def get_rules(
     (80, 120)
     """
     several = rules if isinstance(rules, list | tuple) else [rules]
-    return tuple(_get_rule(rule) for rule in several)
+    found = tuple(_get_rule(rule) for rule in several)
+    names = [rule.name for rule in found]
+    if not names:
+        raise OptionError("no rule was given; expected one or more, such as gamdss.")
+    for name in names:
+        if names.count(name) > 1:
+            raise OptionError(
+                f"two rules have the name {name!r}, which tells their rows apart; leave one out, "
+                f"or give it another name."
+            )
+    return found
+
+
+def check_windows(rule: Rule, human: tuple[int, int, int], clip: str) -> None:
+    """Refuse a rule that fails for a clip, or whose windows are none.
+
+    Parameters
+    ----------
+    rule : Rule
+        With windows.
+    human : tuple of int
+        Onset, apex and offset, in order.
+    clip : str
+        For messages.
+
+    Raises
+    ------
+    OptionError
+        The rule raises an error, or returns anything but bounds in order, whole numbers.
+
+    Examples
+    --------
+    >>> check_windows(RULES["gamdss"], (0, 100, 200), "s1/c1")
+    """
+    labels = f"clip {clip} (onset {human[0]}, apex {human[1]}, offset {human[2]})"
+    try:
+        windows = rule.windows(*human)
+    except Exception as error:  # whatever a rule of the user's own may do
+        raise OptionError(
+            f"rule {rule.name} raised {type(error).__name__} ({error}) for {labels}; expected "
+            f"windows for every clip whose keyframes are in order: mend the rule."
+        ) from error
+    for keyframe in KEYFRAMES:
+        bounds = getattr(windows, keyframe, None)
+        if not _are_bounds(bounds):
+            shown = repr(windows) if bounds is None else repr(bounds)
+            raise OptionError(
+                f"rule {rule.name} returned {shown} as the window of the {keyframe} of {labels}; "
+                f"expected Windows with (first frame, last frame) of each keyframe, whole numbers, "
+                f"the first not above the last: mend the rule."
+            )
+
+
+def _are_bounds(bounds: object) -> bool:
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        return False
+    low, high = bounds
+    return isinstance(low, Integral) and isinstance(high, Integral) and int(low) <= int(high)
 
 
 def _get_rule(rule: object) -> Rule:

@@ -395,7 +395,7 @@ def test_missing_keyframes(cohort, clip):
     no_apex, no_onset = without(cohort, "apex"), without(cohort, "onset")
     with pytest.raises(FrameError, match="no usable human apex"):
         mebias.plot_distances(no_apex, clip)
-    with pytest.raises(FrameError, match="onset or offset is missing"):
+    with pytest.raises(FrameError, match="no usable human onset or offset"):
         mebias.plot_motion(no_onset, clip)
     figure = mebias.plot_motion(no_apex, clip)
     assert count(figure, "human-apex") == 0 and count(figure, "density-motion-blind") == 3

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from mebias.errors import FrameError
+from mebias.errors import UnusableClipError
 
 SIDE = 64
 """Frames are averaged to about this size (pixels, shorter side): noise falls, motion stays."""
@@ -45,7 +45,7 @@ class Courses:
     detected: bool
 
 
-def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
+def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
     """Reduce a clip to the courses of its strongest moving patterns.
 
     Each frame is averaged to about `SIDE` pixels; brightness and affine head motion are
@@ -55,8 +55,9 @@ def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
 
     Parameters
     ----------
-    frames : sequence of ndarray
-        Grey or BGR frames of one shape, in the order of time.
+    frames : iterable of ndarray
+        Grey or BGR frames of one shape, uint8, in the order of time; each is let go once it
+        is reduced.
     times_ms : ndarray
         Time of each frame (ms), ascending.
 
@@ -66,8 +67,8 @@ def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
 
     Raises
     ------
-    FrameError
-        Fewer than 8 frames, or frames of different shapes.
+    UnusableClipError
+        Fewer than 8 frames, frames of different shapes, or none of 8-bit grey or BGR.
 
     Examples
     --------
@@ -75,11 +76,16 @@ def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
     >>> reduce_clip(still, np.arange(20) * 10.0).detected
     False
     """
-    if len(frames) < 8:
-        raise FrameError(f"{len(frames)} frames are too few to follow a movement; 8 are needed.")
-    if len({frame.shape for frame in frames}) > 1:
-        raise FrameError("the frames differ in shape; crop all frames of a clip alike.")
-    small = [_reduced(frame) for frame in frames]
+    small, shapes = [], set()
+    for frame in frames:  # one by one, since a clip's full images may not fit into memory
+        shapes.add(frame.shape)
+        if len(shapes) > 1:
+            raise UnusableClipError("the frames differ in shape; crop all frames of a clip alike.")
+        small.append(_reduced(frame))
+    if len(small) < 8:
+        raise UnusableClipError(
+            f"{len(small)} frames are too few to follow a movement; 8 are needed."
+        )
     stack = np.stack([frame.ravel() for frame in small])
     mean = stack.mean(axis=0)
     basis = _nuisance(mean.reshape(small[0].shape))
@@ -91,6 +97,10 @@ def reduce_clip(frames: Sequence[np.ndarray], times_ms: np.ndarray) -> Courses:
 
 
 def _reduced(frame: np.ndarray) -> np.ndarray:
+    if frame.size == 0 or (frame.ndim != 2 and frame.shape[2:] != (3,)):
+        raise UnusableClipError(f"a frame has shape {frame.shape}; expected grey or three colors.")
+    if frame.dtype != np.uint8:
+        raise UnusableClipError(f"pixels are {frame.dtype}, expected 8-bit; convert the images.")
     grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
     times = max(1, round(min(grey.shape) / SIDE))
     size = (max(1, grey.shape[1] // times), max(1, grey.shape[0] // times))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mebias.errors import FrameError
+from mebias.errors import UnusableClipError
 from mebias.selection.motion.courses import Courses, reduce_clip
 from mebias.selection.motion.posterior import Phases, Posterior, Prior, locate
 from mebias.selection.motion.templates import Definition
@@ -96,8 +96,11 @@ class Motion:
 
         Raises
         ------
+        UnusableClipError
+            A label that is needed is missing, no frame between onset and offset is on disk,
+            there are too few frames, or the frame rate has no meaning.
         FrameError
-            Too few frames, or one that cannot be read.
+            A frame that cannot be read.
         """
         return self.summary(self.trace(numbers, read, human, fps, rng, phases), fps)
 
@@ -131,20 +134,26 @@ class Motion:
         """The frames looked at, what moves in them, and the posterior; see `locate`."""
         onset, _, offset = human
         if onset is None or offset is None:
-            raise FrameError("the human onset or offset is missing, which say where to look.")
+            raise UnusableClipError("no usable human onset or offset, which say where to look")
+        if not 0 < fps < np.inf:
+            raise UnusableClipError(f"fps is {fps:g}; expected frames per second above 0")
+        if not ((numbers >= onset) & (numbers <= offset)).any():
+            # A prior around labels that no frame shows would draw them from nothing.
+            has = f"it has {numbers[0]} to {numbers[-1]}" if len(numbers) else "it has none"
+            raise UnusableClipError(f"none of the frames {onset}-{offset} is on disk: {has}")
+        if not self.blind and human[1] is None:
+            raise UnusableClipError(
+                "no usable human apex, around which the prior of motion is laid"
+            )
         reach = CONTEXT_MS * fps / 1000
         near = numbers[(numbers >= onset - reach) & (numbers <= offset + reach)]
-        if not len(near):
-            raise FrameError("none of the frames around the labels is on disk.")
         times = (near - near[0]) * 1000.0 / fps
-        courses = reduce_clip([read(int(number)) for number in near], times)
+        courses = reduce_clip((read(int(number)) for number in near), times)
         prior = None if self.blind else self._prior(human, int(near[0]), fps)
         found = locate(courses, rng, prior, phases=phases, definition=self.definition)
         return Traced(near, courses, found)
 
     def _prior(self, human: tuple[int | None, ...], first: int, fps: float) -> Prior:
-        if any(frame is None for frame in human):
-            raise FrameError("no usable human apex, around which the prior of motion is laid.")
         mean = tuple((float(frame or 0) - first) * 1000.0 / fps for frame in human)
         # A label is a whole frame: its own rounding adds to the coder's error.
         rounding = (1000.0 / fps) ** 2 / 12
