@@ -9,7 +9,7 @@ mean shift says nothing of them until it is compared with a null:
 
 The last two are a parametric bootstrap, clip by clip: movement and noise of the clip are taken
 apart with the blind motion posterior and put together again with keyframes where the null says
-that they are (`mebias.selection.null_clips`); then the rule is run. The labels, and so the
+that they are (`mebias.selection.rebuild`); then the rule is run. The labels, and so the
 windows, stay what they are: the truth moves. Only the excess over ``unbiased`` may be called
 bias (`mebias.quantification.excess`).
 
@@ -20,50 +20,25 @@ of what is usual (all rises delayed, all cosine) they are off by 0.1 to 0.5 fram
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
-from functools import partial
-from itertools import pairwise
 from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.cohort import Cohort, FrameSource
-from mebias.errors import FrameError, OptionError, TableError, listed, suggest
-from mebias.selection.choose import Candidates
-from mebias.selection.choose_many import choose_many
+from mebias.cohort import Cohort
+from mebias.errors import OptionError, listed, suggest
+from mebias.selection.coder_spread import coder_spread
 from mebias.selection.distances import get_distance
-from mebias.selection.motion import MOTION_BLIND
-from mebias.selection.null_clips import (
-    UNDETECTABLE,
-    Clip,
-    draw_chance,
-    rebuilt,
-    true_keyframes,
-)
-from mebias.selection.reselect import _candidates, _Coding, _codings, _generator, _windows
-from mebias.selection.rules import Rule, WindowFunction, Windows, get_rules, pick_of
-from mebias.selection.uniform import QUANTILES, moments, uniform_shares
+from mebias.selection.null_rows import Bounds, ClipNulls, NullTask, Row
+from mebias.selection.reselect import _check_rules, _Coding, _codings
+from mebias.selection.rules import Rule, WindowFunction, get_rules
 
-Row = dict[str, object]
 KINDS = ("uniform", "accurate", "unbiased")
 CODER_SD_MS = (12.0, 12.0, 22.0)
 FEWEST_DRAWS = 100
-
-
-@dataclass(frozen=True)
-class Spread:
-    """SD of the annotation error per keyframe (ms), its standard error, and why it is not known.
-
-    An error of NaN means that the SD is taken as known.
-    """
-
-    sd: tuple[float, float, float]
-    error: tuple[float, float, float] = (np.nan, np.nan, np.nan)
-    reason: str = ""
 
 
 def nulls(
@@ -115,7 +90,8 @@ def nulls(
     Raises
     ------
     OptionError
-        An unknown rule, distance or null, too few draws, or spreads that are none.
+        An unknown rule, distance or null, a rule that has no windows for some clip, too few
+        draws, or spreads that are none.
     TableError
         A table of spreads without one row per keyframe.
 
@@ -127,12 +103,12 @@ def nulls(
     >>> table.loc[table["keyframe"] == "apex", "mean"].tolist()
     [0.0, 0.0, 0.0]
     """
-    task = _Task(
+    task = NullTask(
         frames=cohort.frames,
         rules=get_rules(rule),
         distances=_distances(distance),
         kinds=_kinds(kinds),
-        spread=_spread(coder_sd_ms),
+        spread=coder_spread(coder_sd_ms),
         n_draws=n_draws,
         seed=seed,
     )
@@ -141,7 +117,9 @@ def nulls(
     if n_draws < FEWEST_DRAWS:
         raise OptionError(f"n_draws is {n_draws}; expected {FEWEST_DRAWS} or more.")
     bounds = _intervals(cohort)
-    work = [(coding, _bounds(coding, bounds)) for coding in _codings(cohort)]
+    codings = list(_codings(cohort))
+    _check_rules(task.rules, codings)
+    work = [(coding, _bounds(coding, bounds)) for coding in codings]
     rows = [row for found in _bar(_run(task, work, jobs), len(work), progress) for row in found]
     table = tables.from_rows(rows, "nulls")
     return table.sort_values(["source", "distance"], kind="stable", ignore_index=True)
@@ -164,48 +142,7 @@ def _kinds(kinds: str | Sequence[str]) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind in asked)
 
 
-def _spread(given: Sequence[float] | pd.DataFrame) -> Spread:
-    if isinstance(given, pd.DataFrame):
-        return _spread_of(given)
-    try:
-        onset, apex, offset = (float(value) for value in given)
-    except (TypeError, ValueError):
-        onset = apex = offset = np.nan
-    if not all(0 <= value < np.inf for value in (onset, apex, offset)):
-        raise OptionError(
-            f"coder_sd_ms is {given!r}; expected three numbers in ms of 0 or more (onset, apex, "
-            f"offset)."
-        )
-    return Spread((onset, apex, offset))
-
-
-def _spread_of(table: pd.DataFrame) -> Spread:
-    """The coders' SD from an estimates table: its rows on the whole dataset."""
-    rows = tables.conform(table, "estimates")
-    rows = rows[
-        (rows["quantity"] == "coder_sd") & (rows["unit"] == "ms") & (rows["ethnicity"] == tables.ALL)
-    ]
-    found = []
-    for keyframe in tables.KEYFRAMES:
-        own = rows[rows["keyframe"] == keyframe]
-        if len(own) != 1:
-            raise TableError(
-                f"the table of the coders' SD has {len(own)} rows for the {keyframe} of the whole "
-                f"dataset; expected one row with the quantity coder_sd, in ms, per keyframe."
-            )
-        found.append(own.iloc[0])
-    sd = tuple(float(row["estimate"]) for row in found)
-    error = tuple(float(row["std_error"]) for row in found)
-    unknown = [str(row["keyframe"]) for row in found if not np.isfinite(row["estimate"])]
-    # Of an SD that is known from few subjects, nobody knows how well.
-    unsure = [str(row["keyframe"]) for row in found if not np.isfinite(row["std_error"])]
-    lacking = ("SD", unknown) if unknown else ("error of the SD", unsure)
-    reason = f"the {lacking[0]} of the coders' {' and '.join(lacking[1])} is not known"
-    return Spread(sd, error, reason if lacking[1] else "")  # type: ignore[arg-type]
-
-
 _Key = tuple[str, str, str, str, str]
-_Bounds = Mapping[str, tuple[float, float]]
 
 
 def _intervals(cohort: Cohort) -> dict[_Key, tuple[float, float]]:
@@ -220,7 +157,7 @@ def _intervals(cohort: Cohort) -> dict[_Key, tuple[float, float]]:
     return found  # type: ignore[return-value]
 
 
-def _bounds(coding: _Coding, intervals: dict[_Key, tuple[float, float]]) -> _Bounds:
+def _bounds(coding: _Coding, intervals: dict[_Key, tuple[float, float]]) -> Bounds:
     """Frames of each human keyframe at which a shift is 0."""
     key = (coding.dataset, coding.clip, coding.coder, coding.coding_pass)
     found = {}
@@ -231,23 +168,10 @@ def _bounds(coding: _Coding, intervals: dict[_Key, tuple[float, float]]) -> _Bou
     return found
 
 
-@dataclass(frozen=True)
-class _Task:
-    """What is done to each clip."""
-
-    frames: FrameSource | None
-    rules: tuple[Rule, ...]
-    distances: tuple[str, ...]
-    kinds: tuple[str, ...]
-    spread: Spread
-    n_draws: int
-    seed: int
+_Work = tuple[_Coding, Bounds]
 
 
-_Work = tuple[_Coding, _Bounds]
-
-
-def _run(task: _Task, work: Sequence[_Work], jobs: int) -> Iterator[list[Row]]:
+def _run(task: NullTask, work: Sequence[_Work], jobs: int) -> Iterator[list[Row]]:
     if jobs == 1 or task.frames is None:
         for one in work:
             yield _one(task, *one)
@@ -257,10 +181,10 @@ def _run(task: _Task, work: Sequence[_Work], jobs: int) -> Iterator[list[Row]]:
         yield from pool.map(_work, work, chunksize=max(1, len(work) // (8 * jobs)))
 
 
-_worker: _Task
+_worker: NullTask
 
 
-def _start(task: _Task) -> None:
+def _start(task: NullTask) -> None:
     global _worker
     _worker = task
 
@@ -278,9 +202,9 @@ def _bar(chunks: Iterable[list[Row]], total: int, progress: bool) -> Iterable[li
     return bar
 
 
-def _one(task: _Task, coding: _Coding, bounds: _Bounds) -> list[Row]:
+def _one(task: NullTask, coding: _Coding, bounds: Bounds) -> list[Row]:
     """All nulls of one coding."""
-    made = _Nulls(task, coding, bounds)
+    made = ClipNulls(task, coding, bounds)
     return [
         row
         for rule in task.rules
@@ -288,185 +212,3 @@ def _one(task: _Task, coding: _Coding, bounds: _Bounds) -> list[Row]:
         for kind in task.kinds
         for row in made.rows(rule, distance, kind)
     ]
-
-
-class _Nulls:
-    """The nulls of one coding; its clip is read and taken apart once, if at all."""
-
-    def __init__(self, task: _Task, coding: _Coding, bounds: _Bounds) -> None:
-        self.task, self.coding, self.bounds = task, coding, bounds
-        self.clip: Clip | None = None
-        self.refused = ""
-        self.numbers = np.empty(0, dtype=np.int64)
-        self.unlisted = ""
-        if task.frames is not None:
-            try:
-                self.numbers = np.asarray(task.frames.numbers(coding.clip))
-            except FrameError as error:
-                self.unlisted = str(error)
-
-    def rows(self, rule: Rule, distance: str, kind: str) -> list[Row]:
-        """One row per keyframe, or the reason why there is none."""
-        human = self.coding.complete()
-        reason = self._unusable(rule, human)
-        if reason or human is None:
-            return self._rows(rule, distance, kind, [{"reason": reason}] * 3)
-        if kind == "uniform" or pick_of(rule) == "random":
-            found = self._uniform(rule, human)
-        elif distance != "signed":
-            found = f"differences that wrap around ({distance}) cannot be rebuilt"
-        else:
-            found = self._rebuilt(rule, human, kind)
-        if isinstance(found, str):
-            found = [{"reason": found}] * 3
-        return self._rows(rule, distance, kind, found)
-
-    def _unusable(self, rule: Rule, human: tuple[int, int, int] | None) -> str:
-        if hasattr(rule, "locate"):
-            return f"{rule.name} has no windows that a null could draw from"
-        if human is None:
-            lacking = [k for k in tables.KEYFRAMES if getattr(self.coding, k) is None]
-            return f"no usable human {' and '.join(lacking)}"
-        if any(then < first for first, then in pairwise(human)):
-            return "the human keyframes are out of order"
-        return self.unlisted
-
-    def _asked(self, rule: Rule, human: tuple[int, int, int]) -> Candidates | str:
-        """Candidates as `mebias.reselect` takes them; every frame where none is at hand."""
-        on_disk = set(self.numbers.tolist())
-        if self.task.frames is None and getattr(rule, "whole_clip", False):
-            return "no frames on disk"
-        windows = _windows(rule, human, on_disk)
-        if self.task.frames is None:
-            on_disk = _every(windows)
-        found = {k: _candidates(windows.of(k), on_disk) for k in tables.KEYFRAMES}
-        for keyframe, frames in found.items():
-            if not frames:
-                low, high = windows.of(keyframe)
-                return f"none of the frames {low}-{high} for the {keyframe} is on disk"
-        allowed = getattr(rule, "is_candidate", None)
-        return Candidates(
-            onsets=found["onset"],
-            apexes=found["apex"],
-            offsets=found["offset"],
-            is_candidate=partial(allowed, human) if allowed else None,
-            ordered=getattr(rule, "whole_clip", False),
-        )
-
-    def _uniform(self, rule: Rule, human: tuple[int, int, int]) -> list[Row] | str:
-        asked = self._asked(rule, human)
-        if isinstance(asked, str):
-            return asked
-        shares = uniform_shares(asked, human, pick=pick_of(rule))
-        if shares is None:
-            return "no pair of onset and apex is a candidate"
-        return [
-            dict(moments(self._shifts(np.array(list(own)), k), np.array(list(own.values()))))
-            for k, own in zip(tables.KEYFRAMES, shares, strict=True)
-        ]
-
-    def _rebuilt(self, rule: Rule, human: tuple[int, int, int], kind: str) -> list[Row] | str:
-        spread, task, coding = self.task.spread, self.task, self.coding
-        if kind == "unbiased" and spread.reason:
-            return spread.reason
-        asked = self._asked(rule, human)
-        reason = self._taken_apart(human)
-        if reason or isinstance(asked, str):
-            return reason or str(asked)
-        assert self.clip is not None
-        frames = sorted({*asked.onsets, *asked.apexes, *asked.offsets})
-        try:
-            parts = self.clip.parts(frames)
-        except FrameError as error:
-            return str(error)
-        rng = _generator(task.seed, coding, rule)
-        chance = draw_chance(parts, task.n_draws, rng)
-        sd = np.array(spread.sd if kind == "unbiased" else (0.0, 0.0, 0.0))
-        truth, errors = true_keyframes(human, chance, sd * coding.fps / 1000, rng)
-        squared = rebuilt(parts, chance, truth, frames)
-        chosen = choose_many(squared, frames, human, asked, pick=pick_of(rule))
-        if chosen is None:
-            return "no pair of onset and apex is a candidate"
-        rows = [
-            _summary(self._shifts(own, keyframe), errors, sd)
-            for keyframe, own in zip(tables.KEYFRAMES, chosen.T, strict=True)
-        ]
-        if kind == "unbiased":
-            for row, value, error in zip(rows, spread.sd, spread.error, strict=True):
-                row |= {"coder_sd": value, "coder_sd_error": error}
-        return rows
-
-    def _taken_apart(self, human: tuple[int, int, int]) -> str:
-        """Read the clip and locate its movement, once; why that cannot be done, if so."""
-        if self.clip is not None or self.refused:
-            return self.refused
-        task, coding = self.task, self.coding
-        if task.frames is None:
-            self.refused = "no frames on disk"
-        elif not 0 < coding.fps < np.inf:
-            self.refused = f"fps is {coding.fps:g}; expected frames per second above 0"
-        else:
-            clip = Clip(self.numbers, partial(task.frames.read, coding.clip), human, coding.fps)
-            # The stream of the rule motion-blind: its posterior is the one that is shown.
-            rng = _generator(task.seed, coding, MOTION_BLIND)  # type: ignore[arg-type]
-            try:
-                moves = clip.locate(rng, coding.phases)
-            except FrameError as error:
-                self.refused = str(error)
-            else:
-                self.refused = "" if moves else UNDETECTABLE
-                self.clip = clip if moves else None
-        return self.refused
-
-    def _shifts(self, frames: np.ndarray, keyframe: str) -> np.ndarray:
-        """Shifts as `mebias.compare` takes them: 0 inside a coded interval."""
-        low, high = self.bounds[keyframe]
-        return np.asarray(frames - np.clip(frames, low, high), dtype=float)
-
-    def _rows(
-        self, rule: Rule, distance: str, kind: str, found: Sequence[Mapping[str, object]]
-    ) -> list[Row]:
-        coding = self.coding
-        frames = (coding.onset, coding.apex, coding.offset)
-        return [
-            {
-                "dataset": coding.dataset,
-                "clip": coding.clip,
-                "keyframe": keyframe,
-                "source": rule.name,
-                "distance": distance,
-                "coder": coding.coder,
-                "pass": coding.coding_pass,
-                "null": kind,
-                "human": np.nan if human is None else human,
-                "mean": np.nan,  # a required column, whatever else there is
-                **row,
-            }
-            for keyframe, human, row in zip(tables.KEYFRAMES, frames, found, strict=True)
-        ]
-
-
-def _every(windows: Windows) -> set[int]:
-    """All frames of all windows."""
-    found: set[int] = set()
-    for keyframe in tables.KEYFRAMES:
-        low, high = windows.of(keyframe)
-        found.update(range(low, high + 1))
-    return found
-
-
-def _summary(shifts: np.ndarray, errors: np.ndarray, sd: np.ndarray) -> Row:
-    """Moments and quantiles of drawn shifts, and the slopes of their mean in each SD."""
-    row: Row = {
-        "mean": float(shifts.mean()),
-        "sd": float(shifts.std()),
-        "n_draws": len(shifts),
-    }
-    values = np.quantile(shifts, QUANTILES, method="inverted_cdf")
-    row |= {f"q{q * 100:02.0f}": float(v) for q, v in zip(QUANTILES, values, strict=True)}
-    for keyframe, z, one in zip(tables.KEYFRAMES, errors.T, sd, strict=True):
-        if one > 0:
-            score = z**2 - 1
-            slope = ((shifts - shifts.mean()) * (score - score.mean())).mean() / one
-            row[f"slope_{keyframe}"] = float(slope)
-    return row

@@ -91,5 +91,9 @@ def moments(shifts: np.ndarray, shares: np.ndarray) -> Mapping[str, float]:
     # Sums of shares fall short of exact steps by rounding.
     reached = np.cumsum(shares) + 1e-9
     places = np.minimum(np.searchsorted(reached, QUANTILES), len(shifts) - 1)
-    quantiles = {f"q{q * 100:02.0f}": float(shifts[i]) for q, i in zip(QUANTILES, places, strict=True)}
-    return {"mean": mean, "sd": sd, **quantiles}
+    return {"mean": mean, "sd": sd} | named_quantiles(shifts[places])
+
+
+def named_quantiles(values: np.ndarray) -> dict[str, float]:
+    """Values at `QUANTILES` by the names of their columns."""
+    return {f"q{q * 100:02.0f}": float(v) for q, v in zip(QUANTILES, values, strict=True)}
