@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -86,8 +87,9 @@ def moments(shifts: np.ndarray, shares: np.ndarray) -> Mapping[str, float]:
     """
     order = np.argsort(shifts, kind="stable")
     shifts, shares = shifts[order], shares[order]
-    mean = float(shifts @ shares)
-    sd = float(np.sqrt((shifts - mean) ** 2 @ shares))
+    # Sums without rounding: what is symmetric has a mean of exactly 0.
+    mean = math.fsum(shifts * shares)
+    sd = math.sqrt(math.fsum((shifts - mean) ** 2 * shares))
     # Sums of shares fall short of exact steps by rounding.
     reached = np.cumsum(shares) + 1e-9
     places = np.minimum(np.searchsorted(reached, QUANTILES), len(shifts) - 1)
