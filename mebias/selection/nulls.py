@@ -127,6 +127,8 @@ def nulls(
 
 def _distances(distance: str | Sequence[str]) -> tuple[str, ...]:
     names = (distance,) if isinstance(distance, str) else tuple(distance)
+    if not names or len(set(names)) < len(names):
+        raise OptionError(f"distance is {distance!r}; expected one or more, each once.")
     for name in names:
         get_distance(name)
     return names

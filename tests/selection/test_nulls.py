@@ -364,8 +364,8 @@ def test_nothing_is_rebuilt_where_nothing_moves_or_differences_wrap():
 
 def spreads(errors=(2.0, 2.0, 4.0), estimates=(12.0, 11.0, 22.0)):
     return pd.DataFrame({
-        "source": "motion-blind", "quantity": "coder_sd", "unit": "ms", "keyframe": tables.KEYFRAMES,
-        "estimate": estimates, "std_error": errors,
+        "source": "motion-blind", "quantity": "coder_sd", "unit": "ms",
+        "keyframe": tables.KEYFRAMES, "estimate": estimates, "std_error": errors,
     })  # fmt: skip
 
 
@@ -382,12 +382,14 @@ def test_an_estimated_spread_keeps_its_error(simulated):
 
 
 def test_what_has_no_meaning_is_refused(simulated):
-    with pytest.raises(OptionError, match="unknown null 'acurate'.*accurate"):
+    with pytest.raises(OptionError, match=r"unknown null 'acurate'.*accurate"):
         nulls(simulated, kinds="acurate")
     with pytest.raises(OptionError, match="n_draws is 10; expected 100 or more"):
         nulls(simulated, n_draws=10)
     with pytest.raises(OptionError, match="expected three numbers"):
         nulls(simulated, coder_sd_ms=(12, -1, 3))
+    with pytest.raises(OptionError, match="expected one or more, each once"):
+        nulls(simulated, distance=["signed", "signed"])
     with pytest.raises(OptionError, match="jobs is 0"):
         nulls(simulated, jobs=0)
     with pytest.raises(TableError, match="0 rows for the offset"):
