@@ -7,7 +7,8 @@ with the largest distance from that apex.
 """
 
 from mebias.selection.distances import DISTANCES
+from mebias.selection.nulls import nulls
 from mebias.selection.reselect import reselect
 from mebias.selection.rules import RULES, Gamdss, Rule, Windows
 
-__all__ = ["DISTANCES", "RULES", "Gamdss", "Rule", "Windows", "reselect"]
+__all__ = ["DISTANCES", "RULES", "Gamdss", "Rule", "Windows", "nulls", "reselect"]
