@@ -9,7 +9,7 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import listed
 from mebias.quantification.checks import checked_shifts, primary_source, usable
-from mebias.quantification.contrasts import FEW_SUBJECTS
+from mebias.quantification.comparison import FEW_SUBJECTS
 from mebias.quantification.sides import MIN_MARGIN_MS, check_margin, largest_first
 
 Row = dict[str, object]

@@ -14,10 +14,11 @@ from mebias.errors import FrameError
 from mebias.selection.choose import Candidates
 from mebias.selection.choose_many import choose_many
 from mebias.selection.coder_spread import Spread
+from mebias.selection.codings import Coding
 from mebias.selection.motion import MOTION_BLIND
 from mebias.selection.null_clips import UNDETECTABLE, Clip
+from mebias.selection.one_clip import candidates_of, generator, windows_of
 from mebias.selection.rebuild import draw_chance, rebuilt, true_keyframes
-from mebias.selection.reselect import _candidates, _Coding, _generator, _windows
 from mebias.selection.rules import Rule, Windows, pick_of
 from mebias.selection.uniform import QUANTILES, moments, named_quantiles, uniform_shares
 
@@ -42,7 +43,7 @@ class NullTask:
 class ClipNulls:
     """The nulls of one coding; its clip is read and taken apart once, if at all."""
 
-    def __init__(self, task: NullTask, coding: _Coding, bounds: Bounds) -> None:
+    def __init__(self, task: NullTask, coding: Coding, bounds: Bounds) -> None:
         self.task, self.coding, self.bounds = task, coding, bounds
         self.clip: Clip | None = None
         self.refused = ""
@@ -83,10 +84,10 @@ class ClipNulls:
         on_disk = set(self.numbers.tolist())
         if self.task.frames is None and getattr(rule, "whole_clip", False):
             return "no frames on disk"
-        windows = _windows(rule, human, on_disk)
+        windows = windows_of(rule, human, on_disk)
         if self.task.frames is None:
             on_disk = _every(windows)
-        found = {k: _candidates(windows.of(k), on_disk) for k in tables.KEYFRAMES}
+        found = {k: candidates_of(windows.of(k), on_disk) for k in tables.KEYFRAMES}
         for keyframe, frames in found.items():
             if not frames:
                 low, high = windows.of(keyframe)
@@ -126,7 +127,7 @@ class ClipNulls:
             parts = self.clip.parts(frames)
         except FrameError as error:
             return str(error)
-        rng = _generator(task.seed, coding, rule)
+        rng = generator(task.seed, coding, rule)
         chance = draw_chance(parts, task.n_draws, rng)
         sd = np.array(spread.sd if kind == "unbiased" else (0.0, 0.0, 0.0))
         truth, errors = true_keyframes(human, chance, sd * coding.fps / 1000, rng)
@@ -155,7 +156,7 @@ class ClipNulls:
         else:
             clip = Clip(self.numbers, partial(task.frames.read, coding.clip), human, coding.fps)
             # The stream of the rule motion-blind: its posterior is the one that is shown.
-            rng = _generator(task.seed, coding, MOTION_BLIND)  # type: ignore[arg-type]
+            rng = generator(task.seed, coding, MOTION_BLIND)  # type: ignore[arg-type]
             try:
                 moves = clip.locate(rng, coding.phases)
             except FrameError as error:

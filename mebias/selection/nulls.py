@@ -31,9 +31,10 @@ from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import OptionError, listed, suggest
 from mebias.selection.coder_spread import coder_spread
+from mebias.selection.codings import Coding, codings_of
 from mebias.selection.distances import get_distance
 from mebias.selection.null_rows import Bounds, ClipNulls, NullTask, Row
-from mebias.selection.reselect import _check_rules, _Coding, _codings
+from mebias.selection.reselect import check_rules
 from mebias.selection.rules import Rule, WindowFunction, get_rules
 
 KINDS = ("uniform", "accurate", "unbiased")
@@ -117,8 +118,8 @@ def nulls(
     if n_draws < FEWEST_DRAWS:
         raise OptionError(f"n_draws is {n_draws}; expected {FEWEST_DRAWS} or more.")
     bounds = _intervals(cohort)
-    codings = list(_codings(cohort))
-    _check_rules(task.rules, codings)
+    codings = list(codings_of(cohort))
+    check_rules(task.rules, codings)
     work = [(coding, _bounds(coding, bounds)) for coding in codings]
     rows = [row for found in _bar(_run(task, work, jobs), len(work), progress) for row in found]
     table = tables.from_rows(rows, "nulls")
@@ -159,7 +160,7 @@ def _intervals(cohort: Cohort) -> dict[_Key, tuple[float, float]]:
     return found  # type: ignore[return-value]
 
 
-def _bounds(coding: _Coding, intervals: dict[_Key, tuple[float, float]]) -> Bounds:
+def _bounds(coding: Coding, intervals: dict[_Key, tuple[float, float]]) -> Bounds:
     """Frames of each human keyframe at which a shift is 0."""
     key = (coding.dataset, coding.clip, coding.coder, coding.coding_pass)
     found = {}
@@ -170,7 +171,7 @@ def _bounds(coding: _Coding, intervals: dict[_Key, tuple[float, float]]) -> Boun
     return found
 
 
-_Work = tuple[_Coding, Bounds]
+_Work = tuple[Coding, Bounds]
 
 
 def _run(task: NullTask, work: Sequence[_Work], jobs: int) -> Iterator[list[Row]]:
@@ -204,7 +205,7 @@ def _bar(chunks: Iterable[list[Row]], total: int, progress: bool) -> Iterable[li
     return bar
 
 
-def _one(task: NullTask, coding: _Coding, bounds: Bounds) -> list[Row]:
+def _one(task: NullTask, coding: Coding, bounds: Bounds) -> list[Row]:
     """All nulls of one coding."""
     made = ClipNulls(task, coding, bounds)
     return [

@@ -144,7 +144,7 @@ def _announce(frames: ClipFrames, coding: Coding, asked: Sequence[Asked]) -> Non
     for rule in dict(asked):
         windows = windows_of(rule, human, on_disk)
         for keyframe in tables.KEYFRAMES:
-            frames.want(_candidates(windows.of(keyframe), on_disk))
+            frames.want(candidates_of(windows.of(keyframe), on_disk))
 
 
 def _without_frames(asked: Sequence[Asked], coding: Coding) -> list[Row]:
@@ -270,7 +270,7 @@ def _select(
     rng: np.random.Generator,
 ) -> list[Row]:
     windows = windows_of(rule, human, on_disk)
-    candidates = {k: _candidates(windows.of(k), on_disk) for k in tables.KEYFRAMES}
+    candidates = {k: candidates_of(windows.of(k), on_disk) for k in tables.KEYFRAMES}
     for keyframe, numbers in candidates.items():
         if not numbers:
             low, high = windows.of(keyframe)
@@ -310,7 +310,8 @@ def generator(seed: int, coding: Coding, rule: Rule) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(text.encode()), len(text)])
 
 
-def _candidates(bounds: tuple[int, int], on_disk: set[int]) -> list[int]:
+def candidates_of(bounds: tuple[int, int], on_disk: set[int]) -> list[int]:
+    """Frames of a window that are on disk, ascending."""
     # From the frames there are: a rule of the user's own may ask for millions that are not.
     return sorted(n for n in on_disk if bounds[0] <= n <= bounds[1])
 

@@ -101,7 +101,7 @@ def reselect(
     for name in distances:
         get_distance(name)
     codings = [c for c in codings_of(cohort) if clips is None or c.clip in set(clips)]
-    _check_rules(rules, codings)
+    check_rules(rules, codings)
     rows: list[Row] = []
     task = Task(
         frames=cohort.frames,
@@ -120,7 +120,7 @@ def reselect(
     return table.sort_values(order, kind="stable", ignore_index=True)
 
 
-def _check_rules(rules: Sequence[Rule], codings: Sequence[Coding]) -> None:
+def check_rules(rules: Sequence[Rule], codings: Sequence[Coding]) -> None:
     """Every rule's windows for every clip, before the hours that reading frames may take."""
     for coding in codings:
         human = coding.complete()

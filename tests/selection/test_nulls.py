@@ -135,6 +135,16 @@ def test_moments_do_not_depend_on_the_order():
 # The choice, many times at once.
 
 
+class Given:
+    """Distances as an array has them."""
+
+    def __init__(self, squared):
+        self.squared = squared
+
+    def block(self, apexes, others, where=None):
+        return self.squared[np.ix_(apexes, others)]
+
+
 @pytest.mark.parametrize("name", [name for name in RULES if name != "jitter"])
 @pytest.mark.parametrize("levels", [3, 10**6])
 def test_choosing_many_times_is_choosing_each_time(name, levels):
@@ -146,7 +156,7 @@ def test_choosing_many_times_is_choosing_each_time(name, levels):
     squared = rng.integers(1, levels + 1, (60, 27, 27)).astype(float)
     found = choose_many(squared, frames, human, candidates, pick=rule.pick)
     for one, chosen in zip(squared, found, strict=True):
-        slow = choose(lambda a, o, d=one: d[a, o], human, candidates, pick=rule.pick)
+        slow = choose(Given(one), human, candidates, pick=rule.pick)
         assert chosen.tolist() == [choice.frame for choice in slow]
 
 
