@@ -5,13 +5,20 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from mebias import tables
+from mebias.quantification.influence import influence
+from mebias.quantification.parts import Options
+from mebias.quantification.power import power_table
+from mebias.quantification.specification import specification_curve
 
-WRITTEN = ("shifts", "estimates", "tests", "claims", "issues", "planted")
+WRITTEN = ("shifts", "estimates", "tests", "claims", "flags", "issues", "planted")
+ROBUSTNESS = ("influence", "power", "specifications")
+"""Tables that are computed when first asked for."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,8 @@ class Findings:
         What the design cannot show, and what was left out.
     planted : DataFrame
         Simulated data: planted against found; else empty.
+    options : Options
+        What the quantification was asked for.
     """
 
     shifts: pd.DataFrame
@@ -43,6 +52,40 @@ class Findings:
     issues: pd.DataFrame
     flags: pd.DataFrame = field(default_factory=lambda: tables.empty("flags"))
     planted: pd.DataFrame = field(default_factory=lambda: tables.empty("planted"))
+    options: Options = field(default_factory=Options)
+
+    @cached_property
+    def influence(self) -> pd.DataFrame:
+        """Conclusions with each subject left out, and the clips that matter most."""
+        o = self.options
+        return influence(
+            self.shifts, min_subjects=o.min_subjects, conf_level=o.conf_level, margin_ms=o.margin_ms
+        )
+
+    @cached_property
+    def power(self) -> pd.DataFrame:
+        """What this design could find, and the subjects that more would take."""
+        o = self.options
+        return power_table(
+            self.shifts, min_subjects=o.min_subjects, conf_level=o.conf_level, margin_ms=o.margin_ms
+        )
+
+    @cached_property
+    def specifications(self) -> pd.DataFrame:
+        """The primary contrast under every defensible choice."""
+        return self._curve[0]
+
+    @cached_property
+    def specification_tests(self) -> pd.DataFrame:
+        """Tests of all specifications together."""
+        return self._curve[1]
+
+    @cached_property
+    def _curve(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        o = self.options
+        return specification_curve(
+            self.shifts, min_subjects=o.min_subjects, conf_level=o.conf_level, seed=o.seed
+        )
 
     @property
     def simulated(self) -> bool:
@@ -54,13 +97,15 @@ class Findings:
         """Names of the datasets, in the order of the shifts."""
         return [str(name) for name in self.shifts["dataset"].unique()]
 
-    def to_csv(self, folder: str | Path) -> list[Path]:
+    def to_csv(self, folder: str | Path, *, robustness: bool = False) -> list[Path]:
         """Write each table under its name; tables without rows are left out.
 
         Parameters
         ----------
         folder : path
             Made if it is not there.
+        robustness : bool
+            Compute and write influence, power and specifications too.
 
         Returns
         -------
@@ -70,7 +115,7 @@ class Findings:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
-        for name in WRITTEN:
+        for name in WRITTEN + (ROBUSTNESS if robustness else ()):
             table: pd.DataFrame = getattr(self, name)
             if len(table) or name in ("estimates", "tests", "issues"):
                 tables.write_csv(table, folder / f"{name}.csv")

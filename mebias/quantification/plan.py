@@ -15,7 +15,14 @@ from mebias.quantification.checks import DRAWN_TO_LABELS, PRIMARY
 from mebias.quantification.merging import merge_small_groups
 from mebias.quantification.sides import MIN_MARGIN_MS, largest_first
 
-FAMILIES = ("primary", "heterogeneity", "group-vs-rest")
+_CONTRASTS = ("primary", "heterogeneity", "group-vs-rest", "pairs")
+FAMILIES = (
+    *_CONTRASTS,
+    *(f"annotation-error {family}" for family in _CONTRASTS),
+    "keyframe",
+    "equivalence",
+    "missingness",
+)
 """Families of tests that a plan may ask for."""
 
 

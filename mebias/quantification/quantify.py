@@ -7,10 +7,9 @@ import pandas as pd
 from mebias.errors import OptionError, listed
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.claims import graded_claims
-from mebias.quantification.contrasts import contrast_tables
 from mebias.quantification.design import design_issues
-from mebias.quantification.estimates import estimates_table
 from mebias.quantification.findings import Findings
+from mebias.quantification.parts import Options, all_parts
 from mebias.tables import conform
 
 
@@ -52,8 +51,9 @@ def quantify(
     Returns
     -------
     Findings
-        ``.estimates``, ``.tests``, ``.claims``, ``.issues``; see `mebias.tables` for the
-        columns.
+        ``.estimates``, ``.tests``, ``.claims``, ``.flags``, ``.issues`` and, computed when
+        first asked for, ``.influence``, ``.power``, ``.specifications``; see `mebias.tables`
+        for the columns.
 
     Raises
     ------
@@ -73,22 +73,25 @@ def quantify(
     """
     _check_options(min_subjects, conf_level, n_permutations, margin_ms, seed)
     checked = checked_shifts(shifts)
-    tests, contrasts = contrast_tables(
-        checked if primary is None else _of_source(checked, *primary),
+    options = Options(
+        strata=strata,
         min_subjects=min_subjects,
         conf_level=conf_level,
         seed=seed,
         n_permutations=n_permutations,
         margin_ms=margin_ms,
     )
-    estimates = estimates_table(checked, strata=strata, conf_level=conf_level)
-    estimates = conform(pd.concat([estimates, contrasts]), "estimates")
+    tested = checked if primary is None else _of_source(checked, *primary)
+    parts = all_parts(checked, tested, options)
+    issues = design_issues(checked, parts.estimates, parts.tests, min_subjects)
     return Findings(
         shifts=checked,
-        estimates=estimates,
-        tests=tests,
-        claims=graded_claims(checked, tests, conf_level),
-        issues=design_issues(checked, estimates, tests, min_subjects),
+        estimates=parts.estimates,
+        tests=parts.tests,
+        claims=graded_claims(checked, parts.tests, conf_level),
+        flags=parts.flags,
+        issues=conform(pd.concat([issues, parts.issues]), "issues"),
+        options=options,
     )
 
 

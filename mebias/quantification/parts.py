@@ -1,0 +1,133 @@
+"""Every part of the quantification that a shifts table allows, in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from mebias.quantification.agreement import agreement_estimates
+from mebias.quantification.annotation_error import error_estimates, reduces_error
+from mebias.quantification.blind import JUDGE
+from mebias.quantification.contrasts import contrast_tables
+from mebias.quantification.disagreement import disagreement
+from mebias.quantification.equivalence import equivalence_tests
+from mebias.quantification.error_contrasts import error_contrasts
+from mebias.quantification.estimates import estimates_table
+from mebias.quantification.flags import flag_clips
+from mebias.quantification.keyframe_contrast import between_datasets, keyframe_contrasts
+from mebias.quantification.missing import missing_bounds, missingness
+from mebias.quantification.mixed import variance_components
+from mebias.quantification.pooling import pool
+from mebias.quantification.robust import robust_estimates
+from mebias.tables import conform, empty
+
+
+@dataclass(frozen=True)
+class Options:
+    """What all parts of one run have in common; see `mebias.quantify`."""
+
+    strata: bool = True
+    min_subjects: int = 5
+    conf_level: float = 0.95
+    seed: int = 0
+    n_permutations: int = 9999
+    margin_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Tables of all parts."""
+
+    estimates: pd.DataFrame
+    tests: pd.DataFrame
+    flags: pd.DataFrame
+    issues: pd.DataFrame
+
+
+def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> Parts:
+    """Estimate and test all that the columns and rows of a table allow.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts.
+    tested : DataFrame
+        The part of them that the contrasts of shifts rest on.
+    options : Options
+        What the parts have in common.
+
+    Returns
+    -------
+    Parts
+        Parts about annotation error are there where the table holds the blind posterior's
+        keyframes (source ``motion-blind``), pooling where it holds several datasets.
+    """
+    level, seed = options.conf_level, options.seed
+    contrasts = {
+        "min_subjects": options.min_subjects,
+        "conf_level": level,
+        "seed": seed,
+        "n_permutations": options.n_permutations,
+    }
+    tests, differences = contrast_tables(tested, margin_ms=options.margin_ms, **contrasts)  # type: ignore[arg-type]
+    agreement, issues = agreement_estimates(
+        shifts, strata=options.strata, conf_level=level, seed=seed
+    )
+    equivalent, margins = equivalence_tests(
+        shifts,
+        margin_ms=options.margin_ms,
+        conf_level=level,
+        min_subjects=options.min_subjects,
+        seed=seed,
+    )
+    lacking_tests, lacking = missingness(tested, **contrasts)  # type: ignore[arg-type]
+    estimates = [
+        estimates_table(shifts, strata=options.strata, conf_level=level),
+        differences,
+        robust_estimates(shifts, strata=options.strata, conf_level=level, seed=seed),
+        agreement,
+        disagreement(shifts, conf_level=level),
+        variance_components(shifts, conf_level=level),
+        margins,
+        lacking,
+        missing_bounds(tested, conf_level=level),
+    ]
+    found = [tests, equivalent, lacking_tests]
+    flags = empty("flags")
+    if (shifts["source"] == JUDGE).any():
+        for one, other in _of_labels(shifts, options, contrasts):
+            estimates.append(one)
+            found.append(other)
+        flags = flag_clips(shifts)
+    if len(shifts["dataset"].unique()) > 1 and len(differences):
+        estimates.append(pool(differences, conf_level=level))
+    return Parts(
+        estimates=conform(pd.concat([e for e in estimates if len(e)]), "estimates"),
+        tests=_joined(found),
+        flags=flags,
+        issues=issues,
+    )
+
+
+def _of_labels(
+    shifts: pd.DataFrame, options: Options, contrasts: Mapping[str, object]
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """What the blind posterior says about human labels: pairs of estimates and tests."""
+    level = options.conf_level
+    nothing = empty("tests")
+    yield error_estimates(shifts, conf_level=level), nothing
+    if len(shifts["source"].unique()) > 1:
+        yield reduces_error(shifts, conf_level=level), nothing
+    tests, estimates = error_contrasts(shifts, margin_ms=options.margin_ms, **contrasts)  # type: ignore[arg-type]
+    yield estimates, tests
+    tests, estimates = keyframe_contrasts(shifts, conf_level=level)
+    yield estimates, tests
+    if len(shifts["dataset"].unique()) > 1:
+        yield between_datasets(shifts, conf_level=level), nothing
+
+
+def _joined(tests: list[pd.DataFrame]) -> pd.DataFrame:
+    some = [table for table in tests if len(table)]
+    return conform(pd.concat(some), "tests") if some else empty("tests")
