@@ -13,9 +13,16 @@ that they are (`mebias.selection.rebuild`); then the rule is run. The labels, an
 windows, stay what they are: the truth moves. Only the excess over ``unbiased`` may be called
 bias (`mebias.quantification.excess`).
 
-Measured limits. The nulls are as right as the shapes of movement that the posterior draws from:
-in cohorts of mixed shapes they are, in a cohort whose every clip has one shape at the border
-of what is usual (all rises delayed, all cosine) they are off by 0.1 to 0.5 frames at 200 fps.
+Measured in simulated cohorts (4dme's shape, 20 clips of 8 subjects, 100 fps, 64 x 64 pixels, 100
+cohorts a row, rule ``gamdss``; onset, apex, offset): with an accurate coder the 95 % interval of
+the mean excess over ``accurate`` holds 0 in 95, 93 and 93 %, its mean is 0.1, 0.0 and -0.1 ms;
+with unbiased errors of 12, 12 and 22 ms that over ``unbiased`` does in 97, 95 and 96 %, its mean
+is 0.3 (standard error 0.14), -0.4 (0.22) and -0.1 ms. Labels without error move by 0.29, 0.02
+and -0.36 frames on average there, for movement is slow around its keyframes and noise decides.
+
+The nulls are as right as the shapes of movement that the posterior draws from: they hold in
+cohorts of mixed shapes. Where every clip has one shape at the border of what is usual (all
+delayed, all cosine, at 200 fps and little noise) they are off by 0.1 to 0.7 frames.
 """
 
 from __future__ import annotations
