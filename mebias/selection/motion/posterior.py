@@ -54,8 +54,8 @@ class Prior:
 class Phases:
     """A log-normal prior on how long rise and fall last: median (ms) and sd of the logarithm."""
 
-    rise: tuple[float, float] = (180.0, 0.7)
-    fall: tuple[float, float] = (250.0, 0.8)
+    rise: tuple[float, float] = (150.0, 0.6)
+    fall: tuple[float, float] = (200.0, 0.7)
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,12 @@ def locate(
     if not courses.detected:
         return Posterior(_drawn_from_prior(sampler, rng, prior), detected=False)
     # Many small products: threads of the linear algebra would only wait for each other.
-    with threadpool_limits(1, "blas"):
-        return sampler.run()
+    # Some of them raise a flag for what they do not use; draws are checked at the end.
+    with threadpool_limits(1, "blas"), np.errstate(invalid="ignore"):
+        found = sampler.run()
+    if not np.isfinite(found.draws).all():
+        raise ArithmeticError("the posterior of a clip's motion is not finite")
+    return found
 
 
 def _drawn_from_prior(

@@ -86,7 +86,8 @@ class Motion:
         rng : Generator
             The clip's own stream.
         phases : Phases, optional
-            How long rise and fall usually last, see `usual_phases`; wide by default.
+            How long rise and fall usually last, see `usual_phases`; wide by default, and for
+            the blind rule always.
 
         Returns
         -------
@@ -150,7 +151,9 @@ class Motion:
         times = (near - near[0]) * 1000.0 / fps
         courses = reduce_clip((read(int(number)) for number in near), times)
         prior = None if self.blind else self._prior(human, int(near[0]), fps)
-        found = locate(courses, rng, prior, phases=phases, definition=self.definition)
+        # Labels of other clips may share this one's bias: the blind posterior knows none.
+        usual = None if self.blind else phases
+        found = locate(courses, rng, prior, phases=usual, definition=self.definition)
         return Traced(near, courses, found)
 
     def _prior(self, human: tuple[int | None, ...], first: int, fps: float) -> Prior:
