@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import textwrap
-from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mebias.errors import OptionError, OutputError, listed
+from mebias.cli.shared import cache, data_options, dry_run, plants, progress, say, writable, write
+from mebias.errors import OptionError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from mebias.cohort import Cohort
     from mebias.quantification import Findings
     from mebias.quantification.following import Followed
 
@@ -61,12 +56,12 @@ def audit(options: argparse.Namespace) -> None:
     from mebias.audit import summary_text
     from mebias.pipeline import get_cohorts
 
-    (cohort,) = get_cohorts(options.dataset, **_data_options(options, [options.dataset]))
+    (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
     out = options.out or Path("reports") / cohort.manifest.id
-    _writable(out)
+    writable(out)
     issues = look(cohort, against=options.against, images=not options.no_images)
-    _write(out, {"issues": issues})
-    _say(options, f"{summary_text(issues, cohort)}\n\ntable: {out / 'issues.csv'}")
+    write(out, {"issues": issues})
+    say(options, f"{summary_text(issues, cohort)}\n\ntable: {out / 'issues.csv'}")
 
 
 def export(options: argparse.Namespace) -> None:
@@ -77,7 +72,7 @@ def export(options: argparse.Namespace) -> None:
 
     if options.keyframes is not None and options.rule:
         raise OptionError("--keyframes gives the frames and --rule chooses them; give one.")
-    (cohort,) = get_cohorts(options.dataset, **_data_options(options, [options.dataset]))
+    (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
     if cohort.root is None:
         raise OptionError(
             f"{cohort.name} is simulated and has no authors' file to write back to; give --root "
@@ -92,17 +87,17 @@ def export(options: argparse.Namespace) -> None:
             skip_bad_frames=options.skip_bad_frames,
             seed=options.seed,
             jobs=options.jobs,
-            cache=_cache(options),
-            progress=_progress(options),
+            cache=cache(options),
+            progress=progress(options),
         )
     out = options.out or Path("reports") / f"{cohort.manifest.id}-export"
     written = write_back(
-        cohort, keyframes, out, columns=options.columns, progress=_progress(options)
+        cohort, keyframes, out, columns=options.columns, progress=progress(options)
     )
     counts = written.table["status"].value_counts()
     states = ", ".join(f"{count} {status}" for status, count in counts.items())
     files = "\n".join(f"  {path}" for path in [*written.train, *written.test])
-    _say(options, f"{cohort.name}: keyframes {states}\n{files}")
+    say(options, f"{cohort.name}: keyframes {states}\n{files}")
 
 
 def simulate(options: argparse.Namespace) -> None:
@@ -113,7 +108,7 @@ def simulate(options: argparse.Namespace) -> None:
         options.dataset,
         seed=options.seed,
         trimmed=options.trimmed,
-        plant=_plants(options.plant),
+        plant=plants(options.plant),
         n_subjects=options.subjects,
         n_clips=options.clips,
         fps=options.fps,
@@ -121,154 +116,18 @@ def simulate(options: argparse.Namespace) -> None:
     )
     out = options.out or Path("reports") / f"{cohort.manifest.id}-simulated"
     if options.frames:
-        write_folder(cohort, out, progress=_progress(options))
-        _say(options, f"{cohort.name}: {len(cohort)} clips with frames in {out}")
+        write_folder(cohort, out, progress=progress(options))
+        say(options, f"{cohort.name}: {len(cohort)} clips with frames in {out}")
         return
     assert cohort.truth is not None and cohort.planted is not None
-    _write(out, {
+    write(out, {
         "clips": cohort.clips,
         "keyframes": cohort.keyframes,
         "truth": cohort.truth,
         "planted_errors": cohort.planted,
         "issues": cohort.issues,
     })  # fmt: skip
-    _say(options, f"{cohort!r}\ntables in {out}")
-
-
-def reselect(options: argparse.Namespace) -> None:
-    """``mebias reselect``."""
-    from mebias.pipeline import get_cohorts
-    from mebias.quantification import compare
-    from mebias.quantification.disagreement import disagreement, sentences
-    from mebias.selection import reselect
-
-    (cohort,) = get_cohorts(options.dataset, **_data_options(options, [options.dataset]))
-    rules = options.rule or ["gamdss"]
-    if options.dry_run:
-        _dry_run([cohort], rules, options.jobs)
-        return
-    out = options.out or Path("reports") / cohort.manifest.id
-    _writable(out)
-    pictured = _pictured(options, cohort)
-    keyframes = reselect(
-        cohort,
-        rules,
-        distance=options.distance or "signed",
-        skip_bad_frames=options.skip_bad_frames,
-        seed=options.seed,
-        jobs=options.jobs,
-        cache=_cache(options),
-        progress=_progress(options),
-    )
-    shifts = compare(cohort, keyframes)
-    _write(out, {
-        "keyframes": keyframes,
-        "shifts": shifts,
-        "issues": cohort.issues,
-        **({"boxes": cohort.boxes} if cohort.boxes is not None else {}),
-    })  # fmt: skip
-    found = disagreement(shifts)
-    _write(out, {"disagreement": found})
-    counts = keyframes.drop_duplicates(["source", "distance", "clip", "coder", "pass"])
-    lines = [
-        f"{', '.join(str(name) for name in key if name)}: {len(part)} clips, {_failures(part)}"
-        for key, part in counts.groupby(["source", "distance"], sort=False)
-    ]
-    _say(options, "\n".join([cohort.name, *lines, *sentences(found), f"tables in {out}"]))
-    if pictured is not None:
-        _draw_clips(options, cohort, shifts, pictured, out / "figures" / "clips")
-
-
-def calibrate(options: argparse.Namespace) -> None:
-    """``mebias calibrate selection``."""
-    from mebias.errors import OptionError
-    from mebias.provenance import version
-    from mebias.simulation.reference import CELLS, REFERENCE
-    from mebias.validation import recovery, validate_selectors
-
-    if options.clips < 6:
-        raise OptionError(f"--clips is {options.clips}; expected 6 or more.")
-    cells = options.cell or list(CELLS)
-    out = options.out or Path("reports") / "validation"
-    _writable(out)
-    table = validate_selectors(
-        cells,
-        n_clips=options.clips,
-        seed=options.seed,
-        jobs=options.jobs,
-        progress=_progress(options),
-    )
-    found = {"selection": table}
-    if REFERENCE in cells:
-        found["selection_recovery"] = recovery(
-            n_clips=options.clips, seed=options.seed, jobs=options.jobs
-        )
-    made = {"version": version(), "date": date.today().isoformat(), "seed": options.seed}
-    _write(out, {name: rows.round(4).assign(**made) for name, rows in found.items()})
-    shown = table[(table["split"] == "all") & (table["source"] == "motion")]
-    lines = [
-        f"{row.cell}, {row.keyframe}: motion errs by {row.mae_ms:.1f} ms, {row.ratio_human:.2f} of "
-        f"the coders' error; {row.coverage:.0%} of its 95 % intervals hold the truth"
-        for row in shown.itertuples()
-    ]
-    _say(options, "\n".join(["SIMULATED cohorts", *lines, f"tables in {out}"]))
-
-
-def _cache(options: argparse.Namespace) -> Path | None:
-    """Where results of selection are kept, if anywhere."""
-    kept = os.environ.get("MEBIAS_CACHE")
-    folder: Path | None = options.cache or (Path(kept) if kept else None)
-    return folder
-
-
-def _pictured(options: argparse.Namespace, cohort: Cohort) -> int | list[str] | None:
-    """How many clips, or which, are to be drawn; None for none."""
-    if options.figures is None:
-        return None
-    if cohort.frames is None:
-        print(
-            f"mebias: {cohort.name} was read without frames: no picture can be drawn.",
-            file=sys.stderr,
-        )
-        return None
-    from mebias.reporting.clip_figures import which_clips
-
-    return which_clips(cohort, options.figures)
-
-
-def _draw_clips(
-    options: argparse.Namespace,
-    cohort: Cohort,
-    shifts: pd.DataFrame,
-    pictured: int | list[str],
-    folder: Path,
-) -> None:
-    from mebias.reporting.clip_figures import most_disagreeing, write_clip_figures
-
-    clips = most_disagreeing(shifts, pictured) if isinstance(pictured, int) else pictured
-    paths, problems = write_clip_figures(
-        cohort,
-        clips,
-        folder,
-        rules=options.rule or ["gamdss"],
-        distance=(options.distance or ["signed"])[0],
-        seed=options.seed,
-        progress=_progress(options),
-    )
-    for problem in problems:
-        print(f"mebias: {problem}", file=sys.stderr)
-    _say(options, f"{len(paths)} files with pictures of {len(clips)} clips, faces among them, in "
-         f"{folder}")  # fmt: skip
-
-
-def _failures(part: pd.DataFrame) -> str:
-    """How many clips failed, which, and why; a line for each of the first reasons."""
-    failed = part[part["status"] == "failed"]
-    reasons = failed.groupby("reason", sort=False)["clip"].unique()
-    lines = [f"  {listed(clips, 3)}: {reason}" for reason, clips in reasons.items()]
-    if len(lines) > _REASONS:
-        lines = [*lines[:_REASONS], "  and others, for reasons told in keyframes.csv"]
-    return "\n".join([f"{len(failed)} failed", *lines])
+    say(options, f"{cohort!r}\ntables in {out}")
 
 
 def plan(options: argparse.Namespace) -> None:
@@ -284,7 +143,7 @@ def plan(options: argparse.Namespace) -> None:
     distance = "" if hasattr(rule, "locate") else options.distance or "signed"
     if distance:
         get_distance(distance)
-    (cohort,) = get_cohorts(options.dataset, **_data_options(options, [options.dataset]))
+    (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
     made = make_plan(
         cohort.clips,
         rule=options.rule,
@@ -358,13 +217,13 @@ def quantify(options: argparse.Namespace) -> None:
         else:
             findings = quantify(shifts, seed=options.seed, min_subjects=options.min_subjects)
         extra = {}
-    _writable(out)
+    writable(out)
     findings.to_csv(out)
-    _write(out, extra)
+    write(out, extra)
     if followed is not None:
         _record(out, options.files[0], followed)
         _print_deviations(findings)
-    _say(options, f"{_headline(findings)}\ntables in {out}")
+    say(options, f"{_headline(findings)}\ntables in {out}")
 
 
 def report(options: argparse.Namespace) -> None:
@@ -385,80 +244,28 @@ def report(options: argparse.Namespace) -> None:
             seed=options.seed,
             min_subjects=options.min_subjects,
         )
-        _say(options, f"report: {made.path}")
+        say(options, f"report: {made.path}")
         return
-    cohorts = get_cohorts(options.datasets, **_data_options(options, options.datasets))
+    cohorts = get_cohorts(options.datasets, **data_options(options, options.datasets))
     rules = {"rule": options.rule} if options.rule else {}
     distances = {"distance": options.distance} if options.distance else {}
     if options.dry_run:
-        _dry_run(cohorts, options.rule or ["gamdss", "gamdss-released"], options.jobs)
+        dry_run(cohorts, options.rule or ["gamdss", "gamdss-released"], options.jobs)
         return
     made = report(
         cohorts,
         out=options.out,
         skip_bad_frames=options.skip_bad_frames,
         jobs=options.jobs,
-        cache=_cache(options),
-        progress=_progress(options),
+        cache=cache(options),
+        progress=progress(options),
         **given,
         **rules,
         **distances,
     )
     if followed is not None:
         _print_deviations(made.findings)
-    _say(options, f"report: {made.path}")
-
-
-def _data_options(options: argparse.Namespace, datasets: Sequence[str]) -> dict[str, Any]:
-    return {
-        "root": _roots(options.root, datasets),
-        "seed": options.seed,
-        "trimmed": options.trimmed,
-        "plant": _plants(options.plant),
-        "ethnicity": options.ethnicity,
-        "fps": options.fps,
-        "version": options.labels,
-        "errata": options.errata,
-        "context": options.context,
-        "crops": options.crops,
-        "boxes": options.boxes,
-        "crop": options.crop,
-        "mask": options.mask,
-    }
-
-
-def _roots(given: Sequence[str], datasets: Sequence[str]) -> str | dict[str, str] | None:
-    """``DIR`` for one dataset, ``NAME=DIR`` for any number."""
-    from mebias.pipeline import dataset_id
-
-    known = {dataset_id(d) for d in datasets}
-    named = {}
-    for text in given:
-        name, equals, folder = text.partition("=")
-        if equals and (name in known or len(given) > 1):
-            named[name] = folder
-        elif len(given) == 1:
-            return text
-        else:
-            raise OptionError(f"--root {text}: with several roots each needs a name, samm=DIR.")
-    return named or None
-
-
-def _plants(texts: Sequence[str]) -> dict[str, tuple[float, float, float]] | None:
-    from mebias.simulation import parse_plant
-
-    return dict(parse_plant(text) for text in texts) or None
-
-
-def _dry_run(cohorts: Sequence[Cohort], rules: Sequence[str], jobs: int) -> None:
-    from mebias.pipeline import estimate_work
-
-    for cohort in cohorts:
-        work = estimate_work(cohort, rules, jobs=jobs)
-        print(
-            f"{cohort.name}: {work.clips} clips, {work.frames} frames to read, about "
-            f"{work.seconds:.0f} s and {work.megabytes:.0f} MB; nothing was written."
-        )
+    say(options, f"report: {made.path}")
 
 
 def _headline(findings: Findings) -> str:
@@ -469,32 +276,3 @@ def _headline(findings: Findings) -> str:
     shown = wanted[[*columns, "conf_low", "conf_high", "n_clips", "n_subjects"]]
     numbers = shown.rename(columns={"estimate": "mean_shift_ms"}).round(2)
     return str(numbers.to_string(index=False))
-
-
-def _writable(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".mebias-probe"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"the output folder {out} cannot be written ({error.strerror}); choose another --out."
-        ) from None
-
-
-def _write(out: Path, found: dict[str, pd.DataFrame]) -> None:
-    from mebias import tables
-
-    _writable(out)
-    for name, table in found.items():
-        tables.write_csv(table, out / f"{name}.csv")
-
-
-def _progress(options: argparse.Namespace) -> bool:
-    return not options.quiet and sys.stderr.isatty()
-
-
-def _say(options: argparse.Namespace, text: str) -> None:
-    if not options.quiet:
-        print(text)

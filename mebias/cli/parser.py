@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mebias.cli import commands as run
+from mebias.cli import selecting
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "report", "export", "calibrate",
@@ -196,11 +197,17 @@ def _add_simulate(commands: Any) -> None:
 
 def _add_reselect(commands: Any) -> None:
     text = "re-select the keyframes of a dataset: keyframes.csv and shifts.csv"
-    command = _command(commands, "reselect", text, run.reselect)
+    command = _command(commands, "reselect", text, selecting.reselect)
     command.add_argument("dataset", help="a dataset id, folder, or a manifest file")
     _add_data(command)
     _add_frames(command)
     _add_selection(command)
+    command.add_argument(
+        "--nulls",
+        action="store_true",
+        help="also what the rule would do without annotation error, with mere noise in the "
+        "labels, and at random: nulls.csv, and what is left beyond it: excess.csv",
+    )
     command.add_argument(
         "--figures",
         metavar="N|CLIP",
@@ -284,7 +291,7 @@ def _add_export(commands: Any) -> None:
 
 def _add_calibrate(commands: Any) -> None:
     text = "how near selectors come to the truth in SIMULATED cohorts: errors and coverage"
-    command = _command(commands, "calibrate", text, run.calibrate)
+    command = _command(commands, "calibrate", text, selecting.calibrate)
     command.add_argument("what", choices=["selection"], help="what is validated")
     command.add_argument(
         "--clips", metavar="N", type=int, default=300, help="clips of each cell (300)"

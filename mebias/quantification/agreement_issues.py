@@ -58,7 +58,7 @@ def agreement_issues(pairs: pd.DataFrame, shapes: Sequence[Mapping[str, object]]
                 found="frame numbers",
                 expected="a length, which has an origin",
                 check=CHECK,
-                consequence="ccc, icc_a1 and icc_c1 of keyframes are NaN",
+                consequence="ccc, icc_a1 and icc_c1 of keyframes are left out",
             )
         )
     return tables.from_rows(rows, "issues")
@@ -82,7 +82,7 @@ def _of_limits(dataset: str, against: str, shapes: Sequence[Mapping[str, object]
             found="windowed shifts",
             expected="unbounded, roughly symmetric differences",
             check=CHECK,
-            consequence="limit_low and limit_high are NaN; quantile_05 and quantile_95 are given",
+            consequence="limits are left out; quantile_05 and quantile_95 are given",
         )
     for keyframe in tables.KEYFRAMES:
         far = [s for s in shapes if s["keyframe"] == keyframe and s["shape"] not in ("", WINDOWED)]

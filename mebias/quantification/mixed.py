@@ -94,7 +94,7 @@ def random_intercept(
     return [
         place
         | {"quantity": q, "unit": u, "estimate": e, "conf_low": low, "conf_high": high}
-        | {"method": method}
+        | {"method": method, "reason": _STEEP if math.isnan(low) else ""}
         for q, u, e, (low, high) in zip(QUANTITIES, units, estimates, bounds, strict=True)
     ]
 
@@ -175,6 +175,9 @@ def _said(fits: Fits) -> str:
     if fits.boundary[0]:
         return "; at the boundary: the variance between subjects is estimated as 0"
     return "" if fits.converged[0] else "; NOT CONVERGED: the nearest point of a grid"
+
+
+_STEEP = "clips of one subject hardly differ: the likelihood is too steep to profile"
 
 
 class Profile:
@@ -260,6 +263,8 @@ class Profile:
         excess: Callable[[float], float], lowest: float, best: float, highest: float
     ) -> tuple[float, float]:
         """Where the excess deviance crosses 0 on both sides of its minimum."""
+        if excess(best) >= 0:  # too steep for the table: nearly no variance within subjects
+            return math.nan, math.nan
         low = lowest
         if best > lowest and excess(lowest) > 0:
             low = float(optimize.brentq(excess, lowest, best, xtol=1e-10))

@@ -10,6 +10,7 @@ import pandas as pd
 from mebias.quantification.agreement import agreement_estimates
 from mebias.quantification.annotation_error import error_estimates, reduces_error
 from mebias.quantification.blind import JUDGE
+from mebias.quantification.checks import primary_source
 from mebias.quantification.contrasts import contrast_tables
 from mebias.quantification.disagreement import disagreement
 from mebias.quantification.equivalence import equivalence_tests
@@ -76,7 +77,7 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
         shifts, strata=options.strata, conf_level=level, seed=seed
     )
     equivalent, margins = equivalence_tests(
-        shifts,
+        _judging_or_tested(shifts, tested),
         margin_ms=options.margin_ms,
         conf_level=level,
         min_subjects=options.min_subjects,
@@ -109,6 +110,17 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
         flags=flags,
         issues=issues,
     )
+
+
+def _judging_or_tested(shifts: pd.DataFrame, tested: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the blind posterior, and of the source and distance that tests rest on."""
+    wanted = shifts["source"] == JUDGE
+    for dataset, part in tested.groupby("dataset", sort=False):
+        chosen = primary_source(part)
+        if chosen is not None:
+            own = (shifts["source"] == chosen[0]) & (shifts["distance"] == chosen[1])
+            wanted |= own & (shifts["dataset"] == dataset)
+    return shifts[wanted].reset_index(drop=True)
 
 
 def _of_labels(

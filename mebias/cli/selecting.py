@@ -1,0 +1,158 @@
+"""Commands of selection: reselect, and calibrate selection."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write
+from mebias.errors import OptionError, listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mebias.cohort import Cohort
+
+_REASONS = 5
+
+
+def reselect(options: argparse.Namespace) -> None:
+    """``mebias reselect``."""
+    from mebias.pipeline import get_cohorts
+    from mebias.quantification import compare
+    from mebias.quantification.disagreement import disagreement, sentences
+    from mebias.quantification.excess import excess_estimates
+    from mebias.selection import nulls, reselect
+
+    (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
+    rules = options.rule or ["gamdss"]
+    if options.dry_run:
+        dry_run([cohort], rules, options.jobs)
+        return
+    out = options.out or Path("reports") / cohort.manifest.id
+    writable(out)
+    pictured = _pictured(options, cohort)
+    keyframes = reselect(
+        cohort,
+        rules,
+        distance=options.distance or "signed",
+        skip_bad_frames=options.skip_bad_frames,
+        seed=options.seed,
+        jobs=options.jobs,
+        cache=cache(options),
+        progress=progress(options),
+    )
+    shifts = compare(cohort, keyframes)
+    write(out, {
+        "keyframes": keyframes,
+        "shifts": shifts,
+        "issues": cohort.issues,
+        **({"boxes": cohort.boxes} if cohort.boxes is not None else {}),
+    })  # fmt: skip
+    found = disagreement(shifts)
+    write(out, {"disagreement": found})
+    if options.nulls:
+        drawn = nulls(
+            cohort,
+            rules,
+            distance=options.distance or "signed",
+            seed=options.seed,
+            jobs=options.jobs,
+            progress=progress(options),
+        )
+        write(out, {"nulls": drawn, "excess": excess_estimates(shifts, drawn)})
+    counts = keyframes.drop_duplicates(["source", "distance", "clip", "coder", "pass"])
+    lines = [
+        f"{', '.join(str(name) for name in key if name)}: {len(part)} clips, {_failures(part)}"
+        for key, part in counts.groupby(["source", "distance"], sort=False)
+    ]
+    say(options, "\n".join([cohort.name, *lines, *sentences(found), f"tables in {out}"]))
+    if pictured is not None:
+        _draw_clips(options, cohort, shifts, pictured, out / "figures" / "clips")
+
+
+def _pictured(options: argparse.Namespace, cohort: Cohort) -> int | list[str] | None:
+    """How many clips, or which, are to be drawn; None for none."""
+    if options.figures is None:
+        return None
+    if cohort.frames is None:
+        print(
+            f"mebias: {cohort.name} was read without frames: no picture can be drawn.",
+            file=sys.stderr,
+        )
+        return None
+    from mebias.reporting.clip_figures import which_clips
+
+    return which_clips(cohort, options.figures)
+
+
+def _draw_clips(
+    options: argparse.Namespace,
+    cohort: Cohort,
+    shifts: pd.DataFrame,
+    pictured: int | list[str],
+    folder: Path,
+) -> None:
+    from mebias.reporting.clip_figures import most_disagreeing, write_clip_figures
+
+    clips = most_disagreeing(shifts, pictured) if isinstance(pictured, int) else pictured
+    paths, problems = write_clip_figures(
+        cohort,
+        clips,
+        folder,
+        rules=options.rule or ["gamdss"],
+        distance=(options.distance or ["signed"])[0],
+        seed=options.seed,
+        progress=progress(options),
+    )
+    for problem in problems:
+        print(f"mebias: {problem}", file=sys.stderr)
+    say(options, f"{len(paths)} files with pictures of {len(clips)} clips, faces among them, in "
+         f"{folder}")  # fmt: skip
+
+
+def _failures(part: pd.DataFrame) -> str:
+    """How many clips failed, which, and why; a line for each of the first reasons."""
+    failed = part[part["status"] == "failed"]
+    reasons = failed.groupby("reason", sort=False)["clip"].unique()
+    lines = [f"  {listed(clips, 3)}: {reason}" for reason, clips in reasons.items()]
+    if len(lines) > _REASONS:
+        lines = [*lines[:_REASONS], "  and others, for reasons told in keyframes.csv"]
+    return "\n".join([f"{len(failed)} failed", *lines])
+
+
+def calibrate(options: argparse.Namespace) -> None:
+    """``mebias calibrate selection``."""
+    from mebias.provenance import version
+    from mebias.simulation.reference import CELLS, REFERENCE
+    from mebias.validation import recovery, validate_selectors
+
+    if options.clips < 6:
+        raise OptionError(f"--clips is {options.clips}; expected 6 or more.")
+    cells = options.cell or list(CELLS)
+    out = options.out or Path("reports") / "validation"
+    writable(out)
+    table = validate_selectors(
+        cells,
+        n_clips=options.clips,
+        seed=options.seed,
+        jobs=options.jobs,
+        progress=progress(options),
+    )
+    found = {"selection": table}
+    if REFERENCE in cells:
+        found["selection_recovery"] = recovery(
+            n_clips=options.clips, seed=options.seed, jobs=options.jobs
+        )
+    made = {"version": version(), "date": date.today().isoformat(), "seed": options.seed}
+    write(out, {name: rows.round(4).assign(**made) for name, rows in found.items()})
+    shown = table[(table["split"] == "all") & (table["source"] == "motion")]
+    lines = [
+        f"{row.cell}, {row.keyframe}: motion errs by {row.mae_ms:.1f} ms, {row.ratio_human:.2f} of "
+        f"the coders' error; {row.coverage:.0%} of its 95 % intervals hold the truth"
+        for row in shown.itertuples()
+    ]
+    say(options, "\n".join(["SIMULATED cohorts", *lines, f"tables in {out}"]))

@@ -1,0 +1,112 @@
+"""What several commands have in common: where data come from, what is written and said."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mebias.errors import OptionError, OutputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mebias.cohort import Cohort
+
+
+def cache(options: argparse.Namespace) -> Path | None:
+    """Where results of selection are kept, if anywhere."""
+    kept = os.environ.get("MEBIAS_CACHE")
+    folder: Path | None = options.cache or (Path(kept) if kept else None)
+    return folder
+
+
+def data_options(options: argparse.Namespace, datasets: Sequence[str]) -> dict[str, Any]:
+    """Where data come from and how they are read, as `mebias.pipeline.get_cohorts` takes it."""
+    return {
+        "root": roots(options.root, datasets),
+        "seed": options.seed,
+        "trimmed": options.trimmed,
+        "plant": plants(options.plant),
+        "ethnicity": options.ethnicity,
+        "fps": options.fps,
+        "version": options.labels,
+        "errata": options.errata,
+        "context": options.context,
+        "crops": options.crops,
+        "boxes": options.boxes,
+        "crop": options.crop,
+        "mask": options.mask,
+    }
+
+
+def roots(given: Sequence[str], datasets: Sequence[str]) -> str | dict[str, str] | None:
+    """``DIR`` for one dataset, ``NAME=DIR`` for any number."""
+    from mebias.pipeline import dataset_id
+
+    known = {dataset_id(d) for d in datasets}
+    named = {}
+    for text in given:
+        name, equals, folder = text.partition("=")
+        if equals and (name in known or len(given) > 1):
+            named[name] = folder
+        elif len(given) == 1:
+            return text
+        else:
+            raise OptionError(f"--root {text}: with several roots each needs a name, samm=DIR.")
+    return named or None
+
+
+def plants(texts: Sequence[str]) -> dict[str, tuple[float, float, float]] | None:
+    """Planted errors by group; None where none are asked for."""
+    from mebias.simulation import parse_plant
+
+    return dict(parse_plant(text) for text in texts) or None
+
+
+def dry_run(cohorts: Sequence[Cohort], rules: Sequence[str], jobs: int) -> None:
+    """Say what would be done: clips, frames, time and disk."""
+    from mebias.pipeline import estimate_work
+
+    for cohort in cohorts:
+        work = estimate_work(cohort, rules, jobs=jobs)
+        print(
+            f"{cohort.name}: {work.clips} clips, {work.frames} frames to read, about "
+            f"{work.seconds:.0f} s and {work.megabytes:.0f} MB; nothing was written."
+        )
+
+
+def writable(out: Path) -> None:
+    """Make the folder of results, or refuse it before any work is done."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".mebias-probe"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"the output folder {out} cannot be written ({error.strerror}); choose another --out."
+        ) from None
+
+
+def write(out: Path, found: dict[str, pd.DataFrame]) -> None:
+    """Write each table under its name."""
+    from mebias import tables
+
+    writable(out)
+    for name, table in found.items():
+        tables.write_csv(table, out / f"{name}.csv")
+
+
+def progress(options: argparse.Namespace) -> bool:
+    """Whether progress is shown."""
+    return not options.quiet and sys.stderr.isatty()
+
+
+def say(options: argparse.Namespace, text: str) -> None:
+    """Print, unless silence was asked for."""
+    if not options.quiet:
+        print(text)
