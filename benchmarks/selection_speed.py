@@ -28,6 +28,7 @@ import mebias
 from mebias import tables
 from mebias.selection.choose import Candidates, choose
 from mebias.selection.distances import signed_squared
+from mebias.selection.motion import locate, reduce_clip
 from mebias.selection.pairs import PairDistances
 from mebias.selection.rules import RULES, Rule, get_rules
 
@@ -198,6 +199,25 @@ def compare_cache(table: Table, root: Path) -> None:
     table.add("a second run, from the cache", "faster than the first", first / again, 20)
 
 
+def time_motion(table: Table) -> None:
+    """Seconds that the motion posterior takes a clip, beyond decoding, on one core."""
+    cohort = mebias.simulate("samm", n_subjects=4, n_clips=8, size=(280, 340), fps=100)
+    took = []
+    for row in cohort.keyframes.pivot_table(
+        index="clip", columns="keyframe", values="frame"
+    ).itertuples():
+        middle = int(row.onset + row.offset) // 2
+        numbers = [n for n in cohort.frames.numbers(row.Index) if abs(n - middle) <= 35][:70]
+        frames = [cohort.frames.read(row.Index, int(n)) for n in numbers]
+        times = np.arange(len(frames)) * 10.0
+        rng = np.random.default_rng(0)
+        took.append(timed(lambda f=frames, t=times, r=rng: locate(reduce_clip(f, t), r))[0])
+    seconds = float(np.median(took))
+    table.add(
+        "motion posterior, 70 frames of 280x340", "seconds a clip", seconds, 0.15, least=False
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run all comparisons."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -220,6 +240,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for kind, folder in (("color", Path(name) / "c"), ("grey", grey)):
             compare_rule(table, folder, whole[kind], "gamdss-global", 1)
         compare_memory(table, Path(name) / "c", whole["color"])
+    time_motion(table)
     found = pd.DataFrame(table.rows)
     if options.csv:
         made = found.assign(version=mebias.__version__, date=date.today().isoformat())

@@ -7,6 +7,7 @@ The public API on one screen::
     cohort   = mebias.load("samm", root="...")        # or a manifest file of your own
     cohort   = mebias.simulate("4dme", seed=0)        # truth known: cohort.truth
     selected = mebias.reselect(cohort, rule="gamdss") # a keyframes table
+    drawn    = mebias.nulls(cohort, rule="gamdss")    # what the rule does to mere noise
     shifts   = mebias.compare(cohort, selected)       # a shifts table
     findings = mebias.quantify(shifts)                # .estimates .tests .claims .issues
     versions = mebias.compare_versions(old, new, dataset="casme3")  # two human versions
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from mebias.recognition.swap import swap
     from mebias.reporting import figures
     from mebias.reporting.clip_figures import plot_distances, plot_film, plot_motion
+    from mebias.selection.nulls import nulls
     from mebias.selection.reselect import reselect
     from mebias.simulation.simulate import simulate
 
@@ -55,6 +57,7 @@ __all__ = [
     "export",
     "figures",
     "load",
+    "nulls",
     "plot_distances",
     "plot_film",
     "plot_motion",
@@ -74,6 +77,7 @@ _HOME = {
     "compare_versions": "mebias.pipeline",
     "example": "mebias.pipeline",
     "load": "mebias.datasets",
+    "nulls": "mebias.selection",
     "plot_distances": "mebias.reporting.clip_figures",
     "plot_film": "mebias.reporting.clip_figures",
     "plot_motion": "mebias.reporting.clip_figures",
