@@ -13,7 +13,7 @@ from mebias.validation import recovery, validate_selectors
 
 @pytest.fixture(scope="module")
 def table():
-    return validate_selectors([REFERENCE], n_clips=60, seed=40)
+    return validate_selectors([REFERENCE], n_clips=120, seed=40)
 
 
 def test_three_of_six_profiles_are_held_back():
@@ -57,7 +57,7 @@ def test_coders_err_as_planted_and_rows_add_up(table):
     np.testing.assert_allclose(human["mae_ms"], np.array([12, 12, 22]) * 0.8, rtol=0.35)
     assert (human["ratio_human"] == 1).all()
     sizes = table[table["source"] == "human"].groupby(["split", "keyframe"])["n_clips"].sum()
-    assert (sizes == 60).all()
+    assert (sizes == 120).all()
 
 
 def test_the_blind_posterior_finds_a_planted_bias_and_motion_shrinks_it():

@@ -34,7 +34,8 @@ def messages(table, **options):
 
 def test_a_sound_design_has_nothing_to_say_but_edges():
     issues = quantify(shifts(window=(-9, 9)), n_permutations=99).issues
-    assert issues.empty, issues["message"].tolist()
+    said = issues[issues["severity"] != "note"]  # what coefficients cannot say is a note
+    assert said.empty, said["message"].tolist()
 
 
 @pytest.mark.parametrize(
@@ -220,7 +221,8 @@ def test_small_groups_are_merged_on_request_and_counted():
     assert "B (2), C (2); together 4 subjects." in message
     assert set(table["ethnicity"]) == {"A", "B", "C", "unknown"}
     tests = quantify(merged, min_subjects=4, n_permutations=99).tests
-    assert tests["p_value"].notna().all()
+    of_groups = tests["family"].isin(["primary", "heterogeneity", "group-vs-rest", "pairs"])
+    assert tests.loc[of_groups, "p_value"].notna().all()
 
 
 @pytest.mark.parametrize(

@@ -71,12 +71,13 @@ def test_later_definitions_find_later_onsets_and_earlier_offsets(strong):
     ]
     found = mebias.reselect(strong, rules)
     wide = found.pivot_table(index=["source", "clip"], columns="keyframe", values="frame")
-    courses = {c: strong.frames.plans[c].course for c in strong.clips["clip"]}
-    rise = np.mean([c.apex - c.onset for c in courses.values()]) / 10
-    moved = (wide.loc["half"] - wide.loc["first"]).mean()
-    assert moved["onset"] == pytest.approx(rise / 2, rel=0.3)
+    plans = [strong.frames.plans[c] for c in wide.loc["half"].index]
+    truth = [p.first + (p.course.onset + p.course.apex_low) / 2 / 10 for p in plans]
+    assert np.median(np.abs(wide.loc["half", "onset"] - truth)) <= 1.5
+    moved = (wide.loc["half"] - wide.loc["first"]).median()
+    assert moved["onset"] > 2
     assert moved["offset"] < -2
-    seen = (wide.loc["seen"] - wide.loc["first"]).mean()
+    seen = (wide.loc["seen"] - wide.loc["first"]).median()
     assert 0 <= seen["onset"] < moved["onset"]
     assert moved["offset"] < seen["offset"] <= 0
 
