@@ -139,13 +139,9 @@ def choose(
     if human[2] in offsets and falls[offsets.index(human[2])] == falls[last]:
         last = offsets.index(human[2])
     return (
-        Choice(onset, sqrt(sign * best), _margin(np.delete(scores, row, axis=0), best, sign)),
-        Choice(apex, sqrt(sign * best), _margin(np.delete(scores, column, axis=1), best, sign)),
-        Choice(
-            offsets[last],
-            sqrt(fall_sign * falls[last]),
-            _margin(np.delete(falls, last), falls[last], fall_sign),
-        ),
+        Choice(onset, sqrt(sign * best), _margin(scores.max(axis=1), row, sign)),
+        Choice(apex, sqrt(sign * best), _margin(scores.max(axis=0), column, sign)),
+        Choice(offsets[last], sqrt(fall_sign * falls[last]), _margin(falls, last, fall_sign)),
     )
 
 
@@ -160,7 +156,10 @@ def _random(
     return Choice(onset, rise, nan), Choice(apex, rise, nan), Choice(offset, fall, nan)
 
 
-def _margin(others: np.ndarray, best: float, sign: float) -> float:
+def _margin(scores: np.ndarray, best: int, sign: float) -> float:
     """How far the best score at another frame lies behind; NaN where there is none."""
-    second = float(others.max(initial=-np.inf))
-    return sign * (sqrt(sign * best) - sqrt(sign * second)) if np.isfinite(second) else float("nan")
+    before, after = scores[:best], scores[best + 1 :]
+    second = max(float(before.max(initial=-np.inf)), float(after.max(initial=-np.inf)))
+    if second == -np.inf:
+        return float("nan")
+    return sign * (sqrt(sign * float(scores[best])) - sqrt(sign * second))
