@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -139,9 +139,13 @@ def choose(
     if human[2] in offsets and falls[offsets.index(human[2])] == falls[last]:
         last = offsets.index(human[2])
     return (
-        Choice(onset, sqrt(sign * best), _margin(scores.max(axis=1), row, sign)),
-        Choice(apex, sqrt(sign * best), _margin(scores.max(axis=0), column, sign)),
-        Choice(offsets[last], sqrt(fall_sign * falls[last]), _margin(falls, last, fall_sign)),
+        Choice(onset, sqrt(sign * best), _margin(scores.max(axis=1).tolist(), row, sign)),
+        Choice(apex, sqrt(sign * best), _margin(scores.max(axis=0).tolist(), column, sign)),
+        Choice(
+            offsets[last],
+            sqrt(fall_sign * falls[last]),
+            _margin(falls.tolist(), last, fall_sign),
+        ),
     )
 
 
@@ -156,10 +160,9 @@ def _random(
     return Choice(onset, rise, nan), Choice(apex, rise, nan), Choice(offset, fall, nan)
 
 
-def _margin(scores: np.ndarray, best: int, sign: float) -> float:
+def _margin(scores: list[float], best: int, sign: float) -> float:
     """How far the best score at another frame lies behind; NaN where there is none."""
-    before, after = scores[:best], scores[best + 1 :]
-    second = max(float(before.max(initial=-np.inf)), float(after.max(initial=-np.inf)))
-    if second == -np.inf:
+    second = max(scores[:best] + scores[best + 1 :], default=-inf)
+    if second == -inf:
         return float("nan")
-    return sign * (sqrt(sign * float(scores[best])) - sqrt(sign * second))
+    return sign * (sqrt(sign * scores[best]) - sqrt(sign * second))

@@ -47,9 +47,7 @@ class PairDistances:
 
         ``where`` says which of them are needed; the others may be NaN.
         """
-        self._make_room([*apexes, *others])
-        rows = np.array([self._places[n] for n in apexes])
-        columns = np.array([self._places[n] for n in others])
+        rows, columns = self._at(apexes), self._at(others)
         place = (rows[:, None], columns)
         found = self._known[place]
         missing = np.isnan(found)
@@ -80,10 +78,15 @@ class PairDistances:
         if self._symmetric:
             could_gain(pairs, len(frames), time.perf_counter() - start)
 
-    def _make_room(self, numbers: Sequence[int]) -> None:
-        new = [n for n in dict.fromkeys(numbers) if n not in self._places]
-        if not new:
-            return
+    def _at(self, numbers: Sequence[int]) -> np.ndarray:
+        """Places of frames in the matrix, which grows where one is new."""
+        try:
+            return np.array([self._places[n] for n in numbers])
+        except KeyError:
+            self._make_room([n for n in dict.fromkeys(numbers) if n not in self._places])
+            return self._at(numbers)
+
+    def _make_room(self, new: Sequence[int]) -> None:
         count = len(self._places)
         self._places.update((n, count + i) for i, n in enumerate(new))
         grown = np.full((count + len(new),) * 2, np.nan)
