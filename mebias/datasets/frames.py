@@ -391,10 +391,10 @@ def _image_names(folder: Path) -> list[str]:
     return [n for n in names if n.lower().endswith(_SUFFIXES) and not n.startswith(".")]
 
 
-def _bytes(root: Path, name: str) -> bytes:
+def _bytes(root: Path, name: str) -> np.ndarray:
     try:
         with open(os.path.join(root, name), "rb", buffering=0) as file:
-            return file.readall()
+            return np.frombuffer(file.readall(), np.uint8)
     except OSError as error:
         raise FrameError(
             f"{os.path.basename(name)} cannot be read ({error.strerror}); check that it exists "
@@ -402,12 +402,12 @@ def _bytes(root: Path, name: str) -> bytes:
         ) from None
 
 
-def decode(raw: bytes, name: str) -> np.ndarray:
+def decode(data: np.ndarray, name: str) -> np.ndarray:
     """An image from the bytes of its file.
 
     Parameters
     ----------
-    raw : bytes
+    data : ndarray of uint8
         The file's bytes.
     name : str
         The file, for messages.
@@ -421,12 +421,13 @@ def decode(raw: bytes, name: str) -> np.ndarray:
     """
     import cv2
 
+    raw = data.tobytes()
     if not raw:
         raise FrameError(f"{name} is empty; {_ASK}.")
     if is_truncated(raw):
         raise FrameError(f"{name} is truncated: its end is missing; {_ASK}.")
     try:
-        image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
+        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error:
         image = None
     if image is None:
