@@ -17,8 +17,8 @@ def test_selection_is_timed_against_a_baseline_that_agrees():
     lines = done.stdout.splitlines()
     alike = [line for line in lines if "chosen alike" in line]
     assert len(alike) == 5
-    assert all("of 2 clips" in line or "3 of 3" in line for line in alike)
-    assert sum("hold" in line for line in lines) == 15
+    assert all("1 of 1 clips" in line or "3 of 3" in line for line in alike)
+    assert sum("hold" in line for line in lines) == 16
 
 
 def test_resampling_is_timed_against_baselines_that_agree(tmp_path):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -71,6 +72,7 @@ class FolderFrames:
         self.folders = dict(folders)
         self.shifts = dict(shifts or {})
         self._listings: OrderedDict[str, Listing] = OrderedDict()
+        self._lock = Lock()
 
     @classmethod
     def find(cls, root: Path, patterns: Iterable[str], places: Mapping[str, Place]) -> FolderFrames:
@@ -97,7 +99,7 @@ class FolderFrames:
         return {"root": self.root, "folders": self.folders, "shifts": self.shifts}
 
     def __setstate__(self, state: dict[str, object]) -> None:
-        self.__dict__.update(state, _listings=OrderedDict())
+        self.__dict__.update(state, _listings=OrderedDict(), _lock=Lock())
 
     def numbers(self, clip: str) -> np.ndarray:
         """Numbers of the frames on disk, ascending; empty where the clip has none.
@@ -119,8 +121,8 @@ class FolderFrames:
         UnusableClipError
             It has 16 bits or transparency; nothing is converted in silence.
         """
-        path = self.path(clip, number)
-        return decode(_bytes(path), path.relative_to(self.root).as_posix())
+        name = self._file(clip, number)
+        return decode(_bytes(self.root, name), name)
 
     def fingerprint(self, clip: str, numbers: Sequence[int]) -> str:
         """What tells these frames from all others, without decoding them.
@@ -141,24 +143,30 @@ class FolderFrames:
 
     def path(self, clip: str, number: int) -> Path:
         """The file of a frame."""
+        return self.root / self._file(clip, number)
+
+    def _file(self, clip: str, number: int) -> str:
+        """The file of a frame, relative to the root; texts are joined sooner than paths."""
         numbers, names = self._listing(clip)
-        numbers = numbers + self.shifts.get(clip, 0)
-        place = int(np.searchsorted(numbers, number))
-        if place == len(numbers) or numbers[place] != number:
-            has = f"it has {numbers[0]} to {numbers[-1]}" if len(numbers) else "it has none"
+        shift = self.shifts.get(clip, 0)
+        place = int(np.searchsorted(numbers, number - shift))
+        if place == len(numbers) or numbers[place] != number - shift:
+            first, last = (numbers[[0, -1]] + shift).tolist() if len(numbers) else (0, 0)
+            has = f"it has {first} to {last}" if len(numbers) else "it has none"
             raise FrameError(f"clip {clip} has no frame {number} on disk: {has}.")
-        return self.root / self.folders[clip] / names[place]
+        return f"{self.folders[clip]}/{names[place]}"
 
     def _listing(self, clip: str) -> Listing:
         folder = self.folders.get(clip)
         if folder is None:
             return np.empty(0, dtype=np.int64), ()
-        if folder not in self._listings:
-            self._listings[folder] = _list(self.root, folder)
-            if len(self._listings) > _KEPT:
-                self._listings.popitem(last=False)
-        self._listings.move_to_end(folder)
-        return self._listings[folder]
+        with self._lock:  # several threads may read
+            if folder not in self._listings:
+                self._listings[folder] = _list(self.root, folder)
+                if len(self._listings) > _KEPT:
+                    self._listings.popitem(last=False)
+            self._listings.move_to_end(folder)
+            return self._listings[folder]
 
 
 class Several:
@@ -383,13 +391,14 @@ def _image_names(folder: Path) -> list[str]:
     return [n for n in names if n.lower().endswith(_SUFFIXES) and not n.startswith(".")]
 
 
-def _bytes(path: Path) -> np.ndarray:
+def _bytes(root: Path, name: str) -> np.ndarray:
     try:
-        return np.fromfile(path, dtype=np.uint8)
+        with open(os.path.join(root, name), "rb", buffering=0) as file:
+            return np.frombuffer(file.readall(), np.uint8)
     except OSError as error:
         raise FrameError(
-            f"{path.name} cannot be read ({error.strerror}); check that it exists and that you "
-            f"may read it."
+            f"{os.path.basename(name)} cannot be read ({error.strerror}); check that it exists "
+            f"and that you may read it."
         ) from None
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import warnings
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -85,6 +86,26 @@ class Cache:
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
+
+
+def is_plain(rule: object) -> bool:
+    """Whether all that a rule does follows from its text: one of ours, with plain parameters.
+
+    A function of the user's own, or an object of theirs, may do something else tomorrow under
+    the same name, even at the same address: its results are not kept.
+
+    Examples
+    --------
+    >>> from mebias.selection.rules import get_rules
+    >>> is_plain(get_rules("gamdss:0.2")[0]), is_plain(get_rules(lambda o, a, f: None)[0])
+    (True, False)
+    """
+    if rule is None or isinstance(rule, str | bool | int | float):
+        return True
+    if isinstance(rule, tuple):
+        return all(map(is_plain, rule))
+    ours = is_dataclass(rule) and type(rule).__module__.startswith("mebias.")
+    return ours and all(is_plain(getattr(rule, part.name)) for part in fields(rule))  # type: ignore[arg-type]
 
 
 def _checksum(text: str) -> str:

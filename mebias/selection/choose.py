@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -139,12 +139,12 @@ def choose(
     if human[2] in offsets and falls[offsets.index(human[2])] == falls[last]:
         last = offsets.index(human[2])
     return (
-        Choice(onset, sqrt(sign * best), _margin(np.delete(scores, row, axis=0), best, sign)),
-        Choice(apex, sqrt(sign * best), _margin(np.delete(scores, column, axis=1), best, sign)),
+        Choice(onset, sqrt(sign * best), _margin(scores.max(axis=1).tolist(), row, sign)),
+        Choice(apex, sqrt(sign * best), _margin(scores.max(axis=0).tolist(), column, sign)),
         Choice(
             offsets[last],
             sqrt(fall_sign * falls[last]),
-            _margin(np.delete(falls, last), falls[last], fall_sign),
+            _margin(falls.tolist(), last, fall_sign),
         ),
     )
 
@@ -160,7 +160,9 @@ def _random(
     return Choice(onset, rise, nan), Choice(apex, rise, nan), Choice(offset, fall, nan)
 
 
-def _margin(others: np.ndarray, best: float, sign: float) -> float:
+def _margin(scores: list[float], best: int, sign: float) -> float:
     """How far the best score at another frame lies behind; NaN where there is none."""
-    second = float(others.max(initial=-np.inf))
-    return sign * (sqrt(sign * best) - sqrt(sign * second)) if np.isfinite(second) else float("nan")
+    second = max(scores[:best] + scores[best + 1 :], default=-inf)
+    if second == -inf:
+        return float("nan")
+    return sign * (sqrt(sign * scores[best]) - sqrt(sign * second))

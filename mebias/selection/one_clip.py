@@ -15,12 +15,12 @@ import numpy as np
 from mebias import tables
 from mebias.cohort import FrameSource
 from mebias.errors import FrameError, UnusableClipError
-from mebias.selection.cache import Cache
+from mebias.selection.cache import Cache, is_plain
 from mebias.selection.choose import Candidates, Choice, choose
 from mebias.selection.codings import Coding
 from mebias.selection.decoding import ClipFrames
 from mebias.selection.distances import get_distance
-from mebias.selection.motion.rules import CONTEXT_MS
+from mebias.selection.motion.rules import CONTEXT_MS, Motion
 from mebias.selection.pairs import PairDistances
 from mebias.selection.rules import Rule, Windows, pick_of
 
@@ -99,9 +99,13 @@ class Kept:
         self._found: list[Row] = []
         self.missing: list[Asked] = []
         self._keys: dict[tuple[str, str], str] = {}
-        print_ = frames.fingerprint(*_looked_at(coding))
+        prints: dict[tuple[float, float], str] = {}
         for rule, distance in task.asked():
             key = ""
+            bounds = _looked_at(rule, coding)
+            if is_plain(rule) and bounds not in prints:
+                prints[bounds] = frames.fingerprint(*bounds)
+            print_ = prints.get(bounds, "") if is_plain(rule) else ""
             if print_:
                 about = (print_, coding, rule, distance, task.seed, task.gaps, task.skip_bad_frames)
                 key = self._cache.key(*map(repr, about))
@@ -124,12 +128,20 @@ class Kept:
                 self._cache.put(key, own)
 
 
-def _looked_at(coding: Coding) -> tuple[float, float]:
-    """Bounds of the frames that any rule looks at, NaN where that is the whole clip."""
-    if coding.onset is None or coding.offset is None or not coding.fps > 0:
-        return float("nan"), float("nan")
-    reach = CONTEXT_MS * coding.fps / 1000
-    return coding.onset - reach, coding.offset + reach
+def _looked_at(rule: Rule, coding: Coding) -> tuple[float, float]:
+    """Bounds of the frames that a rule looks at, NaN where that may be the whole clip."""
+    nan = float("nan")
+    human = coding.complete()
+    if isinstance(rule, Motion):
+        if coding.onset is None or coding.offset is None or not coding.fps > 0:
+            return nan, nan
+        reach = CONTEXT_MS * coding.fps / 1000
+        return coding.onset - reach, coding.offset + reach
+    if hasattr(rule, "locate") or getattr(rule, "whole_clip", False) or human is None:
+        return nan, nan
+    windows = rule.windows(*human)
+    bounds = [windows.of(keyframe) for keyframe in tables.KEYFRAMES]
+    return min(low for low, _ in bounds), max(high for _, high in bounds)
 
 
 def _announce(frames: ClipFrames, coding: Coding, asked: Sequence[Asked]) -> None:

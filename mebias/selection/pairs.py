@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from mebias.selection.distances import Distance, signed_squared
-
-_BLOCK_BYTES = 2**23
-_EXACT = float(2**24)
-"""Below this, sums of whole numbers in float32 are exact in whatever order they are added."""
-_MANY = 8
-"""From this many unknown distances a frame on, all come from one matrix product."""
+from mebias.selection.gram import could_gain, pairs_worth, squared_distances
 
 
 class PairDistances:
@@ -51,87 +47,48 @@ class PairDistances:
 
         ``where`` says which of them are needed; the others may be NaN.
         """
-        self._make_room([*apexes, *others])
-        rows = np.array([self._places[n] for n in apexes])
-        columns = np.array([self._places[n] for n in others])
-        place = np.ix_(rows, columns)
-        unknown = np.isnan(self._known[place])
-        missing = np.argwhere(unknown if where is None else unknown & where)
-        if len(missing):
-            involved = sorted({*apexes, *others})
-            if self._symmetric and len(missing) > _MANY * len(involved):
-                at = np.array([self._places[n] for n in involved])
-                self._known[np.ix_(at, at)] = squared_distances([self.frame(n) for n in involved])
-            else:
-                self._fill(apexes, others, missing)
-        return np.asarray(self._known[place])
+        rows, columns = self._at(apexes), self._at(others)
+        place = (rows[:, None], columns)
+        found = self._known[place]
+        missing = np.isnan(found)
+        if where is not None:
+            missing &= where
+        if missing.any():
+            self._fill(apexes, others, missing)
+            found = self._known[place]
+        return np.asarray(found)
 
     def _fill(self, apexes: Sequence[int], others: Sequence[int], missing: np.ndarray) -> None:
-        for row, column in missing:
-            apex, other = apexes[row], others[column]
-            i, j = self._places[apex], self._places[other]
-            if np.isnan(self._known[i, j]):
-                found = self._distance(self.frame(apex), self.frame(other))
-                self._known[i, j] = found
-                if self._symmetric:
-                    self._known[j, i] = found
+        rows = [apexes[i] for i in np.flatnonzero(missing.any(axis=1)).tolist()]
+        columns = [others[j] for j in np.flatnonzero(missing.any(axis=0)).tolist()]
+        frames = {n: self.frame(n) for n in dict.fromkeys((*rows, *columns))}
+        pairs = int(missing.sum())
+        start = time.perf_counter()
+        if self._symmetric and pairs > pairs_worth(len(frames)):
+            places = np.array([self._places[n] for n in frames])
+            self._known[places[:, None], places] = squared_distances(list(frames.values()))
+        else:
+            for i, j in np.argwhere(missing).tolist():
+                apex, other = self._places[apexes[i]], self._places[others[j]]
+                if self._known[apex, other] != self._known[apex, other]:  # NaN: not known yet
+                    found = self._distance(frames[apexes[i]], frames[others[j]])
+                    self._known[apex, other] = found
+                    if self._symmetric:
+                        self._known[other, apex] = found
+        if self._symmetric:
+            could_gain(pairs, len(frames), time.perf_counter() - start)
 
-    def _make_room(self, numbers: Sequence[int]) -> None:
-        new = [n for n in dict.fromkeys(numbers) if n not in self._places]
-        if not new:
-            return
+    def _at(self, numbers: Sequence[int]) -> np.ndarray:
+        """Places of frames in the matrix, which grows where one is new."""
+        try:
+            return np.array([self._places[n] for n in numbers])
+        except KeyError:
+            self._make_room([n for n in dict.fromkeys(numbers) if n not in self._places])
+            return self._at(numbers)
+
+    def _make_room(self, new: Sequence[int]) -> None:
         count = len(self._places)
         self._places.update((n, count + i) for i, n in enumerate(new))
         grown = np.full((count + len(new),) * 2, np.nan)
         grown[:count, :count] = self._known
         self._known = grown
-
-
-def squared_distances(frames: Sequence[np.ndarray]) -> np.ndarray:
-    """Squared Euclidean distances between all frames, exact integers as float64.
-
-    The frames' differences from the middle one are multiplied in float32, in blocks of
-    pixels so small that every sum stays below 2**24, where float32 counts exactly: what the
-    product of a frame with itself shows, and by Cauchy and Schwarz holds for all.
-
-    Parameters
-    ----------
-    frames : sequence of ndarray of uint8
-        n frames of one shape.
-
-    Returns
-    -------
-    ndarray, shape (n, n)
-
-    Examples
-    --------
-    >>> squared_distances([np.uint8([[0, 255]]), np.uint8([[3, 251]])]).tolist()
-    [[0.0, 25.0], [25.0, 0.0]]
-    """
-    flat = [frame.reshape(-1) for frame in frames]
-    gram = np.zeros((len(flat), len(flat)))
-    middle = flat[len(flat) // 2]
-    width = max(256, _BLOCK_BYTES // (4 * len(flat)))
-    buffer = np.empty((len(flat), min(width, len(middle))), np.float32)
-    for start in range(0, len(middle), width):
-        block = buffer[:, : min(width, len(middle) - start)]
-        for row, frame in zip(block, flat, strict=True):
-            np.subtract(
-                frame[start : start + width], middle[start : start + width], out=row,
-                dtype=np.float32,
-            )  # fmt: skip
-        for product in _exact(block):
-            gram += product
-    squares = np.diag(gram)
-    return np.asarray(squares[:, None] + squares[None, :] - 2 * gram)
-
-
-def _exact(block: np.ndarray) -> Iterator[np.ndarray]:
-    """Products of a block with itself, split until float32 holds them exactly."""
-    product = block @ block.T
-    if block.shape[1] == 1 or float(product.diagonal().max()) < _EXACT:
-        yield product
-        return
-    half = block.shape[1] // 2
-    yield from _exact(block[:, :half])
-    yield from _exact(block[:, half:])

@@ -1,5 +1,7 @@
 """One matrix of distances per clip: exact, each frame decoded once, kept in a cache."""
 
+import subprocess
+import sys
 import tracemalloc
 from types import MappingProxyType
 
@@ -12,9 +14,10 @@ from hypothesis import strategies as st
 
 import mebias
 from mebias.errors import CacheWarning
-from mebias.selection import RULES
+from mebias.selection import RULES, Windows, gram
 from mebias.selection.distances import flow_squared, signed_squared, stabilized_squared
-from mebias.selection.pairs import PairDistances, squared_distances
+from mebias.selection.gram import from_products, in_float32, in_int8, squared_distances
+from mebias.selection.pairs import PairDistances
 from mebias.simulation.frames import SimulatedFrames
 
 
@@ -40,6 +43,64 @@ def test_the_matrix_is_exact_where_one_block_would_not_be():
     odd[0, 0] = 254
     frames = [black, white, odd, black, odd]
     assert np.array_equal(squared_distances(frames), in_integers(frames))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from([0, 2, 90, 255]),
+    st.integers(1, 30),
+    st.sampled_from([(1, 1), (7, 11), (3, 300), (5, 331, 3)]),
+)
+def test_both_ways_of_multiplying_are_exact(seed, spread, count, shape):
+    rng = np.random.default_rng(seed)
+    base = rng.integers(0, 256, shape)
+    noise = rng.integers(-spread, spread + 1, (count, *shape))
+    flat = [f.ravel() for f in np.clip(base + noise, 0, 255).astype(np.uint8)]
+    for way in (in_float32, in_int8):
+        assert np.array_equal(from_products(way(flat, 0, flat[0].size)), in_integers(flat))
+
+
+def test_long_sums_of_extreme_values_do_not_overflow():
+    black, white = np.zeros(400_000, np.uint8), np.full(400_000, 255, np.uint8)
+    expected = [[0, 400_000 * 255**2], [400_000 * 255**2, 0]]
+    for way in (in_float32, in_int8):
+        assert from_products(way([black, white], 0, 400_000)).tolist() == expected
+
+
+def test_whichever_way_is_taken_the_choice_is_the_same(cohort, monkeypatch):
+    asked = {"rule": ["gamdss-global", "gamdss-wide", "least"], "distance": "signed"}
+    plain = mebias.reselect(cohort, **asked)
+    assert len(cohort.frames.numbers(cohort.clips["clip"].iloc[0])) > 2 * 6
+    for way in (in_float32, in_int8):
+        monkeypatch.setattr(gram._choice, "products", way)
+        monkeypatch.setattr(gram, "pairs_worth", lambda frames: 0)
+        monkeypatch.setattr("mebias.selection.pairs.pairs_worth", lambda frames: 0)
+        pd.testing.assert_frame_equal(mebias.reselect(cohort, **asked), plain)
+
+
+def test_torch_is_tried_once_distances_took_long_and_never_before(monkeypatch):
+    code = (
+        "import sys, mebias.selection.reselect as _, mebias.selection.gram as gram\n"
+        "assert 'torch' not in sys.modules\n"
+        "gram.could_gain(pairs=10, frames=10, seconds=1e9)\n"
+        "gram.could_gain(pairs=1000, frames=10, seconds=1)\n"
+        "assert 'torch' not in sys.modules\n"
+        "gram.could_gain(pairs=1000, frames=10, seconds=1)\n"
+        "assert 'torch' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_machine_without_torch_does_with_floats(monkeypatch):
+    def broken(*_):
+        raise ImportError
+
+    choice = gram._Choice()
+    monkeypatch.setattr(gram, "in_int8", broken)
+    choice.look()
+    assert choice.decided
+    assert choice.products is in_float32
 
 
 def test_large_and_small_blocks_agree():
@@ -191,3 +252,54 @@ def test_a_cache_that_cannot_be_written_costs_a_warning(on_disk, tmp_path):
     with pytest.warns(CacheWarning, match="cannot be kept in"):
         found = mebias.reselect(mebias.load("folder", on_disk), "gamdss", cache=tmp_path / "kept")
     pd.testing.assert_frame_equal(found, plain)
+
+
+def test_a_rule_of_ones_own_is_never_taken_for_another(on_disk, tmp_path):
+    # The second function often gets the first one's place in memory, and so its text.
+    cohort = mebias.load("folder", on_disk)
+    found = []
+    for later in (0, 3, 6):
+
+        def mine(onset, apex, offset, later=later):
+            return Windows((onset, onset), (apex, apex), (offset + later, offset + later))
+
+        found.append(mebias.reselect(cohort, mine, cache=tmp_path / "kept"))
+        del mine
+    moved = [table[table["keyframe"] == "offset"]["frame"].to_numpy() for table in found]
+    assert (moved[1] - moved[0] == 3).all()
+    assert (moved[2] - moved[0] == 6).all()
+
+
+def test_frames_far_from_the_labels_count_where_a_rule_looks_at_them(on_disk, tmp_path):
+    table = pd.read_csv(on_disk / "annotations.csv", dtype={"subject": str})
+    table["fps"] = 1000  # 600 ms around the labels are now far less than the clip
+    near = table.assign(offset=table["apex"] + 1)
+    near.to_csv(on_disk / "annotations.csv", index=False)
+    clip = near["clip"].iloc[0]
+    cohort = mebias.load("folder", on_disk)
+    numbers = cohort.frames.numbers(clip)
+    for number in numbers[::3]:  # so many that the clip is longer than motion looks
+        far = int(numbers[-1]) + 700 + int(number)
+        path = cohort.frames.path(clip, int(number))
+        path.with_name(f"{far}.png").write_bytes(path.read_bytes())
+    cohort = mebias.load("folder", on_disk)
+    before = mebias.reselect(cohort, "gamdss-global", cache=tmp_path / "kept", skip_bad_frames=True)
+    path = cohort.frames.path(clip, int(cohort.frames.numbers(clip)[-1]))
+    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    cv2.imwrite(str(path), 255 - image)
+    after = mebias.reselect(cohort, "gamdss-global", cache=tmp_path / "kept", skip_bad_frames=True)
+    assert not after.equals(before)
+
+
+def test_a_product_that_errs_is_not_used_again(monkeypatch):
+    def wrong(flat, start, stop):
+        return in_float32(flat, start, stop) + np.eye(len(flat))
+
+    monkeypatch.setattr(gram, "in_int8", wrong)
+    monkeypatch.setattr(gram._choice, "products", wrong)
+    frames = list(np.random.default_rng(0).integers(0, 256, (5, 9, 9), dtype=np.uint8))
+    assert np.array_equal(squared_distances(frames), in_integers(frames))
+    assert gram._choice.products is in_float32
+    choice = gram._Choice()
+    choice.look()
+    assert choice.products is in_float32
