@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,6 @@ from mebias.cohort import Cohort
 from mebias.datasets import load, read_versions, resolve_root
 from mebias.errors import (
     DataRootError,
-    FrameError,
     MixedDataError,
     OptionError,
     SimulatedDataWarning,
@@ -396,62 +394,6 @@ def version_names(info: Mapping[str, object], old: Path, new: Path) -> tuple[str
     if isinstance(found, list | tuple) and len(set(found)) == 2:
         return str(found[0]), str(found[1])
     return old.stem, new.stem
-
-
-@dataclass(frozen=True)
-class Work:
-    """What a run would read, take and write."""
-
-    clips: int
-    frames: int
-    seconds: float
-    megabytes: float
-
-
-def estimate_work(cohort: Cohort, rule: str | Sequence[str], *, jobs: int = 1) -> Work:
-    """What re-selecting and reporting a cohort would cost, measured on a few frames.
-
-    Parameters
-    ----------
-    cohort : Cohort
-        Clips with frames; without frames only tables are counted.
-    rule : str or sequence of str
-        The rules that would run.
-    jobs : int
-        Worker processes.
-    """
-    planned = reselect(replace(cohort, frames=None), rule)
-    needed = planned[planned["window_low"].notna()]
-    wanted = {
-        (clip, number)
-        for clip, low, high in zip(
-            needed["clip"], needed["window_low"], needed["window_high"], strict=True
-        )
-        for number in range(int(low), int(high) + 1)
-    }
-    per_frame = _seconds_per_frame(cohort, sorted(wanted)) if cohort.frames is not None else 0.0
-    frames = len(wanted) if cohort.frames is not None else 0
-    figures, row_bytes = 12.0, 160
-    return Work(
-        clips=len(cohort),
-        frames=frames,
-        seconds=frames * per_frame / jobs + figures,
-        megabytes=2.0 + len(planned) * 2 * len(DEFAULT_DISTANCES) * row_bytes / 1e6,
-    )
-
-
-def _seconds_per_frame(cohort: Cohort, wanted: Sequence[tuple[str, int]]) -> float:
-    assert cohort.frames is not None
-    sample = wanted[:: max(1, len(wanted) // 30)]
-    read: Callable[[str, int], object] = cohort.frames.read
-    start, done = time.perf_counter(), 0
-    for clip, number in sample:
-        try:
-            read(clip, number)
-            done += 1
-        except FrameError:
-            continue  # a dry run counts; the run itself reports what cannot be read
-    return (time.perf_counter() - start) / done if done else 0.0
 
 
 def report_versions(
