@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -76,15 +77,15 @@ def train_alone(job: Job, maps: Maps, fold: int) -> Scored:
             for places in draws.batches(train, job.n_batches):
                 batch = feed.batch(places, draws, shapes)
                 seed, step = draws.step_seed(step), step + 1
-                pieces.run(lambda n, b=batch, s=seed: _gradient(model, b, n, s, job), len(places))
+                pieces.run(partial(_gradient, model, batch, seed, job), len(places))
                 optimizer.step()
             if job.record_epochs or epoch == job.recipe.epochs - 1:
-                scored.append(pieces.run(lambda n: _score(model, feed, test, n, job), len(test)))
+                scored.append(pieces.run(partial(_score, model, feed, test, job), len(test)))
     weights = {k: v.detach().cpu().contiguous() for k, v in model.backbone.state_dict().items()}
     return Scored(np.stack(scored), weights if job.keep_weights else None)
 
 
-def _gradient(model: TwoBranch, batch: Batch, n: int, seed: int, job: Job) -> None:
+def _gradient(model: TwoBranch, batch: Batch, seed: int, job: Job, n: int) -> None:
     """Set the gradient of a batch, in n parts."""
     model.zero_grad()
     torch.manual_seed(seed)  # for what draws from torch's own generator
@@ -95,12 +96,12 @@ def _gradient(model: TwoBranch, batch: Batch, n: int, seed: int, job: Job) -> No
         two_branch_loss(scores, part.labels, part.weights).backward()  # type: ignore[no-untyped-call]
 
 
-def _score(model: TwoBranch, feed: Feed, test: np.ndarray, n: int, job: Job) -> np.ndarray:
+def _score(model: TwoBranch, feed: Feed, test: np.ndarray, job: Job, n: int) -> np.ndarray:
     """Probabilities (test clips x classes), in n parts."""
     model.eval()
     found = []
     with torch.no_grad(), autocast(job):
-        for places in np.array_split(test, max(n, -(-len(test) // 64))):
+        for places in np.array_split(test, min(len(test), n * -(-len(test) // 64))):
             found.append(model(feed.test(places))[0].double().softmax(1).cpu())
     return torch.cat(found).numpy()
 
@@ -134,7 +135,7 @@ class Feed:
             clips,
             self.labels[index].to(job.device),
             (weights / weights.sum()).to(job.device),
-            [each.unflatten(0, (job.branches, -1)).to(job.device) for each in noise],
+            [n.view(job.branches, -1, *n.shape[1:]).to(job.device) for n in noise],
         )
 
     def test(self, places: np.ndarray) -> torch.Tensor:
@@ -146,9 +147,7 @@ class Feed:
 def optimizer_of(job: Job, parameters: list[torch.Tensor]) -> torch.optim.Optimizer:
     """AdamW as the recipe has it."""
     recipe = job.recipe
-    return torch.optim.AdamW(
-        parameters, recipe.rate, weight_decay=recipe.weight_decay, fused=True
-    )
+    return torch.optim.AdamW(parameters, recipe.rate, weight_decay=recipe.weight_decay, fused=True)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -86,7 +86,7 @@ class Augment:
         drawn : Tensor
             What `draw` returned.
         """
-        n, branches, channels, height, width = clips.shape
+        n, _, channels, height, width = clips.shape
         grid = F.affine_grid(
             _where_from(drawn.to(clips), height, width), [n, 1, height, width], align_corners=False
         )

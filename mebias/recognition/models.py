@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from torch import nn
 
@@ -44,7 +44,7 @@ class Recipe:
     weight_decay: float = 0.01
     decay: float = 1.0
     decay_epochs: int = 0
-    augment: Augment = Augment()
+    augment: Augment = field(default_factory=Augment)
     standardize: bool = True
     class_weights: bool = True
     falling_loss: bool = False

@@ -9,6 +9,7 @@ from its description; maps are kept channels last.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -51,8 +52,7 @@ class Retentive(nn.Module):
             nn.ModuleList(Block(k, next(drops)) for _ in range(depth))
             for k, depth in enumerate(DEPTHS)
         )
-        pairs = zip(WIDTHS[:-1], WIDTHS[1:], strict=True)
-        self.mergings = nn.ModuleList(merging(narrow, wide) for narrow, wide in pairs)
+        self.mergings = nn.ModuleList(merging(*widths) for widths in pairwise(WIDTHS))
         self.spatial = SpatialPath()
         self.fusion = nn.Linear(WIDTHS[-1], 2 * WIDTHS[-1])
         self.norm = nn.BatchNorm2d(2 * WIDTHS[-1])
@@ -66,7 +66,7 @@ class Retentive(nn.Module):
 
     def temporal(self, difference: torch.Tensor) -> torch.Tensor:
         """A map (samples x 14 x 14 x 512) of the difference."""
-        x = self.stem(difference).permute(0, 2, 3, 1)
+        x: torch.Tensor = self.stem(difference).permute(0, 2, 3, 1)
         for k, blocks in enumerate(self.stages):
             for block in blocks:  # type: ignore[attr-defined]
                 x = block(x)
@@ -77,8 +77,8 @@ class Retentive(nn.Module):
 
 def stem() -> nn.Sequential:
     """Four convolutions, of which the first halves the size."""
-    widths, layers = (3, 32, 32, 64, 64), []
-    for k, (narrow, wide) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+    layers: list[nn.Module] = []
+    for k, (narrow, wide) in enumerate(pairwise((3, 32, 32, 64, 64))):
         layers += [nn.Conv2d(narrow, wide, 3, stride=1 + (k == 0), padding=1)]
         layers += [nn.BatchNorm2d(wide), nn.GELU()]
     return nn.Sequential(*layers[:-1])
@@ -152,9 +152,7 @@ class Retention(nn.Module):
     decay: torch.Tensor
     turns: torch.Tensor
 
-    def __init__(
-        self, width: int, size: int, gammas: tuple[float, ...], along_lines: bool
-    ) -> None:
+    def __init__(self, width: int, size: int, gammas: tuple[float, ...], along_lines: bool) -> None:
         super().__init__()
         self.heads, self.along_lines = len(gammas), along_lines
         self.project = nn.Linear(width, 3 * width)
@@ -184,9 +182,10 @@ class Retention(nn.Module):
         return self.out(x.reshape(local.shape) + local)  # type: ignore[no-any-return]
 
     def _attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        lines = [t.reshape(-1, *t.shape[-3:]) for t in (q, k, v)]
-        mask = self.decay.to(lines[0].dtype)[None]
-        return F.scaled_dot_product_attention(*lines, attn_mask=mask).view(*v.shape)
+        shape = v.shape
+        q, k, v = (t.reshape(-1, *t.shape[-3:]) for t in (q, k, v))
+        decay = self.decay.to(q.dtype)[None]
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=decay).view(shape)
 
 
 def _line(size: int) -> torch.Tensor:
