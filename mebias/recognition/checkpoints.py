@@ -7,12 +7,13 @@ import json
 import warnings
 import zipfile
 import zlib
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from mebias.errors import CacheWarning, TrainingWarning
+from mebias.errors import CacheWarning, OutputError, TrainingWarning
 from mebias.provenance import version
 from mebias.recognition.jobs import Job, Scored
 from mebias.recognition.weights import save_weights
@@ -77,7 +78,7 @@ class Kept:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
                 mark, found = str(file["fingerprint"]), np.asarray(file["probabilities"])
         except _DAMAGED:
             mark, found = "", np.empty(0)
@@ -106,11 +107,12 @@ class Kept:
             with part.open("wb") as file:
                 np.savez(file, fingerprint=np.array(self.mark), probabilities=scored.probabilities)
             part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
+        except (OSError, OutputError) as error:
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
             warnings.warn(
-                f"fold {fold} could not be kept in {self.folder} ({error.strerror}); if the run "
-                f"is interrupted, it is trained again.",
+                f"fold {fold} could not be kept ({error}); if the run is interrupted, it is "
+                f"trained again.",
                 CacheWarning,
                 stacklevel=3,
             )

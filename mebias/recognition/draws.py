@@ -26,7 +26,7 @@ class Draws:
     Examples
     --------
     >>> [part.tolist() for part in Draws(0, 3).batches(np.arange(5), 2)]
-    [[0, 4, 1], [2, 3]]
+    [[3, 4, 2], [1, 0]]
     """
 
     def __init__(self, seed: int, fold: int) -> None:

@@ -133,26 +133,26 @@ class Maps:
         self.test = tested[:, :1]
 
     @cached_property
-    def _moments(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A middle value per branch and channel, and around it each clip's two moments."""
-        middle = self.job.train_maps[:, : self.job.branches].mean((0, 3, 4), dtype=np.float64)
-        first, second = [], []
-        for clip in self.job.train_maps[:, : self.job.branches]:
-            away = clip - middle[..., None, None]
-            first.append(away.mean((-2, -1)))
-            second.append((away**2).mean((-2, -1)))
-        return middle, np.array(first), np.array(second)
+    def _moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and variance of each clip (clips x branches x channels)."""
+        clips = self.job.train_maps[:, : self.job.branches]
+        means = [clip.mean((-2, -1), dtype=np.float64) for clip in clips]
+        variances = [clip.var((-2, -1), dtype=np.float64) for clip in clips]
+        return np.array(means), np.array(variances)
 
     def scale(self, fold: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean and standard deviation over a fold's training clips, per branch and channel."""
+        """Mean and standard deviation over a fold's training clips, per branch and channel.
+
+        They are 0 and 1 where the recipe takes maps as they are.
+        """
         train = self.job.folds[fold][0]
-        middle, first, second = self._moments
-        mean, square = first[train].mean(0), second[train].mean(0)
-        sd = np.sqrt(np.maximum(square - mean**2, 0))
+        means, variances = (each[train] for each in self._moments)
+        mean = means.mean(0)
+        sd = np.sqrt((variances + (means - mean) ** 2).mean(0))
         sd[sd == 0] = 1.0  # a channel that is constant says nothing, whatever it is divided by
         if not self.job.recipe.standardize:
-            mean, sd = -middle, np.ones_like(sd)
-        return self._tensor(mean + middle), self._tensor(sd)
+            mean, sd = np.zeros_like(mean), np.ones_like(sd)
+        return self._tensor(mean), self._tensor(sd)
 
     def _tensor(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values)[..., None, None].to(self.job.device, self.job.dtype)

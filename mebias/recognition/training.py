@@ -163,12 +163,13 @@ def train_folds(
     tested = inputs if test_inputs is None else test_inputs
     settled = replace(recipe or chosen.recipe, **given)  # type: ignore[arg-type]
     n_classes, checked = _check(inputs, tested, labels, folds, classes, settled)
+    train_maps = _own(inputs)
     place = find_device(device)
     job = Job(
         model=chosen,
         recipe=settled,
-        train_maps=inputs,
-        test_maps=tested,
+        train_maps=train_maps,
+        test_maps=train_maps if tested is inputs else _own(tested),
         labels=np.asarray(labels, dtype=np.int64),
         classes=n_classes,
         folds=checked,
@@ -214,6 +215,11 @@ def _check(
         raise OptionError(f"channel {beyond[0]} is to turn its sign, but the maps have no such.")
     n_classes = check_labels(labels, len(inputs), classes)
     return n_classes, check_folds(folds, len(inputs))
+
+
+def _own(maps: np.ndarray) -> np.ndarray:
+    """The same maps, in the order of memory that torch wants; copied only where they are not."""
+    return np.require(maps, requirements=("C", "W"))
 
 
 def _run(
