@@ -96,7 +96,7 @@ def _train(job: Job, maps: Maps, folds: Sequence[int]) -> list[Scored]:
                 for feed, own, draw in zip(feeds, places, draws, strict=True)
             ]
             for name, found in gradient(weights, _padded(batches)).items():
-                weights[name].grad = found
+                weights[name].grad = found.contiguous()  # the optimizer reads memory in order
             optimizer.step()
         if job.record_epochs or epoch == job.recipe.epochs - 1:
             model.eval()
@@ -110,7 +110,7 @@ def _side_by_side(models: Sequence[TwoBranch]) -> Weights:
     """Weights of several models, stacked by name."""
     named = [dict(model.named_parameters()) for model in models]
     return {
-        name: torch.stack([each[name].detach() for each in named]).requires_grad_()
+        name: torch.stack([each[name].detach() for each in named]).contiguous().requires_grad_()
         for name in named[0]
     }
 

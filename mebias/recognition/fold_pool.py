@@ -14,6 +14,7 @@ from multiprocessing import get_context, parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,6 +105,32 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+@contextmanager
+def steady(device: str) -> Iterator[None]:
+    """On a GPU, sums in the same order each time: convolutions, attention, products.
+
+    Where an operation has no such form, torch says so in a warning.
+    """
+    if device == "cpu":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it
+    cudnn: Any = torch.backends.cudnn
+    filled: Any = torch.utils.deterministic
+    strict, lenient = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    before = cudnn.deterministic, cudnn.benchmark, filled.fill_uninitialized_memory
+    cudnn.deterministic, cudnn.benchmark, filled.fill_uninitialized_memory = True, False, False
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(strict, warn_only=lenient)
+        cudnn.deterministic, cudnn.benchmark, filled.fill_uninitialized_memory = before
+
+
 _held: dict[Path, tuple[Job, Maps]] = {}
 """The job that this process works on, with its maps."""
 
@@ -130,4 +157,5 @@ def _work(light: Job, path: Path, fold: int) -> Scored:
         test = np.load(other, mmap_mode="c") if other.exists() else train
         job = replace(light, train_maps=train, test_maps=test)
         _held[path] = job, Maps(job)
-    return train_alone(*_held[path], fold)
+    with steady(light.device):
+        return train_alone(*_held[path], fold)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -233,8 +234,10 @@ def _run(
     epochs = job.recipe.epochs if job.record_epochs else 1
     found = np.full((epochs, len(job.labels), job.classes), np.nan)
     done = {k: kept.get(k) for k in range(len(job.folds))} if kept else {}
-    for fold, scored in _bar(_scored(job, way, done, kept, pool, jobs), len(job.folds), progress):
-        found[:, job.folds[fold][1]] = scored.probabilities
+    work = _scored(job, way, done, kept, pool, jobs)
+    with closing(work):  # what is set for training is set back, also where it is interrupted
+        for fold, scored in _bar(work, len(job.folds), progress):
+            found[:, job.folds[fold][1]] = scored.probabilities
     by_epoch = found if job.record_epochs else None
     return Trained(found[-1], by_epoch, way, kept.folder if kept else None)
 
@@ -246,17 +249,18 @@ def _scored(
     kept: Kept | None,
     pool: FoldPool | None,
     jobs: int | None,
-) -> Iterator[tuple[int, Scored]]:
+) -> Generator[tuple[int, Scored]]:
     """Each fold once: those that were kept, then those that are trained now."""
     ready = {fold: scored for fold, scored in done.items() if scored is not None}
     yield from ready.items()
     waiting = [fold for fold in range(len(job.folds)) if fold not in ready]
     if not waiting:
         return
-    for fold, scored in train_by(way, job, waiting, pool, jobs):
-        if kept is not None:
-            kept.put(fold, scored)
-        yield fold, scored
+    with closing(train_by(way, job, waiting, pool, jobs)) as work:
+        for fold, scored in work:
+            if kept is not None:
+                kept.put(fold, scored)
+            yield fold, scored
 
 
 def _bar(

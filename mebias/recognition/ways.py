@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from typing import Literal
 
 import torch
@@ -11,7 +11,7 @@ import torch
 from mebias.errors import OptionError
 from mebias.recognition.alone import train_alone
 from mebias.recognition.at_once import train_at_once, why_alone
-from mebias.recognition.fold_pool import FoldPool, can_send, cores, one_thread
+from mebias.recognition.fold_pool import FoldPool, can_send, cores, one_thread, steady
 from mebias.recognition.jobs import Job, Maps, Scored
 
 Way = Literal["auto", "turn", "processes", "at once"]
@@ -71,14 +71,14 @@ def choose_way(way: Way, job: Job, jobs: int) -> Way:
 
 def train_by(
     way: Way, job: Job, folds: Sequence[int], pool: FoldPool | None, jobs: int | None
-) -> Iterator[tuple[int, Scored]]:
+) -> Generator[tuple[int, Scored]]:
     """Train folds in a way that `choose_way` returned, and give each as it is done.
 
     At once, the folds of a chunk that is not complete are all trained: rounding depends on
     the company.
     """
     with ExitStack() as stack:
-        stack.enter_context(_steady())
+        stack.enter_context(steady(job.device))
         if way == "processes":
             if pool is None:
                 pool = stack.enter_context(FoldPool(min(jobs or cores(), len(folds))))
@@ -96,15 +96,3 @@ def train_by(
             if set(chunk) & set(folds):
                 scored = zip(chunk, train_at_once(job, maps, chunk), strict=True)
                 yield from ((fold, each) for fold, each in scored if fold in folds)
-
-
-@contextmanager
-def _steady() -> Iterator[None]:
-    """Convolutions on a GPU that sum in the same order each time."""
-    cudnn = torch.backends.cudnn
-    before = cudnn.deterministic, cudnn.benchmark
-    cudnn.deterministic, cudnn.benchmark = True, False
-    try:
-        yield
-    finally:
-        cudnn.deterministic, cudnn.benchmark = before

@@ -51,8 +51,11 @@ def kill_after(n):
 def test_a_run_that_was_killed_goes_on_with_the_same_result(tmp_path, counted):
     whole = run(None).probabilities
     counted.clear()
-    with pytest.raises(Killed):
+    torch.set_num_threads(2)
+    with pytest.raises(Killed) as held:
         run(tmp_path, progress=kill_after(2))
+    assert torch.get_num_threads() == 2, held
+    torch.set_num_threads(1)
     assert counted == [0, 1]
     again = run(tmp_path)
     assert counted == [0, 1, 2]

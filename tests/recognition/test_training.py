@@ -12,7 +12,7 @@ from torch import nn
 from mebias.errors import OptionError, TrainingWarning
 from mebias.recognition.augment import Augment
 from mebias.recognition.draws import Draws
-from mebias.recognition.fold_pool import FoldPool
+from mebias.recognition.fold_pool import FoldPool, steady
 from mebias.recognition.models import JOINT, MODELS, RELEASED, Recipe, get_model
 from mebias.recognition.training import train_folds
 
@@ -259,6 +259,16 @@ def _thread_names():
     import threading
 
     return [thread.name for thread in threading.enumerate()]
+
+
+def test_a_gpu_sums_in_one_order_while_it_trains():
+    before = torch.backends.cudnn.deterministic
+    with steady("cuda"):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.backends.cudnn.deterministic
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.backends.cudnn.deterministic == before
 
 
 def test_progress_counts_folds(capsys):
