@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mebias.cli import calibrating, selecting
 from mebias.cli import commands as run
-from mebias.cli import selecting
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "report", "export", "calibrate",
@@ -290,14 +290,49 @@ def _add_export(commands: Any) -> None:
 
 
 def _add_calibrate(commands: Any) -> None:
-    text = "how near selectors come to the truth in SIMULATED cohorts: errors and coverage"
-    command = _command(commands, "calibrate", text, selecting.calibrate)
-    command.add_argument("what", choices=["selection"], help="what is validated")
+    text = "how far selectors and statistics hold in SIMULATED cohorts whose truth is known"
+    command = commands.add_parser(
+        "calibrate", help=text, description=text[0].upper() + text[1:] + "."
+    )
+    kinds = command.add_subparsers(metavar="WHAT", required=True)
+    _add_calibrate_selection(kinds)
+    _add_calibrate_statistics(kinds)
+
+
+def _add_calibrate_selection(kinds: Any) -> None:
+    text = "how near selectors come to the truth: errors, and coverage of their intervals"
+    command = _command(kinds, "selection", text, calibrating.calibrate_selection)
     command.add_argument(
         "--clips", metavar="N", type=int, default=300, help="clips of each cell (300)"
     )
+    _add_calibration(command)
+
+
+def _add_calibrate_statistics(kinds: Any) -> None:
+    text = (
+        "coverage of the intervals and level of the tests, beside those of an analysis that "
+        "takes rows for independent; finished cells are kept in DIR/.parts and taken from there "
+        "by the next run of the same size, seed and code"
+    )
+    command = _command(kinds, "statistics", text, calibrating.calibrate_statistics)
+    size = command.add_mutually_exclusive_group()
+    size.add_argument(
+        "--cohorts",
+        metavar="N",
+        type=int,
+        default=2000,
+        help="cohorts of each cell; a fifth of them for bootstrap quantities (2000: minutes)",
+    )
+    size.add_argument("--full", action="store_true", help="10,000 cohorts of each cell")
+    _add_calibration(command)
+
+
+def _add_calibration(command: Any) -> None:
     command.add_argument(
-        "--cell", metavar="CELL", action="append", help="one cell only; may be repeated (all)"
+        "--cell",
+        metavar="CELL",
+        action="append",
+        help="one cell only, as the table names it; may be repeated (all)",
     )
     _add_jobs(command)
     _add_seed(command)

@@ -10,7 +10,7 @@ import hashlib
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -108,8 +108,7 @@ def calibrate_statistics(
         if kept and kept.is_file():
             found[cell.name] = tables.read_csv(kept, "calibration")
     missing = [cell for cell in chosen if cell.name not in found]
-    measured = zip(missing, _run(missing, size, jobs), strict=True)
-    for cell, table in _bar(measured, len(missing), progress):
+    for cell, table in _bar(_run(missing, size, jobs), len(missing), progress):
         found[cell.name] = table
         if folder:
             tables.write_csv(table, _part(folder, cell))
@@ -128,14 +127,20 @@ def _check(cells: Sequence[str], n_cohorts: int, jobs: int) -> None:
         raise OptionError(f"jobs is {jobs}; expected 1 or more.")
 
 
-def _run(cells: Sequence[Cell], size: Size, jobs: int) -> Iterator[pd.DataFrame]:
+def _run(cells: Sequence[Cell], size: Size, jobs: int) -> Iterator[tuple[Cell, pd.DataFrame]]:
+    """Each cell with its rows, as soon as they are there."""
     if jobs == 1 or len(cells) < 2:
         for cell in cells:
-            yield measure(cell, size)
+            yield cell, measure(cell, size)
         return
     context = get_context("spawn")  # a fork of a process with running threads may hang
-    with ProcessPoolExecutor(jobs, context) as pool:
-        yield from pool.map(measure, cells, [size] * len(cells))
+    pool = ProcessPoolExecutor(jobs, context)
+    try:
+        cell_of = {pool.submit(measure, cell, size): cell for cell in cells}
+        for done in as_completed(cell_of):
+            yield cell_of[done], done.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def measure(cell: Cell, size: Size) -> pd.DataFrame:
