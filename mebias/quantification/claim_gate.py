@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import special
 
 from mebias.errors import TableError, listed
+from mebias.quantification.claim_words import per_cent
 
 COLUMNS = ("fps", "amplitude", "rule", "share_false", "n_cohorts")
 MAX_FALSE = 0.05
@@ -71,7 +72,7 @@ def gate(false_supported: pd.DataFrame | None, rule: str, fps: tuple[float, ...]
             False,
             "not calibrated: rule and judge share the pixels",
             f"a calibration at {rates} fps: how often {rule} is graded supported in simulated "
-            f"cohorts in which it corrects nothing; below {MAX_FALSE:.0%} is needed",
+            f"cohorts in which it corrects nothing; below {per_cent(MAX_FALSE)} is needed",
         )
     missing = [column for column in COLUMNS if column not in false_supported.columns]
     if missing:
@@ -113,19 +114,20 @@ def _at_rate(own: pd.DataFrame, rule: str, fps: float) -> Gate:
     worst = near.iloc[max(range(len(bounds)), key=bounds.__getitem__)]
     share, n, bound = float(worst["share_false"]), float(worst["n_cohorts"]), max(bounds)
     told = (
-        f"falsely supported in {share:.1%} of {n:.0f} simulated cohorts at {worst['fps']:g} fps "
-        f"and {worst['amplitude']:g} pixels (at most {bound:.1%})"
+        f"falsely supported in {per_cent(share)} of {n:.0f} simulated cohorts at "
+        f"{worst['fps']:g} fps and {worst['amplitude']:g} pixels (at most {per_cent(bound)})"
     )
+    needed = f"below {per_cent(MAX_FALSE)} is needed"
     if bound < MAX_FALSE:
         return Gate(True, told)
     if share < MAX_FALSE:
         return Gate(
             False, told,
-            f"more simulated cohorts than {n:.0f}: the share of false claims may be {bound:.1%}, "
-            f"below {MAX_FALSE:.0%} is needed",
+            f"more simulated cohorts than {n:.0f}: the share of false claims may be "
+            f"{per_cent(bound)}, {needed}",
         )  # fmt: skip
     return Gate(
         False, told,
-        f"a rule and a judge that do not share pixels: {share:.1%} of simulated cohorts without a "
-        f"correction are graded supported, below {MAX_FALSE:.0%} is needed",
+        f"a rule and a judge that do not share pixels: {per_cent(share)} of simulated cohorts "
+        f"without a correction are graded supported, {needed}",
     )  # fmt: skip

@@ -152,7 +152,8 @@ def _of_shifts(scope: Scope, row: Record, no_error: str) -> Row:
     evidence = of_test(row, scope.conf_level)
     grade = graded(evidence, either_side=True)
     settle = f"{REPLICATE}; a blind reference annotation"
-    if grade == NOT_SUPPORTED and not scope.versions:
+    inside = abs(evidence.estimate) < evidence.margin and grade != SUPPORTED
+    if inside and math.isfinite(evidence.low) and not scope.versions:
         grade, settle = OPEN, _free_to_move(scope, str(row["keyframe"]), evidence.margin)
     elif grade == NOT_SUPPORTED:
         settle = NOTHING
@@ -209,8 +210,10 @@ def _relative(scope: Scope, keyframe: str, evidence: Evidence) -> Row:
         )
     elif grade == NOT_SUPPORTED:
         settle = f"a reference annotation by the coders' own definition of the {keyframe}"
-    else:
+    elif abs(evidence.estimate) < evidence.margin or not math.isfinite(evidence.low):
         settle = open_end(evidence, either_side=True)
+    else:
+        settle = f"a reference annotation by the coders' own definition of the {keyframe}"
     return claim(
         scope,
         BIAS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from scipy import special
@@ -45,7 +45,7 @@ def recognition(scope: Scope, gains: pd.DataFrame | None) -> Iterator[Row]:
     """
     if scope.versions:
         return
-    own: list[Record] = []
+    own: Sequence[Record] = ()
     if gains is not None:
         own = gains[gains["dataset"] == scope.dataset].to_dict("records")
     rule = "" if scope.rule is None else scope.rule[0]
@@ -113,7 +113,7 @@ def _could_tell(evidence: Evidence) -> bool:
     return bool(reach * evidence.std_error <= evidence.margin)
 
 
-def _parameters(scope: Scope, own: list[Record]) -> Row:
+def _parameters(scope: Scope, own: Sequence[Record]) -> Row:
     sentence = "The second branch adds no parameters"
     row = next((r for r in own if r["quantity"] == "added_parameters"), None)
     if row is None or not math.isfinite(row["estimate"]):

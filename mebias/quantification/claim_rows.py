@@ -7,8 +7,8 @@ where it has one, and sets it beside a margin.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -22,6 +22,20 @@ MOST_SUBJECTS = 100_000
 POWER = 0.8
 Row = dict[str, object]
 Record = Mapping[Hashable, Any]
+READ = (
+    "annotation_error",
+    "error_reduction",
+    "mean_difference_duration",
+    "mean_excess_unbiased",
+    "mean_phase_fall",
+    "mean_phase_rise",
+    "share_pair_moved_movable",
+    "share_status_changed",
+    "uniform_null_share_pair_moved",
+    "window_reach_high",
+    "window_reach_low",
+)
+"""Quantities of the estimates table that claims read."""
 _PLACE = ("keyframe", "ethnicity", "source", "distance", "family", "quantity")
 
 
@@ -89,7 +103,9 @@ class Scope:
         Whether windows bound the shifts of the rule.
     margin_ms, conf_level : float
         Margin of practical relevance; level of the intervals.
-    estimates, tests : list of dict
+    estimates : mapping
+        Rows of this dataset by their quantity (`by_quantity`).
+    tests : sequence of dict
         Rows of this dataset.
     """
 
@@ -102,8 +118,8 @@ class Scope:
     windowed: bool
     margin_ms: float
     conf_level: float
-    estimates: list[Record] = field(default_factory=list)
-    tests: list[Record] = field(default_factory=list)
+    estimates: Mapping[str, Sequence[Record]]
+    tests: Sequence[Record]
 
     @property
     def rule_name(self) -> str:
@@ -112,8 +128,7 @@ class Scope:
 
     def estimate(self, quantity: str, **where: object) -> Record | None:
         """The only row of a quantity of all subjects; None where there is none."""
-        wanted = {"ethnicity": tables.ALL, "stratum": tables.ALL, **where}
-        return found(self.estimates, quantity=quantity, **wanted)
+        return found(self.estimates[quantity], **{"ethnicity": tables.ALL, **where})
 
     def of_rule(self, quantity: str, **where: object) -> Record | None:
         """The same of the rule that claims rest on."""
@@ -124,6 +139,15 @@ class Scope:
     def family(self, name: str) -> list[Record]:
         """Rows of one family of tests, keyframe by keyframe."""
         return [row for row in self.tests if row["family"] == name]
+
+
+def by_quantity(estimates: pd.DataFrame) -> dict[str, list[Record]]:
+    """Rows that claims read, by quantity; strata apart are left out."""
+    wanted = estimates["quantity"].isin(READ) & (estimates["stratum"] == tables.ALL)
+    rows: dict[str, list[Record]] = {quantity: [] for quantity in READ}
+    for row in estimates[wanted].to_dict("records"):
+        rows[row["quantity"]].append(row)
+    return rows
 
 
 def found(rows: Iterable[Record], **where: object) -> Record | None:
@@ -255,8 +279,12 @@ def subjects_to_settle(evidence: Evidence, *, either_side: bool = False) -> floa
     -------
     float
         A whole number above that of the subjects there are; NaN where the estimate lies at
-        the margin, the row has no standard error, or more than 100,000 would be needed.
+        the margin, the row has no standard error, or more than 100,000 would be needed. For
+        a share of 0 the subjects with whom the Clopper-Pearson bound would be at the margin.
     """
+    if evidence.unit == "share" and evidence.estimate == 0 and evidence.margin > 0:
+        bound = math.log(evidence.level / 2) / math.log1p(-evidence.margin)
+        return float(max(math.ceil(bound), evidence.n_subjects + 1))
     value = abs(evidence.estimate) if either_side else evidence.estimate
     away = abs(value - evidence.margin)
     now, error, df = evidence.n_subjects, evidence.std_error, evidence.df

@@ -28,6 +28,7 @@ from mebias.quantification.claim_words import (
     judge_it,
     of_judge,
     open_end,
+    per_cent,
     plainly,
     without_judge,
 )
@@ -38,7 +39,7 @@ from mebias.quantification.intervals_overlap import MICRO_DURATION_MS
 CORRECTION, DURATION, CURVE = "correction", "durations", "curve"
 SHARE_MARGIN = 0.05
 """Share of clips above which a change is one of practical relevance."""
-_REDUCED = "|human - blind| - |selected - blind|"
+_REDUCED = "|human - blind mean| - |selected - blind mean|"
 
 
 def corrections(scope: Scope, false_supported: pd.DataFrame | None) -> Iterator[Row]:
@@ -73,7 +74,7 @@ def durations(scope: Scope) -> Iterator[Row]:
     sentences = (
         f"{change} changes durations on average",
         f"{change} changes the micro or macro status (duration of at most "
-        f"{MICRO_DURATION_MS:.0f} ms) of more than {SHARE_MARGIN:.0%} of clips",
+        f"{MICRO_DURATION_MS:.0f} ms) of more than {per_cent(SHARE_MARGIN)} of clips",
     )
     leads = ("selected - human duration", "clips whose status changes")
     if scope.versions:
@@ -95,7 +96,7 @@ def curve(scope: Scope) -> Iterator[Row]:
         return
     sentence = (
         f"The largest difference is not at the human onset and apex in more than "
-        f"{SHARE_MARGIN:.0%} of clips that could move"
+        f"{per_cent(SHARE_MARGIN)} of clips that could move"
     )
     row = scope.of_rule("share_pair_moved_movable", keyframe=PAIR)
     if row is None or not math.isfinite(row["conf_low"]):
@@ -110,13 +111,16 @@ def curve(scope: Scope) -> Iterator[Row]:
     chance = math.nan if null is None else float(null["estimate"])
     aside = "noise alone does this too"
     if math.isfinite(chance):
-        aside += f"; with frames drawn at random from the windows: {chance:.0%}"
+        aside += f"; with frames drawn at random from the windows: {per_cent(chance)}"
     made = plainly(
         scope, CURVE, sentence, evidence, lead=scope.rule_name, aside=aside,
         supported="nothing more about how often; why, the curves of single clips show",
     )  # fmt: skip
     if made["grade"] == NOT_SUPPORTED and not chance > 2 * SHARE_MARGIN:
-        made |= {"grade": OPEN, "would_settle": _wider(f"{2 * SHARE_MARGIN:.0%} at random")}
+        made |= {
+            "grade": OPEN,
+            "would_settle": "longer windows: inside these a random frame is the human one as often",
+        }
     yield made
 
 
@@ -176,8 +180,11 @@ def _gated(
         scope, CORRECTION, sentence, evidence, lead=of_judge(what), aside=allowed.rests_on,
         either_side=either_side,
     )  # fmt: skip
-    if made["grade"] == NOT_SUPPORTED and either_side and scope.windowed:
-        made |= {"grade": OPEN, "would_settle": _wider("the margin")}
+    inside = made["grade"] != SUPPORTED and abs(evidence.estimate) < evidence.margin
+    if inside and either_side and math.isfinite(evidence.low) and scope.windowed:
+        reach = _keyframe_reach(scope, str(evidence.place["keyframe"]))
+        if not reach >= 2 * evidence.margin:
+            made |= {"grade": OPEN, "would_settle": _wider(evidence.margin, reach)}
     if not allowed.passed:
         then = f"; then {made['would_settle']}" if made["grade"] == OPEN else ""
         made |= {"grade": OPEN, "would_settle": f"{allowed.would_settle}{then}"}
@@ -191,10 +198,9 @@ def _change(scope: Scope, sentence: str, evidence: Evidence, lead: str) -> Row:
     settle = {SUPPORTED: REPLICATE, NOT_SUPPORTED: "nothing more about this rule"}.get(grade)
     if scope.versions and grade != OPEN:
         settle = "nothing more about these versions"
-    reach = _reach(scope)
-    if grade == NOT_SUPPORTED and not scope.versions and not reach >= 2 * scope.margin_ms:
-        known = f"{reach:.0f} ms on average" if math.isfinite(reach) else "an unknown length"
-        grade, settle = OPEN, _wider(f"{2 * scope.margin_ms:.0f} ms; they let it move {known}")
+    inside = grade != SUPPORTED and abs(evidence.estimate) < evidence.margin
+    if inside and not scope.versions and not _reach(scope) >= 2 * scope.margin_ms:
+        grade, settle = OPEN, _wider(scope.margin_ms, _reach(scope))
     return claim(
         scope,
         DURATION,
@@ -224,5 +230,19 @@ def _reach(scope: Scope) -> float:
     return max(shorter, longer)
 
 
-def _wider(than: str) -> str:
-    return f"windows that reach further: inside these no larger change can show (needed: {than})"
+def _keyframe_reach(scope: Scope, keyframe: str) -> float:
+    """How far the windows let a keyframe move (ms, mean); NaN where not known."""
+    rows = [
+        scope.of_rule(f"window_reach_{side}", keyframe=keyframe, unit="ms", weighting="subject")
+        for side in ("low", "high")
+    ]
+    return max(math.nan if row is None else abs(float(row["estimate"])) for row in rows)
+
+
+def _wider(margin: float, reach: float) -> str:
+    """What would settle a claim that windows keep inside the margin."""
+    known = f"{reach:.0f} ms on average" if math.isfinite(reach) else "not known"
+    return (
+        f"windows that reach {2 * margin:.0f} ms or more (they reach {known}): inside shorter ones "
+        f"no larger change can show"
+    )

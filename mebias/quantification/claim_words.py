@@ -103,7 +103,7 @@ def basis(evidence: Evidence, lead: str, aside: str = "") -> str:
     ]
     if evidence.p_adjusted is not None:
         p = evidence.p_adjusted
-        parts.append(f"adjusted p = {p:.3f}" if math.isfinite(p) else "adjusted p undefined")
+        parts.append(f"adjusted {p_words(p)}")
     elif evidence.family_size > 1:
         parts.append(f"interval for {evidence.family_size} claims together")
     if math.isfinite(evidence.margin):
@@ -114,6 +114,26 @@ def basis(evidence: Evidence, lead: str, aside: str = "") -> str:
     return f"{text}; {aside}" if aside else text
 
 
+def p_words(p: float) -> str:
+    """A p-value in a sentence.
+
+    >>> p_words(0.031), p_words(0.0001), p_words(math.nan)
+    ('p = 0.031', 'p < 0.001', 'p undefined')
+    """
+    if math.isnan(p):
+        return "p undefined"
+    return "p < 0.001" if p < 0.0005 else f"p = {p:.3f}"
+
+
+def per_cent(share: float) -> str:
+    """A share in per cent.
+
+    >>> per_cent(0.05), per_cent(0.0123), per_cent(0.984)
+    ('5 %', '1.2 %', '98 %')
+    """
+    return f"{100 * share:.2g} %" if share < 1 else "100 %"
+
+
 def in_unit(value: float, unit: str) -> str:
     """A margin with its unit.
 
@@ -121,7 +141,7 @@ def in_unit(value: float, unit: str) -> str:
     ('10 ms', '5 %', '0')
     """
     if unit == "share":
-        return f"{100 * value:.3g} %"
+        return per_cent(value)
     return f"{value:.3g} ms" if unit == "ms" else f"{value:.3g}"
 
 
@@ -129,11 +149,10 @@ def open_end(evidence: Evidence, *, either_side: bool = False) -> str:
     """What would settle a claim that its numbers leave open."""
     if not math.isfinite(evidence.low):
         return lacking(evidence.reason, str(evidence.place.get("keyframe", "")))
-    margin, unit = evidence.margin, evidence.unit
-    where = f"the interval has to leave or fit {'+-' if either_side else ''}"
-    where = f"{where}{in_unit(margin, unit)}"
-    if not either_side:
-        where = f"the interval has to lie on one side of {in_unit(margin, unit)}"
+    margin = in_unit(evidence.margin, evidence.unit)
+    where = f"the interval has to lie on one side of {margin}"
+    if either_side:
+        where = f"the interval has to leave or fit +-{margin}"
     if graded_but_for_p(evidence, either_side):
         return (
             f"more subjects than {evidence.n_subjects:.0f}: the interval is beyond the margin, "

@@ -12,7 +12,7 @@ from mebias.quantification.checks import DRAWN_TO_LABELS, primary_source
 from mebias.quantification.claim_datasets import between
 from mebias.quantification.claim_labels import absolute, contrasts, exactness
 from mebias.quantification.claim_recognition import recognition
-from mebias.quantification.claim_rows import Row, Scope, family_interval
+from mebias.quantification.claim_rows import Row, Scope, by_quantity, family_interval
 from mebias.quantification.claim_selection import corrections, curve, durations
 from mebias.quantification.contrasts import default_margin
 
@@ -116,11 +116,10 @@ def _scope(
     if rule is not None:
         chosen = part[(part["source"] == rule[0]) & (part["distance"] == rule[1])]
     stated = part[~part["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
+    sizes = stated.groupby("ethnicity")["subject"].nunique()
     return Scope(
         dataset=name,
-        groups={
-            str(g): int(n) for g, n in stated.groupby("ethnicity")["subject"].nunique().items()
-        },
+        groups={str(group): int(n) for group, n in sizes.items()},
         sources=tuple(str(s) for s in part["source"].unique()),
         fps=tuple(sorted(float(rate) for rate in part["fps"].unique())),
         rule=rule,
@@ -128,7 +127,7 @@ def _scope(
         windowed=bool(chosen["freedom"].notna().any()),
         margin_ms=margin_ms or default_margin(part),
         conf_level=conf_level,
-        estimates=estimates.to_dict("records"),
+        estimates=by_quantity(estimates),
         tests=tests.to_dict("records"),
     )
 

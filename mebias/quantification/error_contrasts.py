@@ -160,7 +160,7 @@ def reduction_contrasts(
     tests, estimates = (
         _refused(_renamed(found, _REDUCTION), joined, min_subjects) for found in (tests, estimates)
     )
-    if shifts["dataset"].nunique() > 1:
+    if len(shifts["dataset"].unique()) > 1:
         estimates = pd.concat([estimates, _between(shifts, source, conf_level)])
     return _adjusted(tests), tables.conform(estimates, "estimates")
 
@@ -213,7 +213,7 @@ class _Words:
     family: str
     quantity: str
     mean: str
-    values: str
+    what: str
     method: str
 
 
@@ -247,8 +247,8 @@ def _renamed(found: pd.DataFrame, words: _Words) -> pd.DataFrame:
         found["quantity"] = words.quantity
     found["reason"] = (
         found["reason"]
-        .str.replace(r"^(all \d+) shifts are equal$", rf"\1 {words.values} are equal", regex=True)
-        .str.replace(r" mean shift$", f" mean {words.values.removesuffix('s')}", regex=True)
+        .str.replace(r"^(all \d+) shifts are equal$", rf"\1 {words.what} are equal", regex=True)
+        .str.replace(r" mean shift$", f" mean {words.what.removesuffix('s')}", regex=True)
     )
     found["method"] = f"{words.method}; " + found["method"]
     return found
