@@ -308,7 +308,7 @@ def test_with_no_difference_at_most_5_per_cent_of_cohorts_support_one():
     for seed in range(n):
         drawn = blind_shifts(
             seed, datasets=(f"d{seed}",), sd=(20, 20, 20), blind_sd=(6, 6, 6), icc=0.1,
-            n_subjects=16, n_clips=64,
+            n_subjects=20, n_clips=60,
         )  # fmt: skip
         rows.append(drawn)
         tests.append(error_contrasts(drawn, n_permutations=99, margin_ms=1e-6)[0])
