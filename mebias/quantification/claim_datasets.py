@@ -16,7 +16,7 @@ from mebias.quantification.claim_rows import (
     graded,
     of_estimate,
 )
-from mebias.quantification.claim_words import basis, claim, lacking, open_end
+from mebias.quantification.claim_words import basis, claim, lacking
 from mebias.quantification.keyframe_contrast import CONTRASTS, SIDES
 
 DATASETS = "between datasets"
@@ -66,5 +66,5 @@ def _observed(evidence: Evidence, dataset: str, sentence: str, lead: str) -> Row
     elif evidence.reason:
         settle = f"{lacking(evidence.reason, '')}; then {_DESIGN}"
     else:
-        settle = f"{open_end(evidence)}; then {_DESIGN}"
+        settle = _DESIGN
     return claim(dataset, DATASETS, sentence, grade, basis(evidence, lead, _WHY), settle, evidence)

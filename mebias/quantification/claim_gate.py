@@ -71,8 +71,8 @@ def gate(false_supported: pd.DataFrame | None, rule: str, fps: tuple[float, ...]
         return Gate(
             False,
             "not calibrated: rule and judge share the pixels",
-            f"a calibration at {rates} fps: how often {rule} is graded supported in simulated "
-            f"cohorts in which it corrects nothing; below {per_cent(MAX_FALSE)} is needed",
+            f"a calibration at {rates} fps: in how many simulated cohorts in which {rule} corrects "
+            f"nothing it is graded supported (below {per_cent(MAX_FALSE)} is needed)",
         )
     missing = [column for column in COLUMNS if column not in false_supported.columns]
     if missing:

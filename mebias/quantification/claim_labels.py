@@ -29,6 +29,7 @@ from mebias.quantification.claim_words import (
     of_judge,
     open_end,
     plainly,
+    relative,
     without_judge,
 )
 from mebias.quantification.error_contrasts import FAMILY as ERROR
@@ -71,7 +72,7 @@ def exactness(scope: Scope) -> Iterator[Row]:
             f"Offset labels are placed less exactly than {other} labels",
             of_test(row, scope.conf_level, margin=0.0),
             lead=of_judge(f"log of the SD of errors at the offset over that at the {other}"),
-            aside="as right as the posterior's own SDs",
+            aside=relative("as right as the posterior's own SDs"),
         )
 
 
@@ -129,7 +130,7 @@ def _of_errors(scope: Scope, row: Record) -> Row:
         f"{str(row['keyframe']).capitalize()} labels err differently for {first} than for {second}",
         of_test(row, scope.conf_level),
         lead=of_judge("annotation error"),
-        aside=_motion(scope),
+        aside=relative(_motion(scope)),
         either_side=True,
     )
 
@@ -145,7 +146,7 @@ def _motion(scope: Scope) -> str:
         values = [f"{r['ethnicity']} {r['estimate']:.0f}" for r in rows if r["estimate"] > 0]
         if values:
             told.append(f"mean {phase} {', '.join(values)} ms")
-    return f"if the groups move alike ({'; '.join(told)})" if told else "if the groups move alike"
+    return f"if the groups move alike ({', '.join(told)})" if told else "if the groups move alike"
 
 
 def _of_shifts(scope: Scope, row: Record, no_error: str) -> Row:
@@ -219,7 +220,7 @@ def _relative(scope: Scope, keyframe: str, evidence: Evidence) -> Row:
         BIAS,
         f"{keyframe.capitalize()} labels are biased in time, relative to the model's definition",
         grade,
-        basis(evidence, of_judge("annotation error")),
+        basis(evidence, of_judge("annotation error"), relative()),
         settle,
         evidence,
     )

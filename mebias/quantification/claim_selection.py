@@ -30,6 +30,7 @@ from mebias.quantification.claim_words import (
     open_end,
     per_cent,
     plainly,
+    relative,
     without_judge,
 )
 from mebias.quantification.disagreement import PAIR, takes_the_largest
@@ -177,8 +178,8 @@ def _gated(
 ) -> Row:
     """A claim about corrections, graded only where the calibration allows it."""
     made = plainly(
-        scope, CORRECTION, sentence, evidence, lead=of_judge(what), aside=allowed.rests_on,
-        either_side=either_side,
+        scope, CORRECTION, sentence, evidence, lead=of_judge(what),
+        aside=relative(allowed.rests_on), either_side=either_side,
     )  # fmt: skip
     inside = made["grade"] != SUPPORTED and abs(evidence.estimate) < evidence.margin
     if inside and either_side and math.isfinite(evidence.low) and scope.windowed:

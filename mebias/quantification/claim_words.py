@@ -207,8 +207,13 @@ def lacking(reason: str, keyframe: str) -> str:
 
 
 def of_judge(what: str) -> str:
-    """How a number that the blind posterior judges is named."""
-    return f"{what} by {JUDGE}, {RELATIVE}"
+    """How a number that the blind posterior judges is named; `relative` goes with it."""
+    return f"{what} by {JUDGE}"
+
+
+def relative(aside: str = "") -> str:
+    """A caution about such a number."""
+    return f"{RELATIVE}; {aside}" if aside else RELATIVE
 
 
 def without_judge(scope: Scope) -> str:

@@ -114,7 +114,7 @@ def test_the_motion_of_the_groups_stands_beside_their_contrast():
           for p, g, v in (("rise", "A", 250.0), ("rise", "B", 310.0), ("fall", "A", 500.0)))
     )  # fmt: skip
     row = the(claims(estimates=phases, tests=error_row()), "Offset labels err")
-    assert "mean rise A 250, B 310 ms; mean fall A 500 ms" in row["rests_on"]
+    assert "mean rise A 250, B 310 ms, mean fall A 500 ms" in row["rests_on"]
 
 
 def test_an_error_that_cannot_be_told_leaves_the_shifts_and_says_so():

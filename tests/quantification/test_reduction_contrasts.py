@@ -38,7 +38,8 @@ def test_the_contrast_is_that_of_the_gains():
     assert tests["family"].unique().tolist() == ["error-reduction primary"]
     assert tests["keyframe"].tolist() == list(tables.KEYFRAMES)
     assert (tests[["source", "distance"]] == list(RULE.values())).all(axis=None)
-    assert tests["hypothesis"].str.contains(r"mean (?:onset|apex|offset) reduction of the error").all()
+    said = r"mean (?:onset|apex|offset) reduction of the error"
+    assert tests["hypothesis"].str.contains(said).all()
     sign = 1 if tests.loc[0, "ethnicity"] == "A vs others" else -1
     for row in estimates[estimates["weighting"] == "subject-mean"].to_dict("records"):
         own = gain(shifts, row["keyframe"]).groupby(["ethnicity", "subject"])["gain"].mean()
