@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -26,6 +26,7 @@ def contrast_tables(
     seed: int = 0,
     n_permutations: int = 9999,
     margin_ms: float | None = None,
+    families: Container[str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test groups against each other, per dataset, on the primary source.
 
@@ -49,6 +50,8 @@ def contrast_tables(
         Random permutations, where there are more than 20,000 assignments.
     margin_ms : float, optional
         Margin of practical relevance; by default the larger of one frame and 10 ms.
+    families : collection of str, optional
+        Only these families.
 
     Returns
     -------
@@ -64,6 +67,8 @@ def contrast_tables(
     for rows, margin in primary_parts(shifts, margin_ms):
         options = Options(min_subjects, conf_level, seed, n_permutations, margin)
         for family in families_of(rows, min_subjects):
+            if families is not None and family.name not in families:
+                continue
             made = [_test(rows, family, c, options) for c in family.comparisons]
             tests += holm_adjusted([row for row, _ in made])
             estimates += [row for _, found in made for row in found]

@@ -14,7 +14,7 @@ from mebias.quantification.checks import primary_source
 from mebias.quantification.contrasts import contrast_tables
 from mebias.quantification.disagreement import disagreement
 from mebias.quantification.equivalence import equivalence_tests
-from mebias.quantification.error_contrasts import error_contrasts
+from mebias.quantification.error_contrasts import error_contrasts, reduction_contrasts
 from mebias.quantification.estimates import estimates_table
 from mebias.quantification.flags import flag_clips
 from mebias.quantification.keyframe_contrast import between_datasets, keyframe_contrasts
@@ -132,6 +132,8 @@ def _of_labels(
     yield error_estimates(shifts, conf_level=level), nothing
     if len(shifts["source"].unique()) > 1:
         yield reduces_error(shifts, conf_level=level), nothing
+        tests, estimates = reduction_contrasts(shifts, margin_ms=options.margin_ms, **contrasts)  # type: ignore[arg-type]
+        yield estimates, tests
     tests, estimates = error_contrasts(shifts, margin_ms=options.margin_ms, **contrasts)  # type: ignore[arg-type]
     yield estimates, tests
     tests, estimates = keyframe_contrasts(shifts, conf_level=level)

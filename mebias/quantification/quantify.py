@@ -88,7 +88,9 @@ def quantify(
         shifts=checked,
         estimates=parts.estimates,
         tests=parts.tests,
-        claims=graded_claims(checked, parts.tests, conf_level),
+        claims=graded_claims(
+            checked, parts.estimates, parts.tests, conf_level, margin_ms=margin_ms, primary=primary
+        ),
         flags=parts.flags,
         issues=conform(pd.concat([issues, parts.issues]), "issues"),
         options=options,
