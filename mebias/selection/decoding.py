@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor, Future
+from functools import cache
 
 import numpy as np
 
@@ -13,6 +14,20 @@ from mebias.errors import FrameError, UnusableClipError
 Read = dict[int, np.ndarray | FrameError]
 _TOGETHER = 4
 """Frames that a thread decodes in one go: handing over costs a tenth of a small frame."""
+_LARGE = 2**25 - 2**16
+"""Bytes: just below 32 MiB, beyond which the C library learns nothing from a block."""
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have freed memory used again, not given back to the system, up to 64 MB of it.
+
+    Frames come and go. The C library of Linux gives freed memory back beyond twice the largest
+    block that was freed so far, and each of its pages comes back at the price of a page fault:
+    a seventh of what decoding takes. A large block, freed untouched, raises that bound (see
+    M_MMAP_THRESHOLD in mallopt(3)). Elsewhere this does nothing.
+    """
+    np.empty(_LARGE, dtype=np.uint8)
 
 
 class ClipFrames:
@@ -35,6 +50,8 @@ class ClipFrames:
         self._decoders = decoders
         self._frames: dict[int, np.ndarray] = {}
         self._coming: dict[int, Future[Read]] = {}
+        self._here: Read = {}
+        keep_freed_memory()
 
     def numbers(self) -> np.ndarray:
         """Numbers of the frames that exist."""
@@ -55,7 +72,8 @@ class ClipFrames:
     def want(self, numbers: Iterable[int]) -> None:
         """Begin to decode frames that will be asked for."""
         if self._decoders is not None:
-            new = [n for n in numbers if n not in self._frames and n not in self._coming]
+            known = self._frames.keys() | self._here.keys() | self._coming.keys()
+            new = [n for n in dict.fromkeys(numbers) if n not in known]
             for start in range(0, len(new), _TOGETHER):
                 some = new[start : start + _TOGETHER]
                 task = self._decoders.submit(self._read, some)
@@ -85,16 +103,25 @@ class ClipFrames:
         UnusableClipError
             It is not uint8, or its shape differs from the clip's other frames.
         """
-        if number not in self._frames:
-            coming = self._coming.pop(number, None)
-            read = self._read([number]) if coming is None else coming.result()
-            one = read.pop(number)
+        frame = self._frames.get(number)
+        if frame is None:
+            one = self._take(number)
             if isinstance(one, FrameError):
                 raise one
             frame = np.ascontiguousarray(one)
             self._check(frame, number)
             self._frames[number] = frame
-        return self._frames[number]
+        return frame
+
+    def _take(self, number: int) -> np.ndarray | FrameError:
+        """A frame that was decoded ahead, or is decoded now."""
+        if number not in self._here:
+            coming = self._coming.get(number)
+            read = self._read([number]) if coming is None else coming.result()
+            self._here.update(read)
+            for other in read:
+                self._coming.pop(other, None)
+        return self._here.pop(number)
 
     def _check(self, frame: np.ndarray, number: int) -> None:
         if frame.dtype != np.uint8:

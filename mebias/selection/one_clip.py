@@ -153,10 +153,12 @@ def _announce(frames: ClipFrames, coding: Coding, asked: Sequence[Asked]) -> Non
         on_disk = set(frames.numbers().tolist())
     except FrameError:
         return
+    wanted: list[int] = []
     for rule in dict(asked):
         windows = windows_of(rule, human, on_disk)
         for keyframe in tables.KEYFRAMES:
-            frames.want(candidates_of(windows.of(keyframe), on_disk))
+            wanted += candidates_of(windows.of(keyframe), on_disk)
+    frames.want(wanted)
 
 
 def _without_frames(asked: Sequence[Asked], coding: Coding) -> list[Row]:
@@ -249,7 +251,7 @@ def _chosen(
     matrices = {name: PairDistances(frames, get_distance(name)) for _, name in asked}
     rows: list[Row] = []
     for rule, name in asked:
-        rng = generator(task.seed, coding, rule)
+        rng = generator(task.seed, coding, rule) if pick_of(rule) == "random" else None
         rows.extend(_select(matrices[name], on_disk, coding, human, rule, name, rng))
     return rows
 
@@ -279,7 +281,7 @@ def _select(
     human: tuple[int, int, int],
     rule: Rule,
     distance: str,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
 ) -> list[Row]:
     windows = windows_of(rule, human, on_disk)
     candidates = {k: candidates_of(windows.of(k), on_disk) for k in tables.KEYFRAMES}
@@ -324,8 +326,11 @@ def generator(seed: int, coding: Coding, rule: Rule) -> np.random.Generator:
 
 def candidates_of(bounds: tuple[int, int], on_disk: set[int]) -> list[int]:
     """Frames of a window that are on disk, ascending."""
+    low, high = bounds
+    if high - low < len(on_disk):
+        return [n for n in range(low, high + 1) if n in on_disk]
     # From the frames there are: a rule of the user's own may ask for millions that are not.
-    return sorted(n for n in on_disk if bounds[0] <= n <= bounds[1])
+    return sorted(n for n in on_disk if low <= n <= high)
 
 
 def _row(

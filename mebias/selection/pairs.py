@@ -62,25 +62,28 @@ class PairDistances:
         return found.copy()
 
     def _fill(self, apexes: Sequence[int], others: Sequence[int], missing: np.ndarray) -> None:
-        asked = [(apexes[i], others[j]) for i, j in np.argwhere(missing).tolist()]
-        numbers = dict.fromkeys(chain(*zip(*asked, strict=True)))
-        frames = {n: self.frame(n) for n in numbers}
+        rows, columns = (places.tolist() for places in np.nonzero(missing))
+        asked = ([apexes[i] for i in rows], [others[j] for j in columns])
+        frames = {n: self.frame(n) for n in dict.fromkeys(chain(*asked))}
         start = time.perf_counter()
-        if self._symmetric and len(asked) > pairs_worth(len(frames)):
+        if self._symmetric and len(rows) > pairs_worth(len(frames)):
             places = np.array([self._places[n] for n in frames])
             self._known[places[:, None], places] = squared_distances(list(frames.values()))
         else:
-            self._one_by_one(asked, frames)
+            self._one_by_one(*asked, frames)
         if self._symmetric:
-            could_gain(len(asked), len(frames), time.perf_counter() - start)
+            could_gain(len(rows), len(frames), time.perf_counter() - start)
         self._gaps = bool(np.isnan(self._known).any())
 
-    def _one_by_one(self, asked: Sequence[tuple[int, int]], frames: dict[int, np.ndarray]) -> None:
-        if self._symmetric:
-            asked = [(min(pair), max(pair)) for pair in asked]
-        asked = list(dict.fromkeys(asked))
-        found = [self._distance(frames[apex], frames[other]) for apex, other in asked]
-        rows, columns = (np.array([self._places[n] for n in of]) for of in zip(*asked, strict=True))
+    def _one_by_one(
+        self, apexes: Sequence[int], others: Sequence[int], frames: dict[int, np.ndarray]
+    ) -> None:
+        pairs = dict.fromkeys(zip(apexes, others, strict=True))
+        if self._symmetric and not set(apexes).isdisjoint(others):
+            pairs = dict.fromkeys((min(pair), max(pair)) for pair in pairs)
+        distance = self._distance
+        found = [distance(frames[apex], frames[other]) for apex, other in pairs]
+        rows, columns = np.array([[self._places[n] for n in pair] for pair in pairs]).T
         self._known[rows, columns] = found
         if self._symmetric:
             self._known[columns, rows] = found

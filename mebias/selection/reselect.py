@@ -115,9 +115,8 @@ def reselect(
     chunks = _run(task, codings, jobs)
     for found in _bar(chunks, len(codings), progress):
         rows.extend(found)
-    table = tables.from_rows(rows, "keyframes")
-    order = ["source", "distance"]
-    return table.sort_values(order, kind="stable", ignore_index=True)
+    rows.sort(key=lambda row: (str(row["source"]), str(row["distance"])))
+    return tables.from_rows(rows, "keyframes")
 
 
 def check_rules(rules: Sequence[Rule], codings: Sequence[Coding]) -> None:
