@@ -20,9 +20,13 @@ class Squared(Protocol):
         ...
 
     def block(
-        self, apexes: Sequence[int], others: Sequence[int], where: np.ndarray | None = None
+        self,
+        apexes: Sequence[int],
+        others: Sequence[int],
+        where: np.ndarray | None = None,
+        nearest: tuple[int, int] | None = None,
     ) -> np.ndarray:
-        """Of many, apexes in rows; only where they are needed."""
+        """Of many, apexes in rows; only where needed, frames nearest to two of them read first."""
         ...
 
 
@@ -127,7 +131,7 @@ def choose(
     if pick == "random":
         return _random(squared, candidates, rng)
     sign = -1.0 if pick == "least" else 1.0
-    scores = squared.block(apexes, onsets, allowed)
+    scores = squared.block(apexes, onsets, allowed, (human[1], human[0]))
     scores = scores if sign > 0 else -scores
     if allowed is not None:
         scores = np.where(allowed, scores, -inf)
@@ -141,8 +145,9 @@ def choose(
     onset, apex = onsets[column], apexes[row]
     backwards = pick == "return"
     origin, fall_sign = (onset, -1.0) if backwards else (apex, sign)
-    offsets = candidates.after(apex)
-    falls = [fall_sign * fall for fall in squared.block([origin], offsets)[0].tolist()]
+    offsets = candidates.after(apex) if candidates.ordered else candidates.offsets
+    found = squared.block([origin], offsets, None, (origin, max(offsets)))
+    falls = [fall_sign * fall for fall in found[0].tolist()]
     last = _best_offset(falls, offsets, human[2])
     score = sqrt(sign * best)
     return (

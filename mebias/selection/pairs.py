@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 
 import numpy as np
@@ -44,11 +44,17 @@ class PairDistances:
         return float(self.block([apex], [other])[0, 0])
 
     def block(
-        self, apexes: Sequence[int], others: Sequence[int], where: np.ndarray | None = None
+        self,
+        apexes: Sequence[int],
+        others: Sequence[int],
+        where: np.ndarray | None = None,
+        nearest: tuple[int, int] | None = None,
     ) -> np.ndarray:
         """Squared distances between apex candidates (rows) and other frames (columns).
 
-        ``where`` says which of them are needed; the others may be NaN.
+        ``where`` says which of them are needed; the others may be NaN. Frames that have to be
+        read are read in the order given, or with ``nearest`` from an apex and another frame
+        outwards: of several that cannot be read, the first one is named.
         """
         rows, columns = self._at(apexes), self._at(others)
         found = self._known[rows][:, columns]
@@ -57,14 +63,23 @@ class PairDistances:
             if where is not None:
                 missing &= where
             if missing.any():
-                self._fill(apexes, others, missing)
+                self._fill(apexes, others, missing, nearest)
                 found = self._known[rows][:, columns]
         return found.copy()
 
-    def _fill(self, apexes: Sequence[int], others: Sequence[int], missing: np.ndarray) -> None:
+    def _fill(
+        self,
+        apexes: Sequence[int],
+        others: Sequence[int],
+        missing: np.ndarray,
+        nearest: tuple[int, int] | None,
+    ) -> None:
         rows, columns = (places.tolist() for places in np.nonzero(missing))
-        asked = ([apexes[i] for i in rows], [others[j] for j in columns])
-        frames = {n: self.frame(n) for n in dict.fromkeys(chain(*asked))}
+        asked = [apexes[i] for i in rows], [others[j] for j in columns]
+        in_order: Sequence[Iterable[int]] = asked
+        if nearest is not None:
+            in_order = [_outwards(set(n), start) for n, start in zip(asked, nearest, strict=True)]
+        frames = {n: self.frame(n) for n in dict.fromkeys(chain(*in_order))}
         start = time.perf_counter()
         if self._symmetric and len(rows) > pairs_worth(len(frames)):
             places = np.array([self._places[n] for n in frames])
@@ -107,3 +122,7 @@ class PairDistances:
             grown[:count, :count] = self._known
             self._known = grown
             self._gaps = True
+
+
+def _outwards(numbers: Iterable[int], start: int) -> list[int]:
+    return sorted(numbers, key=lambda number: (abs(number - start), number))
