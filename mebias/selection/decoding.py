@@ -69,17 +69,15 @@ class ClipFrames:
         outside = (numbers < low) | (numbers > high)  # none, where a bound is NaN
         return f"{numbers.tolist()} {told(self.clip, numbers[~outside].tolist())}"
 
-    def want(self, numbers: Iterable[int]) -> int:
-        """Begin to decode frames that will be asked for; how many."""
-        if self._decoders is None:
-            return 0
-        known = self._frames.keys() | self._here.keys() | self._coming.keys()
-        new = [n for n in dict.fromkeys(numbers) if n not in known]
-        for start in range(0, len(new), _TOGETHER):
-            some = new[start : start + _TOGETHER]
-            task = self._decoders.submit(self._read, some)
-            self._coming.update(dict.fromkeys(some, task))
-        return len(new)
+    def want(self, numbers: Iterable[int]) -> None:
+        """Begin to decode frames that will be asked for."""
+        if self._decoders is not None:
+            known = self._frames.keys() | self._here.keys() | self._coming.keys()
+            new = [n for n in dict.fromkeys(numbers) if n not in known]
+            for start in range(0, len(new), _TOGETHER):
+                some = new[start : start + _TOGETHER]
+                task = self._decoders.submit(self._read, some)
+                self._coming.update(dict.fromkeys(some, task))
 
     def _read(self, numbers: Sequence[int]) -> Read:
         found: Read = {}

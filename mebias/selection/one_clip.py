@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -49,18 +48,9 @@ class Task:
         return [*product(windowed, self.distances), *located]
 
 
-class Begun(NamedTuple):
-    """A clip that was begun with: how many of its frames are being decoded, and the rest.
-
-    ``finish`` returns rows of a keyframes table; it raises FrameError where an image that is
-    needed cannot be read.
-    """
-
-    wanted: int
-    finish: Callable[[], list[Row]]
-
-
-def select_in_clip(task: Task, coding: Coding, decoders: Executor | None = None) -> Begun:
+def select_in_clip(
+    task: Task, coding: Coding, decoders: Executor | None = None
+) -> Callable[[], list[Row]]:
     """Begin with one clip: what is cached is read, the frames that are needed are asked for.
 
     Parameters
@@ -71,15 +61,22 @@ def select_in_clip(task: Task, coding: Coding, decoders: Executor | None = None)
         The clip and its labels.
     decoders : Executor, optional
         Threads that decode ahead, while other clips are worked on.
+
+    Returns
+    -------
+    callable
+        Does the rest and returns rows of a keyframes table; raises FrameError where an
+        image that is needed cannot be read.
     """
     if task.frames is None:
-        return Begun(0, lambda: _without_frames(task.asked(), coding))
+        return lambda: _without_frames(task.asked(), coding)
     frames = ClipFrames(task.frames, coding.clip, decoders)
     kept = Kept(task, coding, frames) if task.cache is not None else None
     rows = [] if kept is None else kept.rows()
     missing = task.asked() if kept is None else kept.missing
     windowed = [(rule, distance) for rule, distance in missing if not hasattr(rule, "locate")]
-    wanted = _announce(frames, coding, windowed) if decoders is not None else 0
+    if decoders is not None:
+        _announce(frames, coding, windowed)
 
     def rest() -> list[Row]:
         new = _by_windows(task, frames, coding, windowed) if windowed else []
@@ -90,7 +87,7 @@ def select_in_clip(task: Task, coding: Coding, decoders: Executor | None = None)
             kept.keep(new)
         return rows + new
 
-    return Begun(wanted, rest)
+    return rest
 
 
 class Kept:
@@ -147,21 +144,21 @@ def _looked_at(rule: Rule, coding: Coding) -> tuple[float, float]:
     return min(low for low, _ in bounds), max(high for _, high in bounds)
 
 
-def _announce(frames: ClipFrames, coding: Coding, asked: Sequence[Asked]) -> int:
-    """Ask for the frames of all windows, and count them; what is wrong with them is said later."""
+def _announce(frames: ClipFrames, coding: Coding, asked: Sequence[Asked]) -> None:
+    """Ask for the frames of all windows; what is wrong with them is said later."""
     human = coding.complete()
     if human is None or coding.disorder():
-        return 0
+        return
     try:
         on_disk = set(frames.numbers().tolist())
     except FrameError:
-        return 0
+        return
     wanted: list[int] = []
     for rule in dict(asked):
         windows = windows_of(rule, human, on_disk)
         for keyframe in tables.KEYFRAMES:
             wanted += candidates_of(windows.of(keyframe), on_disk)
-    return frames.want(wanted)
+    frames.want(wanted)
 
 
 def _without_frames(asked: Sequence[Asked], coding: Coding) -> list[Row]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,11 +16,11 @@ from mebias.cohort import Cohort
 from mebias.errors import OptionError
 from mebias.selection.codings import Coding, codings_of
 from mebias.selection.distances import get_distance
-from mebias.selection.one_clip import Begun, Row, Task, select_in_clip
+from mebias.selection.one_clip import Row, Task, select_in_clip
 from mebias.selection.rules import Rule, WindowFunction, check_windows, get_rules
 
-_FRAMES_AHEAD, _CLIPS_AHEAD = 32, 4
-"""Decoded ahead are the frames of one clip at least, and of more clips up to these bounds."""
+_AHEAD = 1
+"""Clips whose frames are decoded ahead."""
 
 
 def reselect(
@@ -139,29 +139,22 @@ def _run(task: Task, codings: Sequence[Coding], jobs: int) -> Iterator[list[Row]
 
 
 def _in_turn(task: Task, codings: Sequence[Coding]) -> Iterator[list[Row]]:
-    """Clip by clip; while one is worked on, the frames of the next ones are decoded."""
+    """Clip by clip; while one is worked on, the frames of the next one are decoded."""
     if not getattr(task.frames, "concurrent", False):
         for coding in codings:
-            yield select_in_clip(task, coding).finish()
+            yield select_in_clip(task, coding)()
         return
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as decoders:
-        begun: deque[Begun] = deque()
+        ahead: deque[Callable[[], list[Row]]] = deque()
         try:
             for coding in codings:
-                begun.append(select_in_clip(task, coding, decoders))
-                while _enough(begun):
-                    yield begun.popleft().finish()
-            while begun:
-                yield begun.popleft().finish()
+                ahead.append(select_in_clip(task, coding, decoders))
+                if len(ahead) > _AHEAD:
+                    yield ahead.popleft()()
+            while ahead:
+                yield ahead.popleft()()
         finally:
             decoders.shutdown(wait=False, cancel_futures=True)
-
-
-def _enough(begun: Sequence[Begun]) -> bool:
-    """Whether decoders have work for as long as the first of the clips will take."""
-    ahead = len(begun) - 1
-    frames = sum(clip.wanted for clip in begun) - begun[0].wanted if begun else 0
-    return ahead >= _CLIPS_AHEAD or (ahead > 0 and frames >= _FRAMES_AHEAD)
 
 
 _worker: Task
@@ -173,7 +166,7 @@ def _start(task: Task) -> None:
 
 
 def _work(coding: Coding) -> list[Row]:
-    return select_in_clip(_worker, coding).finish()
+    return select_in_clip(_worker, coding)()
 
 
 def _bar(chunks: Iterable[list[Row]], total: int, progress: bool) -> Iterable[list[Row]]:
