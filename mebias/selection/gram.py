@@ -11,7 +11,7 @@ float32
     the whole numbers that float32 holds. Beyond about 80 frames faster than single norms.
 int8
     128 is subtracted, and torch multiplies 8-bit numbers into 32-bit sums: several times faster
-    on processors that have instructions for it, and than norms from about 12 frames on.
+    on processors that have instructions for it, and than norms from about 35 frames on.
     Importing torch takes as long as a few dozen clips, so that it is not done before distances
     have taken that long.
 
