@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -18,7 +17,7 @@ from mebias.errors import FrameError, UnusableClipError
 from mebias.selection.cache import Cache, is_plain
 from mebias.selection.choose import Candidates, Choice, choose
 from mebias.selection.codings import Coding
-from mebias.selection.decoding import ClipFrames
+from mebias.selection.decoding import ClipFrames, Decoders
 from mebias.selection.distances import get_distance
 from mebias.selection.motion.rules import CONTEXT_MS, Motion
 from mebias.selection.pairs import PairDistances
@@ -49,7 +48,7 @@ class Task:
 
 
 def select_in_clip(
-    task: Task, coding: Coding, decoders: Executor | None = None
+    task: Task, coding: Coding, decoders: Decoders | None = None
 ) -> Callable[[], list[Row]]:
     """Begin with one clip: what is cached is read, the frames that are needed are asked for.
 
@@ -59,7 +58,7 @@ def select_in_clip(
         What is done.
     coding : Coding
         The clip and its labels.
-    decoders : Executor, optional
+    decoders : Decoders, optional
         Threads that decode ahead, while other clips are worked on.
 
     Returns
