@@ -217,7 +217,7 @@ def _required(name: str) -> Iterable[str]:
 
 def _constant(spec: Column, length: int) -> ExtensionArray | np.ndarray:
     if spec.kind == "text":
-        return pd.array([spec.default] * length, dtype="str")
+        return pd.array([str(spec.default)] * length, dtype=_TEXT)
     return np.full(length, spec.default, dtype="bool" if spec.kind == "flag" else "float64")
 
 
