@@ -234,6 +234,7 @@ def _add_quantify(commands: Any) -> None:
     )
     _add_seed(command)
     _add_min_subjects(command)
+    _add_merge_small(command)
     _add_follow(command)
     _add_out(command, "reports/<file>")
 
@@ -253,6 +254,7 @@ def _add_report(commands: Any) -> None:
         help="report on two versions of the labels instead: the old and the new annotation table",
     )
     _add_min_subjects(command)
+    _add_merge_small(command)
     _add_follow(command)
     _add_out(command, "reports/<dataset>")
 
@@ -349,6 +351,10 @@ def _add_min_subjects(command: Any) -> None:
     )
 
 
+def _add_merge_small(command: Any) -> None:
+    command.add_argument("--merge-small", action="store_true", help="merge smaller groups into one")
+
+
 def _add_follow(command: Any) -> None:
     command.add_argument(
         "--plan",
@@ -371,7 +377,7 @@ def _add_plan(commands: Any) -> None:
         "--margin", metavar="MS", type=float, help="what matters (the larger of a frame and 10 ms)"
     )
     _add_min_subjects(command)
-    command.add_argument("--merge-small", action="store_true", help="merge smaller groups into one")
+    _add_merge_small(command)
     command.set_defaults(context=None, crops=None, boxes=None, crop=None, mask=None)
 
 

@@ -84,7 +84,11 @@ def disagreement(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.DataFr
     >>> round(found.loc["uniform_null_share_pair_moved", "estimate"].item(), 2)
     0.96
     """
-    shifts = checked_shifts(shifts)
+    return disagreement_of_checked(checked_shifts(shifts), conf_level=conf_level)
+
+
+def disagreement_of_checked(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.DataFrame:
+    """`disagreement` of shifts that were checked before."""
     rows: list[Row] = []
     for key, part in shifts.groupby(_PART, sort=False):
         of_part = dict(zip(_PART, key, strict=True))

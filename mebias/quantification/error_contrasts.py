@@ -82,6 +82,7 @@ def error_contrasts(
         seed=seed,
         n_permutations=n_permutations,
         margin_ms=margin_ms,
+        complete_clips=False,
     )
     tests = _refused(_renamed(tests, _ERROR), rows, min_subjects)
     estimates = _refused(_renamed(estimates, _ERROR), rows, min_subjects)
@@ -156,6 +157,7 @@ def reduction_contrasts(
         n_permutations=n_permutations,
         margin_ms=margin_ms,
         families=("primary",),
+        complete_clips=False,
     )
     tests, estimates = (
         _refused(_renamed(found, _REDUCTION), joined, min_subjects) for found in (tests, estimates)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.quantification.checks import CODING, usable
+from mebias.quantification.checks import CODING, complete, usable
 from mebias.quantification.comparison import (
     Comparison,
     Options,
@@ -34,7 +34,7 @@ _OF_CODING = [*CODING, "ethnicity", "fps"]
 
 
 def complete_clips(shifts: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the codings of clips whose three keyframes are all usable.
+    """The rows of the codings of clips whose keyframes are all usable.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def complete_clips(shifts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Same columns, same order, a fresh index.
+        Same columns, same order, a fresh index. A keyframe that no clip of a dataset has
+        for a source, such as an apex that nobody coded, is asked of no clip.
 
     Examples
     --------
@@ -53,9 +54,7 @@ def complete_clips(shifts: pd.DataFrame) -> pd.DataFrame:
     >>> len(complete_clips(shifts)) == len(complete_clips(shifts.iloc[1:])) + 3
     True
     """
-    there = usable(shifts)
-    n_usable = there.groupby([shifts[c] for c in CODING], dropna=False).transform("sum")
-    return shifts[n_usable == len(tables.KEYFRAMES)].reset_index(drop=True)
+    return shifts[complete(shifts)].reset_index(drop=True)
 
 
 def missingness(
