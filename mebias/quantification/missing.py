@@ -142,6 +142,8 @@ def full_grid(part: pd.DataFrame) -> pd.DataFrame:
         Checked shifts of one dataset and source.
     """
     codings = part[_OF_CODING].drop_duplicates(CODING)
+    if len(part) == len(tables.KEYFRAMES) * len(codings):  # keys are unique: all are there
+        return part.assign(missing=~usable(part))
     frames = pd.DataFrame({"keyframe": list(tables.KEYFRAMES)})
     rest = [c for c in part.columns if c not in ("ethnicity", "fps")]
     grid = codings.merge(frames, how="cross").merge(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from mebias.errors import OptionError, listed
 from mebias.quantification.checks import checked_shifts
@@ -88,7 +89,8 @@ def quantify(
         margin_ms=margin_ms,
     )
     tested = checked if primary is None else _of_source(checked, *primary)
-    parts = all_parts(checked, tested, options)
+    with threadpool_limits(1, "blas"):  # many small products: threads would only wait
+        parts = all_parts(checked, tested, options)
     issues = design_issues(checked, parts.estimates, parts.tests, min_subjects)
     return Findings(
         shifts=checked,

@@ -161,7 +161,9 @@ def test_all_of_a_real_table_is_noted_in_little_time():
     bounds = estimates["conf_low"].notna() & estimates["conf_high"].notna()
     assert ((made["coverage_note"] != "") == bounds).all()
     unknown = made[made["coverage_note"] == NOT_SIMULATED]["quantity"]
-    assert unknown.str.match("ccc|icc|between_subject_sd|within_subject_sd").all()
+    assert unknown.str.match(
+        "ccc|icc|between_subject_sd|within_subject_sd|adjusted_difference"
+    ).all()
     pd.testing.assert_frame_equal(with_coverage_notes(made), made)
     many = estimates[bounds].head(500)
     assert len(many) == 500 or len(estimates) < 500
