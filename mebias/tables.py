@@ -17,10 +17,12 @@ import pandas as pd
 from mebias.errors import TableError, listed, suggest
 from mebias.schemas import (
     ALL,
+    FAMILIES,
     HUMAN_STATUS,
     KEYFRAMES,
     MARKER,
     PLACED,
+    PROBABILITY,
     SCHEMAS,
     SELECTED_STATUS,
     SIMULATED,
@@ -31,10 +33,12 @@ from mebias.schemas import (
 
 __all__ = [
     "ALL",
+    "FAMILIES",
     "HUMAN_STATUS",
     "KEYFRAMES",
     "MARKER",
     "PLACED",
+    "PROBABILITY",
     "SCHEMAS",
     "SELECTED_STATUS",
     "SIMULATED",
@@ -101,7 +105,8 @@ def conform(table: pd.DataFrame, name: str, origin: str = "") -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        Columns in any order. Columns that the schema does not know are kept, last.
+        Columns in any order. Columns that the schema does not know are kept, last; those of
+        `FAMILIES` are put into form.
     name : str
         A key of `SCHEMAS`.
     origin : str, optional
@@ -139,7 +144,11 @@ def conform(table: pd.DataFrame, name: str, origin: str = "") -> pd.DataFrame:
             columns[column] = _coerce(table[column], column, spec, where)
         else:
             columns[column] = _constant(spec, len(table))
-    extra = {str(c): table[c].reset_index(drop=True) for c in table.columns if c not in schema}
+    extra = {
+        str(c): _extra(table[c].reset_index(drop=True), str(c), name, where)
+        for c in table.columns
+        if c not in schema
+    }
     return pd.DataFrame({**columns, **extra})
 
 
@@ -214,6 +223,14 @@ def _required(name: str) -> Iterable[str]:
 def _constant(spec: Column, length: int) -> pd.Series:
     dtype = {"text": "str", "whole": "float64", "real": "float64", "flag": "bool"}[spec.kind]
     return pd.Series([spec.default] * length, dtype=dtype)
+
+
+def _extra(values: pd.Series, column: str, name: str, where: str) -> pd.Series:
+    """A column beyond the declared ones; in form, where it belongs to a family of columns."""
+    for start, spec in FAMILIES.get(name, {}).items():
+        if column.startswith(start):
+            return _coerce(values, column, spec, where)
+    return values
 
 
 def _coerce(values: pd.Series, column: str, spec: Column, where: str) -> pd.Series:
