@@ -272,7 +272,7 @@ def released_scores(predictions: pd.DataFrame) -> pd.DataFrame:
 
     Two of its habits, applied to the same predictions: F1 is computed within each fold, over
     the classes that are true or predicted there, and averaged over folds; and what it calls
-    UAR is the mean precision of the classes.
+    UAR is the mean precision of the classes, 0 for one that is never predicted.
 
     Parameters
     ----------
@@ -299,7 +299,7 @@ def released_scores(predictions: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for i, arm in enumerate(counted.arms):
         printed = (
-            ("mean over folds of the F1 within a fold", of_fold[i].mean(), "uf1"),
+            ("mean over folds of the F1 within a fold", np.nanmean(of_fold[i]), "uf1"),
             ("mean precision of the classes", precision[i].mean(), "uar"),
         )
         for name, value, called in printed:
