@@ -177,7 +177,7 @@ def gain(
     >>> rng = np.random.default_rng(0)
     >>> clips = [{"clip": str(i), "subject": str(i % 8), "label": i // 8 % 2} for i in range(64)]
     >>> rows = [c | {"arm": arm, "predicted": c["label"] if rng.random() < p else 0}
-    ...         for arm, p in (("human", 0.5), ("motion", 0.9)) for c in clips]
+    ...         for arm, p in (("human", 0.2), ("motion", 0.9)) for c in clips]
     >>> found = mebias.gain(pd.DataFrame(rows), n_swaps=199)
     >>> found.conclusions[["arm", "quantity", "conclusion"]].iloc[0].tolist()
     ['motion', 'uf1', 'helps']
@@ -191,7 +191,7 @@ def gain(
     groups, differences = group_tests(whole, pairs, _of_clips(whole), asked)
     every = [*pairs, *([control] if control else [])]
     rows = [*_estimates(checked, whole, every, asked), *differences]
-    tests = [*(t.row for t in done), *groups, *mcnemar_rows(whole, every)]
+    tests = [*(t.row for t in done), *groups, *mcnemar_rows(whole, every, conf_level)]
     return Gains(
         predictions=checked,
         estimates=tables.from_rows(rows, "estimates"),

@@ -119,7 +119,7 @@ def _test_row(
     }
 
 
-def mcnemar_rows(of: Scored, pairs: Sequence[Pair]) -> Iterator[Row]:
+def mcnemar_rows(of: Scored, pairs: Sequence[Pair], conf_level: float) -> Iterator[Row]:
     """McNemar's statistic in its clustered form; a description, so without a p-value.
 
     With b - c the clips that only the arm, or only the other, recognizes, summed over seeds'
@@ -128,6 +128,7 @@ def mcnemar_rows(of: Scored, pairs: Sequence[Pair]) -> Iterator[Row]:
     """
     for pair in pairs:
         won, lost = discordant(of, pair)
+        gain = gain_of(of, pair, "accuracy", conf_level)
         data = clusters(won - lost, of.subjects)
         sums = data.means * data.sizes
         squares = float(sums @ sums)
@@ -137,7 +138,9 @@ def mcnemar_rows(of: Scored, pairs: Sequence[Pair]) -> Iterator[Row]:
             "family": MCNEMAR,
             "family_size": len(pairs),
             "hypothesis": f"as many clips only {pair[0]} recognizes as only {pair[1]}",
-            "estimate": float((won - lost).mean()),
+            "estimate": gain.estimate,
+            "conf_low": gain.conf_low,
+            "conf_high": gain.conf_high,
             "unit": "share",
             "statistic": math.nan if nothing else float(sums.sum()) ** 2 / squares,
             "df": math.nan if nothing else 1.0,
