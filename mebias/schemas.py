@@ -394,6 +394,37 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "p_outside_tolerance": _real("probability that the label is outside the tolerance"),
         "rank": _whole("1 = look at this one first"),
     },
+    "predictions": {
+        "dataset": _DATASET,
+        "clip": _CLIP,
+        "subject": _text("the person, sessions merged", None),
+        "ethnicity": _GROUP,
+        "arm": _text("arm of a recognition run: human, gamdss, ...", None),
+        "seed": _whole("seed of the training run", 0.0),
+        "fold": _text("fold that tests the clip"),
+        "label": _text("class of the clip", None),
+        "predicted": _text("class that the model gives it", None),
+    },
+    "conclusions": {
+        "dataset": _DATASET,
+        "arm": _text("arm that is compared", None),
+        "against": _text("arm that it is compared with", None),
+        "quantity": _text("uf1, uar, accuracy", None),
+        "conclusion": _text("helps, harms, equivalent, can't be told", None),
+        "estimate": _real("gain: score of the arm minus score of the other"),
+        "conf_low": _real("lower bound of the gain"),
+        "conf_high": _real("upper bound of the gain"),
+        "margin": _real("smallest gain that matters"),
+        "p_adjusted": _real("Holm-adjusted p-value of the gain"),
+        "p_equivalence": _real("p-value of two one-sided tests against the margin"),
+        "power": _real("power of this design to find a gain as large as the margin"),
+        "smallest_gain": _real("gain that this design finds with 80 % power"),
+        "subjects_needed": _whole("subjects for 80 % power at the margin, about"),
+        "n_clips": _whole("clips behind it"),
+        "n_subjects": _whole("subjects behind it"),
+        "would_settle": _text("what would settle it"),
+        "method": _text("how it was concluded"),
+    },
     "issues": {
         "dataset": _DATASET,
         "clip": _text("clip, empty where the whole dataset is meant"),
@@ -435,3 +466,10 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "cell": _text("file, sheet and row"),
     },
 }
+
+PROBABILITY = "p_"
+"""How the columns of class probabilities begin, in a table of predictions."""
+FAMILIES: dict[str, dict[str, Column]] = {
+    "predictions": {PROBABILITY: _real("probability of the class whose name follows")},
+}
+"""Columns whose names follow from the data: how they begin, by table."""

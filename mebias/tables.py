@@ -18,10 +18,12 @@ from pandas.api.extensions import ExtensionArray
 from mebias.errors import TableError, listed, suggest
 from mebias.schemas import (
     ALL,
+    FAMILIES,
     HUMAN_STATUS,
     KEYFRAMES,
     MARKER,
     PLACED,
+    PROBABILITY,
     SCHEMAS,
     SELECTED_STATUS,
     SIMULATED,
@@ -32,10 +34,12 @@ from mebias.schemas import (
 
 __all__ = [
     "ALL",
+    "FAMILIES",
     "HUMAN_STATUS",
     "KEYFRAMES",
     "MARKER",
     "PLACED",
+    "PROBABILITY",
     "SCHEMAS",
     "SELECTED_STATUS",
     "SIMULATED",
@@ -104,7 +108,8 @@ def conform(table: pd.DataFrame, name: str, origin: str = "") -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        Columns in any order. Columns that the schema does not know are kept, last.
+        Columns in any order. Columns that the schema does not know are kept, last; those of
+        `FAMILIES` are put into form.
     name : str
         A key of `SCHEMAS`.
     origin : str, optional
@@ -143,7 +148,11 @@ def conform(table: pd.DataFrame, name: str, origin: str = "") -> pd.DataFrame:
             columns[column] = _coerce(table[column], column, spec, where).array
         else:
             columns[column] = _constant(spec, len(table))
-    columns |= {str(c): table[c].array for c in table.columns if c not in schema}
+    columns |= {
+        str(c): _extra(table[c], str(c), name, where).array
+        for c in table.columns
+        if c not in schema
+    }
     return pd.DataFrame(columns, index=table.index)
 
 
@@ -219,6 +228,14 @@ def _constant(spec: Column, length: int) -> ExtensionArray | np.ndarray:
     if spec.kind == "text":
         return pd.array([str(spec.default)] * length, dtype=_TEXT)
     return np.full(length, spec.default, dtype="bool" if spec.kind == "flag" else "float64")
+
+
+def _extra(values: pd.Series, column: str, name: str, where: str) -> pd.Series:
+    """A column beyond the declared ones; in form, where it belongs to a family of columns."""
+    for start, spec in FAMILIES.get(name, {}).items():
+        if column.startswith(start):
+            return _coerce(values, column, spec, where)
+    return values
 
 
 def _coerce(values: pd.Series, column: str, spec: Column, where: str) -> pd.Series:

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mebias.cli import calibrating, selecting
+from mebias.cli import calibrating, recognizing, selecting
 from mebias.cli import commands as run
 
 COMMANDS = (
-    "datasets", "audit", "simulate", "reselect", "quantify", "report", "export", "calibrate",
-    "plan",
+    "datasets", "audit", "simulate", "reselect", "quantify", "gain", "report", "export",
+    "calibrate", "plan",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_reselect(commands)
     _add_quantify(commands)
+    _add_gain(commands)
     _add_report(commands)
     _add_audit(commands)
     _add_export(commands)
@@ -236,6 +237,23 @@ def _add_quantify(commands: Any) -> None:
     _add_min_subjects(command)
     _add_merge_small(command)
     _add_follow(command)
+    _add_out(command, "reports/<file>")
+
+
+def _add_gain(commands: Any) -> None:
+    text = "scores of predictions, and what each arm gains: estimates.csv, tests.csv"
+    command = _command(commands, "gain", text, recognizing.gain)
+    command.add_argument(
+        "file",
+        type=Path,
+        metavar="PREDICTIONS.csv",
+        help="clip, subject, arm, label, predicted; if wanted seed, fold, dataset, ethnicity",
+    )
+    command.add_argument(
+        "--against", metavar="ARM", default="human", help="arm to compare the others with (human)"
+    )
+    _add_seed(command)
+    _add_min_subjects(command)
     _add_out(command, "reports/<file>")
 
 
