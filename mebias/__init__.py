@@ -14,6 +14,7 @@ The public API on one screen::
     report   = mebias.report("4dme")                  # or mebias.report(cohort); report.path
     issues   = mebias.audit(cohort)                   # what deserves a second look, with its cell
     written  = mebias.export(cohort, selected, "out") # back in the dataset's own format
+    gains    = mebias.gain(predictions)               # .estimates .tests .conclusions
     items    = mebias.KeyframeDataset(cohort, selected)  # for torch, keyframes swapped
     figure   = mebias.plot_motion(cohort, clip)       # also plot_distances, plot_film
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from mebias.pipeline import compare_versions, example, report
     from mebias.quantification.compare import compare
     from mebias.quantification.findings import Findings
+    from mebias.quantification.gain import Gains, gain
     from mebias.quantification.quantify import quantify
     from mebias.recognition.keyframe_dataset import KeyframeDataset
     from mebias.recognition.swap import swap
@@ -48,6 +50,7 @@ __all__ = [
     "Cohort",
     "Exported",
     "Findings",
+    "Gains",
     "KeyframeDataset",
     "audit",
     "compare",
@@ -56,6 +59,7 @@ __all__ = [
     "example",
     "export",
     "figures",
+    "gain",
     "load",
     "nulls",
     "plot_distances",
@@ -73,9 +77,11 @@ _HOME = {
     "Exported": "mebias.export",
     "KeyframeDataset": "mebias.recognition",
     "Findings": "mebias.quantification",
+    "Gains": "mebias.quantification.gain",
     "compare": "mebias.quantification",
     "compare_versions": "mebias.pipeline",
     "example": "mebias.pipeline",
+    "gain": "mebias.quantification.gain",
     "load": "mebias.datasets",
     "nulls": "mebias.selection",
     "plot_distances": "mebias.reporting.clip_figures",

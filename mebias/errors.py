@@ -58,12 +58,20 @@ class OptionError(MebiasError):
     """An option that has no meaning here."""
 
 
+class MapError(MebiasError):
+    """Maps that no model can be trained on."""
+
+
 class MebiasWarning(UserWarning):
     """Base of all warnings."""
 
 
 class CacheWarning(MebiasWarning):
     """Results could not be kept; nothing else is lost."""
+
+
+class TrainingWarning(MebiasWarning):
+    """A fold that lacks a class, was trained anew, or was trained in smaller parts."""
 
 
 class SimulatedDataWarning(MebiasWarning):

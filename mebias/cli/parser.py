@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mebias.cli import calibrating, recognizing, selecting
 from mebias.cli import commands as run
-from mebias.cli import selecting
 
 COMMANDS = (
-    "datasets", "audit", "simulate", "reselect", "quantify", "report", "export", "calibrate",
-    "plan",
+    "datasets", "audit", "simulate", "reselect", "quantify", "gain", "report", "export",
+    "calibrate", "plan",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_reselect(commands)
     _add_quantify(commands)
+    _add_gain(commands)
     _add_report(commands)
     _add_audit(commands)
     _add_export(commands)
@@ -234,7 +235,25 @@ def _add_quantify(commands: Any) -> None:
     )
     _add_seed(command)
     _add_min_subjects(command)
+    _add_merge_small(command)
     _add_follow(command)
+    _add_out(command, "reports/<file>")
+
+
+def _add_gain(commands: Any) -> None:
+    text = "scores of predictions, and what each arm gains: estimates.csv, tests.csv"
+    command = _command(commands, "gain", text, recognizing.gain)
+    command.add_argument(
+        "file",
+        type=Path,
+        metavar="PREDICTIONS.csv",
+        help="clip, subject, arm, label, predicted; if wanted seed, fold, dataset, ethnicity",
+    )
+    command.add_argument(
+        "--against", metavar="ARM", default="human", help="arm to compare the others with (human)"
+    )
+    _add_seed(command)
+    _add_min_subjects(command)
     _add_out(command, "reports/<file>")
 
 
@@ -253,6 +272,7 @@ def _add_report(commands: Any) -> None:
         help="report on two versions of the labels instead: the old and the new annotation table",
     )
     _add_min_subjects(command)
+    _add_merge_small(command)
     _add_follow(command)
     _add_out(command, "reports/<dataset>")
 
@@ -290,14 +310,49 @@ def _add_export(commands: Any) -> None:
 
 
 def _add_calibrate(commands: Any) -> None:
-    text = "how near selectors come to the truth in SIMULATED cohorts: errors and coverage"
-    command = _command(commands, "calibrate", text, selecting.calibrate)
-    command.add_argument("what", choices=["selection"], help="what is validated")
+    text = "how far selectors and statistics hold in SIMULATED cohorts whose truth is known"
+    command = commands.add_parser(
+        "calibrate", help=text, description=text[0].upper() + text[1:] + "."
+    )
+    kinds = command.add_subparsers(metavar="WHAT", required=True)
+    _add_calibrate_selection(kinds)
+    _add_calibrate_statistics(kinds)
+
+
+def _add_calibrate_selection(kinds: Any) -> None:
+    text = "how near selectors come to the truth: errors, and coverage of their intervals"
+    command = _command(kinds, "selection", text, calibrating.calibrate_selection)
     command.add_argument(
         "--clips", metavar="N", type=int, default=300, help="clips of each cell (300)"
     )
+    _add_calibration(command)
+
+
+def _add_calibrate_statistics(kinds: Any) -> None:
+    text = (
+        "coverage of the intervals and level of the tests, beside those of an analysis that "
+        "takes rows for independent; finished cells are kept in DIR/.parts and taken from there "
+        "by the next run of the same size, seed and code"
+    )
+    command = _command(kinds, "statistics", text, calibrating.calibrate_statistics)
+    size = command.add_mutually_exclusive_group()
+    size.add_argument(
+        "--cohorts",
+        metavar="N",
+        type=int,
+        default=2000,
+        help="cohorts of each cell; a fifth of them for bootstrap quantities (2000: minutes)",
+    )
+    size.add_argument("--full", action="store_true", help="10,000 cohorts of each cell")
+    _add_calibration(command)
+
+
+def _add_calibration(command: Any) -> None:
     command.add_argument(
-        "--cell", metavar="CELL", action="append", help="one cell only; may be repeated (all)"
+        "--cell",
+        metavar="CELL",
+        action="append",
+        help="one cell only, as the table names it; may be repeated (all)",
     )
     _add_jobs(command)
     _add_seed(command)
@@ -312,6 +367,10 @@ def _add_min_subjects(command: Any) -> None:
         default=5,
         help="smaller groups are described, not tested (5)",
     )
+
+
+def _add_merge_small(command: Any) -> None:
+    command.add_argument("--merge-small", action="store_true", help="merge smaller groups into one")
 
 
 def _add_follow(command: Any) -> None:
@@ -336,7 +395,7 @@ def _add_plan(commands: Any) -> None:
         "--margin", metavar="MS", type=float, help="what matters (the larger of a frame and 10 ms)"
     )
     _add_min_subjects(command)
-    command.add_argument("--merge-small", action="store_true", help="merge smaller groups into one")
+    _add_merge_small(command)
     command.set_defaults(context=None, crops=None, boxes=None, crop=None, mask=None)
 
 

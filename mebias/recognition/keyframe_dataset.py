@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,23 +12,18 @@ from torch.utils.data import Dataset
 
 from mebias import tables
 from mebias.cohort import Cohort, FrameSource
-from mebias.errors import FrameError, MixedDataError, OptionError, listed, suggest
-from mebias.recognition.swap import one_source
+from mebias.errors import FrameError, OptionError, listed, suggest
+from mebias.recognition.triples import (
+    ABSENT,
+    HUMAN,
+    Labels,
+    Triple,
+    class_scheme,
+    nearest,
+    triples_of,
+)
 
-HUMAN = "human"
 Transform = Callable[[torch.Tensor], torch.Tensor]
-Labels = str | Mapping[str, str] | None
-
-_USABLE = ("annotated", "corrected", "censored", "imputed")
-
-
-@dataclass(frozen=True)
-class _Triple:
-    """Onset, apex and offset of a clip, who chose them, and what became of the selection."""
-
-    frames: tuple[float, ...]
-    source: str
-    status: str
 
 
 class KeyframeDataset(Dataset[dict[str, Any]]):
@@ -108,10 +102,10 @@ class KeyframeDataset(Dataset[dict[str, Any]]):
         self.cohort, self.keyframes, self.labels = cohort, keyframes, labels
         self.coder, self.transform = coder, transform
         self._frames = cohort.frames
-        scheme = _scheme(cohort, labels)
+        scheme = class_scheme(cohort, labels)
         self.classes = tuple(dict.fromkeys(scheme.values()))
         clips = _of_subjects(cohort, subjects)
-        triples = _triples(cohort, keyframes, coder)
+        triples = triples_of(cohort, keyframes, coder)
         rows, outcomes = _items(clips, triples, scheme, self.classes, cohort.frames)
         self.items = pd.DataFrame(rows, columns=_COLUMNS)
         self.report = _report(outcomes)
@@ -174,22 +168,6 @@ _COLUMNS = ["dataset", "clip", "subject", "emotion", "label", "source", "status"
             *tables.KEYFRAMES, "moved"]  # fmt: skip
 
 
-def _scheme(cohort: Cohort, labels: Labels) -> dict[str, str]:
-    """Emotion, without case, to class."""
-    if labels is None:
-        emotions = sorted(set(cohort.clips["emotion"]) - {""})
-        return {emotion.casefold(): emotion for emotion in emotions}
-    if isinstance(labels, str):
-        known = cohort.manifest.labels
-        if labels not in known:
-            raise OptionError(
-                f"{cohort.manifest.id} has no class scheme {labels!r} (known: "
-                f"{listed(known) or 'none'}){suggest(labels, known)}."
-            )
-        labels = known[labels]
-    return {emotion.casefold(): name for emotion, name in labels.items()}
-
-
 def _of_subjects(cohort: Cohort, subjects: Iterable[str] | None) -> pd.DataFrame:
     if subjects is None:
         return cohort.clips
@@ -203,78 +181,9 @@ def _of_subjects(cohort: Cohort, subjects: Iterable[str] | None) -> pd.DataFrame
     return cohort.clips[cohort.clips["subject"].isin(wanted)]
 
 
-def _triples(
-    cohort: Cohort, keyframes: pd.DataFrame | None, coder: str | None
-) -> dict[str, _Triple]:
-    human = _one_coding(cohort, coder)
-    usable = human["frame"].where(human["status"].isin(_USABLE))
-    by_clip = _by_clip(human.assign(used=usable))
-    if keyframes is None:
-        return {clip: _Triple(_in_order(own), HUMAN, "") for clip, own in by_clip.items()}
-    chosen = one_source(keyframes, coder)
-    _refuse_other_data(cohort, chosen)
-    source = str(chosen["source"].iloc[0]) if len(chosen) else HUMAN
-    selected = _by_clip(chosen)
-    status = chosen.groupby("clip", sort=False)["status"].agg(_worst).to_dict()
-    triples = {}
-    for clip, own in by_clip.items():
-        found = selected.get(clip, {})
-        whole = bool(found) and not any(np.isnan(list(found.values())))
-        frames = _in_order({**own, **found} if whole else own)
-        triples[clip] = _Triple(frames, source if whole else HUMAN, status.get(clip, "absent"))
-    return triples
-
-
-def _one_coding(cohort: Cohort, coder: str | None) -> pd.DataFrame:
-    human = cohort.keyframes[cohort.keyframes["source"] == HUMAN]
-    if coder is not None:
-        known = sorted(set(human["coder"]))
-        human = human[human["coder"] == coder]
-        if human.empty:
-            raise OptionError(
-                f"{cohort.name} has no coder {coder!r} (coders: {listed(known) or 'none'})."
-            )
-    if human.duplicated(["clip", "keyframe"]).any():
-        raise OptionError(
-            f"{cohort.name} has clips that were coded more than once (coders: "
-            f"{listed(sorted(set(human['coder'])))}); name one with coder, one pass each."
-        )
-    return human
-
-
-def _refuse_other_data(cohort: Cohort, chosen: pd.DataFrame) -> None:
-    names = [name for name in chosen["dataset"].unique() if name not in ("data", cohort.name)]
-    if names and any(tables.is_simulated(name) != cohort.simulated for name in names):
-        raise MixedDataError(
-            f"the keyframes are of {listed(names)}, the images of {cohort.name}; real and "
-            f"simulated data do not mix."
-        )
-    if names or not chosen["clip"].isin(cohort.clips["clip"]).any():
-        raise OptionError(
-            f"the keyframes ({listed(chosen['clip'].unique(), 2)}, of {listed(names) or 'data'}) "
-            f"are not of {cohort.name}; select them on this cohort."
-        )
-
-
-def _by_clip(rows: pd.DataFrame) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
-    for clip, keyframe, frame in zip(rows["clip"], rows["keyframe"], rows["used"], strict=True):
-        found.setdefault(clip, {})[keyframe] = float(frame)
-    return found
-
-
-def _in_order(frames: Mapping[str, float]) -> tuple[float, ...]:
-    return tuple(frames.get(keyframe, float("nan")) for keyframe in tables.KEYFRAMES)
-
-
-def _worst(status: pd.Series) -> str:
-    return max(map(str, status), key=lambda s: tables.SELECTED_STATUS.index(s)
-               if s in tables.SELECTED_STATUS else len(tables.SELECTED_STATUS))  # fmt: skip
-
-
 def _items(
     clips: pd.DataFrame,
-    triples: Mapping[str, _Triple],
+    triples: Mapping[str, Triple],
     scheme: Mapping[str, str],
     classes: tuple[str, ...],
     frames: FrameSource,
@@ -283,21 +192,20 @@ def _items(
     outcomes: dict[str, list[str]] = {name: [] for name in _OUTCOMES}
     for clip in clips.to_dict("records"):
         name = str(clip["clip"])
-        triple = triples.get(name, _Triple((float("nan"),) * 3, HUMAN, "absent"))
+        triple = triples.get(name, ABSENT)
         numbers = frames.numbers(name)
         kind = scheme.get(str(clip["emotion"]).casefold())
         left_out = _left_out(kind, triple, numbers)
         if left_out:
             outcomes[left_out].append(name)
             continue
-        nearest = [_nearest(numbers, frame) for frame in triple.frames]
-        moved = max(abs(n - f) for n, f in zip(nearest, triple.frames, strict=True))
+        on_disk = [nearest(numbers, frame) for frame in triple.frames]
+        moved = max(abs(n - f) for n, f in zip(on_disk, triple.frames, strict=True))
         own = {key: clip[key] for key in ("dataset", "clip", "subject", "emotion")}
-        named = dict(zip(tables.KEYFRAMES, nearest, strict=True))
+        named = dict(zip(tables.KEYFRAMES, on_disk, strict=True))
         rows.append({**own, "label": classes.index(str(kind)), "source": triple.source,
                      "status": triple.status, **named, "moved": int(moved)})  # fmt: skip
-        fell_back = triple.source == HUMAN and triple.status
-        read = "swapped" if triple.source != HUMAN else "fell back" if fell_back else "human"
+        read = "swapped" if triple.source != HUMAN else "fell back" if triple.fell_back else "human"
         outcomes[read].append(name)
         if moved:
             outcomes["nearest"].append(name)
@@ -315,17 +223,12 @@ _OUTCOMES = {
 }
 
 
-def _left_out(kind: str | None, triple: _Triple, numbers: np.ndarray) -> str:
+def _left_out(kind: str | None, triple: Triple, numbers: np.ndarray) -> str:
     if kind is None:
         return "emotion"
-    if any(np.isnan(triple.frames)):
+    if not triple.whole:
         return "keyframe"
     return "" if len(numbers) else "frames"
-
-
-def _nearest(numbers: np.ndarray, frame: float) -> int:
-    """The nearest number; of two as near, the earlier."""
-    return int(numbers[np.argmin(np.abs(numbers - frame))])
 
 
 def _report(outcomes: Mapping[str, list[str]]) -> pd.DataFrame:

@@ -1,0 +1,256 @@
+"""Maps of the user's own: an ``.npz`` and a clips CSV, matched by clip id; and writing such files.
+
+Nothing in a file is ever run: arrays of objects (pickles) are refused by numpy.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mebias import tables
+from mebias.errors import MapError, MixedDataError, OutputError, TableError, listed, suggest
+from mebias.recognition.inputs import COLUMNS, Inputs
+from mebias.recognition.stored import Given
+
+ARM = "input"
+"""Name of the arm whose maps come from a file."""
+ARRAYS = ("clip", "rising", "falling")
+MOST_BYTES = 16 * 2**30
+"""Arrays that would take more memory than this are not read."""
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, OSError)
+
+
+def read_maps(maps: str | Path, clips: str | Path) -> Inputs:
+    """Read maps and the clips that they belong to.
+
+    Parameters
+    ----------
+    maps : path
+        An ``.npz`` with ``clip`` (n ids, unicode), ``rising`` and, if wanted, ``falling``
+        (n x channels x height x width; float or uint8, any number of channels, any scale).
+    clips : path
+        A CSV with clip, subject, label (text or a whole number), and, if wanted, dataset and
+        ethnicity. Its order is that of the clips.
+
+    Returns
+    -------
+    Inputs
+        With one source, ``input``; clips that only one of the files has are left out, and
+        ``issues`` says which.
+
+    Raises
+    ------
+    MapError
+        The file cannot be read, lacks an array, or arrays have other sizes or types, or hold
+        NaN; the message names the clip.
+    TableError
+        The CSV cannot be used, or repeats a clip.
+    MixedDataError
+        Real and simulated clips in one table.
+    """
+    maps = Path(maps)
+    arrays = _arrays(maps)
+    table = _clips(Path(clips))
+    place = {name: i for i, name in enumerate(arrays["clip"].tolist())}
+    there = table["clip"].isin(list(place))
+    if not there.any():
+        raise MapError(
+            f"none of the clips of {Path(clips).name} ({listed(table['clip'], 3)}) is in "
+            f"{maps.name} ({listed(place, 3)}); give both the same clip ids."
+        )
+    issues = _one_sided(maps.name, Path(clips).name, table[~there]["clip"], place, table["clip"])
+    own = table[there].reset_index(drop=True)
+    rows = np.array([place[name] for name in own["clip"]])
+    branches = [arrays[name][rows] for name in ARRAYS[1:] if name in arrays]
+    n_channels = branches[0].shape[1]
+    return Inputs(
+        clips=own,
+        classes=tuple(sorted(set(own["label"]), key=_numbers_first)),
+        channels=tuple(f"channel {i}" for i in range(n_channels)),
+        kind="given",
+        issues=tables.from_rows(issues, "issues"),
+        store=Given({ARM: np.stack(branches, axis=1)}),
+    )
+
+
+def write_maps(inputs: Inputs, folder: str | Path, source: str) -> tuple[Path, Path]:
+    """Write the maps of one source, and the clips, as files that `read_maps` reads.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    folder : path
+        Made if it is not there.
+    source : str
+        One of the inputs' sources; ``#`` in its name becomes ``-`` in that of the file.
+
+    Returns
+    -------
+    maps, clips : Path
+        ``<source>.npz`` and ``clips.csv``.
+
+    Raises
+    ------
+    MapError
+        Two datasets share a clip id, by which maps are found.
+    OptionError
+        No such source.
+    OutputError
+        The folder cannot be written.
+    """
+    twice = inputs.clips["clip"][inputs.clips["clip"].duplicated()]
+    if len(twice):
+        raise MapError(
+            f"two datasets have a clip {twice.iloc[0]}, and a file of maps knows clips by their "
+            f"id alone; write each dataset by itself."
+        )
+    values = inputs.maps(source)
+    names = np.array(inputs.clips["clip"].tolist(), dtype=np.str_)
+    branches = dict(zip(ARRAYS[1:], np.moveaxis(values, 1, 0), strict=False))
+    folder = Path(folder)
+    path, table = folder / f"{source.replace('#', '-')}.npz", folder / "clips.csv"
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            np.savez_compressed(file, clip=names, **branches)
+        os.replace(partial, path)
+        tables.write_csv(inputs.clips, table)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}).") from None
+    finally:
+        partial.unlink(missing_ok=True)
+    return path, table
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise MapError(f"{path.name} was not found; check the path of the maps.")
+    arrays: dict[str, np.ndarray] = {}
+    try:
+        _check_sizes(path)
+        with np.load(path, allow_pickle=False) as file:
+            if not hasattr(file, "files"):
+                raise MapError(f"{path.name} holds one array; expected an .npz with named ones.")
+            for name in ARRAYS:
+                if name in file.files:
+                    arrays[name] = file[name]
+            found = list(file.files)
+    except _DAMAGED as error:
+        raise MapError(
+            f"{path.name} cannot be read as an .npz of plain arrays ({error}); write it anew with "
+            f"numpy.savez, clip ids as unicode text and not as objects."
+        ) from None
+    for name in ARRAYS[:2]:
+        if name not in arrays:
+            raise MapError(
+                f"{path.name} has no array {name!r} (found: {listed(found)})"
+                f"{suggest(name, found)}; expected clip, rising and, if wanted, falling."
+            )
+    _check_arrays(path.name, arrays)
+    return arrays
+
+
+def _check_sizes(path: Path) -> None:
+    """Refuse what would not fit into memory, before anything is unpacked."""
+    with zipfile.ZipFile(path) as archive:
+        total = sum(info.file_size for info in archive.infolist())
+    if total > MOST_BYTES:
+        raise MapError(
+            f"{path.name} unpacks to {total / 2**30:.1f} GiB; expected at most "
+            f"{MOST_BYTES / 2**30:.0f}: make the maps smaller, or split the clips."
+        )
+
+
+def _check_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:
+    clips, rising = arrays["clip"], arrays["rising"]
+    if clips.ndim != 1 or clips.dtype.kind != "U":
+        raise MapError(
+            f"{name}: 'clip' is {clips.dtype} of shape {clips.shape}; expected a list of unicode "
+            f"text, one id per clip."
+        )
+    repeated = pd.Series(clips)[pd.Series(clips).duplicated()]
+    if len(repeated):
+        raise MapError(f"{name}: clip {repeated.iloc[0]} is there twice; keep one of them.")
+    for key, values in arrays.items():
+        if key == "clip":
+            continue
+        if values.ndim != 4 or 0 in values.shape or len(values) != len(clips):
+            raise MapError(
+                f"{name}: {key!r} has shape {values.shape}; expected {len(clips)} clips x channels "
+                f"x height x width."
+            )
+        if values.dtype.kind != "f" and values.dtype != np.uint8:
+            raise MapError(f"{name}: {key!r} is {values.dtype}; expected float or uint8.")
+        broken = ~np.isfinite(values).all(axis=(1, 2, 3))
+        if broken.any():
+            raise MapError(
+                f"{name}: {key!r} holds NaN or infinite values in {int(broken.sum())} clips "
+                f"({listed(clips[broken])}); mend their maps or leave them out."
+            )
+    falling = arrays.get("falling", rising)
+    if falling.shape != rising.shape:
+        raise MapError(
+            f"{name}: 'falling' has shape {falling.shape} and 'rising' {rising.shape}; expected "
+            f"one shape for both."
+        )
+
+
+def _clips(path: Path) -> pd.DataFrame:
+    text = tables.read_text_csv(path)
+    missing = [c for c in ("clip", "subject", "label") if c not in text.columns]
+    if missing:
+        raise TableError(
+            f"{path.name} has no column {missing[0]} (found: {listed(text.columns, 12)})"
+            f"{suggest(missing[0], list(text.columns))}; expected clip, subject and label."
+        )
+    defaults = {"dataset": "data", "ethnicity": tables.UNKNOWN}
+    own = pd.DataFrame({c: text.get(c, pd.Series(defaults.get(c, ""), index=text.index))
+                        for c in COLUMNS}, dtype=str)  # fmt: skip
+    own = pd.DataFrame({c: own[c].str.strip() for c in COLUMNS})
+    for column in ("clip", "subject", "label"):
+        blank = np.flatnonzero(own[column] == "")
+        if len(blank):
+            raise TableError(
+                f"{path.name}, row {blank[0] + 2}, column {column}: found nothing, expected text."
+            )
+    repeated = own["clip"][own["clip"].duplicated()]
+    if len(repeated):
+        raise TableError(f"{path.name} has the clip {repeated.iloc[0]} twice; keep one row.")
+    own["ethnicity"] = own["ethnicity"].where(own["ethnicity"] != "", tables.UNKNOWN)
+    own["dataset"] = own["dataset"].where(own["dataset"] != "", "data")
+    if len({tables.is_simulated(name) for name in own["dataset"]}) > 1:
+        raise MixedDataError(f"{path.name} holds real and simulated clips, which do not mix.")
+    return own
+
+
+def _one_sided(
+    maps: str, clips: str, unmapped: pd.Series, place: dict[str, int], listed_clips: pd.Series
+) -> list[dict[str, object]]:
+    extra = sorted(set(place) - set(listed_clips))
+    rows: list[dict[str, object]] = []
+    for where, absent, names in ((clips, maps, list(unmapped)), (maps, clips, extra)):
+        if names:
+            rows.append(
+                tables.issue(
+                    "warning",
+                    f"{len(names)} clips of {where} are not in {absent} and are left out "
+                    f"({listed(names)}).",
+                    dataset="data",
+                    found=f"{len(names)} clips",
+                    check="maps",
+                )
+            )
+    return rows
+
+
+def _numbers_first(label: str) -> tuple[bool, Any, str]:
+    """Labels that are whole numbers in their order, then text."""
+    return (False, int(label), "") if label.isdecimal() else (True, 0, label)
