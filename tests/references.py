@@ -11,7 +11,7 @@ only R's summary numbers are committed, never a row. To make those numbers anew:
 
 import os
 import sys
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +110,7 @@ _MADE = {
 """Tables of real revisions, by the name of the committed table that they are added to."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _table(file, real):
     return _MADE[file]() if real else pd.read_csv(FOLDER / file)
 
