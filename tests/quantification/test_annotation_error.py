@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from trajectories import ROUNDING, blind_shifts, errors, subjects_of
+from mebias.validation.trajectories import ROUNDING, blind_shifts, errors, subjects_of
 
 from mebias import tables
 from mebias.errors import OptionError, TableError

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import special
-from trajectories import blind_shifts
+from mebias.validation.trajectories import blind_shifts
 
 from mebias import tables
 from mebias.errors import OptionError, TableError

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trajectories import ROUNDING, blind_shifts, errors, subjects_of
+from mebias.validation.trajectories import ROUNDING, blind_shifts, errors, subjects_of
 
 from mebias.quantification.blind import judged
 from mebias.quantification.coder_sd import coder_sd_interval, log_ratio_interval, variances
