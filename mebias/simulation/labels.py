@@ -80,15 +80,15 @@ def relabeled(cohort: Cohort, coder: Coder, *, seed: int = 0, trimmed: bool = Fa
     rng = np.random.default_rng([seed, zlib.crc32(coder.name.encode())])
     of_subject = {s: rng.standard_normal(3) for s in dict.fromkeys(cohort.clips["subject"])}
     labels = {}
-    for row in cohort.clips.itertuples():
-        plan = frames.plans[str(row.clip)]
-        bias = coder.plant.get(str(row.ethnicity), (0.0, 0.0, 0.0))
-        errors = errors_ms(bias, coder.sd_ms, of_subject[row.subject], rng.standard_normal(3))
+    for _, row in cohort.clips.iterrows():
+        plan = frames.plans[str(row["clip"])]
+        bias = coder.plant.get(str(row["ethnicity"]), (0.0, 0.0, 0.0))
+        errors = errors_ms(bias, coder.sd_ms, of_subject[row["subject"]], rng.standard_normal(3))
         gross = rng.uniform(*GROSS_MS, 3) * rng.choice([-1.0, 1.0], 3)
         errors = errors + gross * (rng.random(3) < coder.gross)
         true_ms = (plan.course.onset, plan.course.apex, plan.course.offset)
         found = label(true_ms, errors, plan.fps, plan.high - plan.low + 1)
-        labels[str(row.clip)] = np.array([found.onset, found.apex, found.offset]) + plan.first
+        labels[str(row["clip"])] = np.array([found.onset, found.apex, found.offset]) + plan.first
     return _with_labels(cohort, frames, labels, trimmed)
 
 

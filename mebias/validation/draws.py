@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -27,7 +29,7 @@ class Draws:
 
     def __init__(self, table: pd.DataFrame) -> None:
         self.table = table
-        self._places = table.groupby(["subject", "draw"], sort=True).indices
+        self._places: dict[Any, Any] = dict(table.groupby(["subject", "draw"], sort=True).indices)
         self._draws: dict[str, list[float]] = {}
         for subject, draw in self._places:
             self._draws.setdefault(str(subject), []).append(float(draw))

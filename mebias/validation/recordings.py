@@ -7,6 +7,7 @@ milliseconds a clip is done once, and what hangs on the labels, a few, each time
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort, FrameSource
+from mebias.errors import UnusableClipError
 from mebias.quantification.compare import compare
 from mebias.selection import reselect
 from mebias.selection.coder_spread import coder_spread
@@ -61,26 +63,29 @@ class KeptFrames:
     def cut(self, clips: pd.DataFrame) -> KeptFrames:
         """The frames that a clips table says are there."""
         found = {}
-        for row in clips.itertuples():
-            first, stack = self.stacks[str(row.clip)]
-            start = int(row.first_frame) - first
-            found[str(row.clip)] = (int(row.first_frame), stack[start : start + int(row.n_frames)])
+        for _, row in clips.iterrows():
+            first, stack = self.stacks[str(row["clip"])]
+            start = int(row["first_frame"]) - first
+            found[str(row["clip"])] = (
+                int(row["first_frame"]),
+                stack[start : start + int(row["n_frames"])],
+            )
         return KeptFrames(found)
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The blind posterior of one clip: frames looked at, templates, keyframes as located."""
+    """The blind posterior of one clip: frames looked at, templates, keyframes as located.
+
+    ``refused`` says why there are no templates: nothing moves, or too few frames are there, and
+    then no keyframe was located either.
+    """
 
     low: int
     high: int
     theta: np.ndarray
     located: tuple[Located, ...]
-
-    @property
-    def detected(self) -> bool:
-        """Whether anything moves."""
-        return bool(len(self.theta))
+    refused: str = ""
 
 
 @dataclass(frozen=True)
@@ -189,11 +194,11 @@ def _clip_nulls(task: NullTask, coding: Coding, trace: Trace) -> ClipNulls:
     assert human is not None and task.frames is not None
     bounds = dict(zip(tables.KEYFRAMES, [(float(f), float(f)) for f in human], strict=True))
     made = ClipNulls(task, coding, bounds)
-    if trace.detected:
+    if not trace.refused:
         made.clip = Clip(made.numbers, partial(task.frames.read, coding.clip), human, coding.fps)
         made.clip.follow(trace.low, trace.theta)
     else:
-        made.refused = UNDETECTABLE
+        made.refused = trace.refused
     return made
 
 
@@ -205,7 +210,7 @@ def _blind_rows(found: Labeled) -> Iterator[dict[str, object]]:
                 "clip": clip,
                 "source": JUDGE,
                 "keyframe": keyframe,
-                "frame": round(place.frame),
+                "frame": round(place.frame) if math.isfinite(place.frame) else math.nan,
                 "status": place.status,
                 "mean": place.frame,
                 "sd": place.sd,
@@ -250,7 +255,12 @@ def _trace(work: _Work) -> Trace:
     rng = generator(0, coding, MOTION_BLIND)  # type: ignore[arg-type]
     human = (coding.onset, coding.apex, coding.offset)
     read = partial(frames.read, coding.clip)
-    found = MOTION_BLIND.trace(frames.numbers(coding.clip), read, human, coding.fps, rng)
+    low, high = _looked_at(frames, coding)
+    try:
+        found = MOTION_BLIND.trace(frames.numbers(coding.clip), read, human, coding.fps, rng)
+    except UnusableClipError as error:  # cut at its labels, a clip may have too few frames
+        nowhere = (Located(math.nan, math.nan, math.nan, math.nan, "failed"),) * 3
+        return Trace(low, high, np.empty((0, 11)), nowhere, str(error))
     located = MOTION_BLIND.summary(found, coding.fps)
-    low, high = int(found.numbers[0]), int(found.numbers[-1])
-    return Trace(low, high, found.posterior.theta, located)
+    refused = "" if found.posterior.detected else UNDETECTABLE
+    return Trace(low, high, found.posterior.theta, located, refused)

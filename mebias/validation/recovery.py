@@ -35,6 +35,7 @@ from mebias.validation.trajectories import quick_recovery
 
 N_CLIPS = 300
 """Clips of each cell, four to a subject."""
+FEWEST_CLIPS = 40
 KEYS = ("dataset", "level", "fps", "amplitude", "frames", "labels")
 Row = dict[str, object]
 
@@ -88,8 +89,8 @@ def validate_recovery(
     """
     if n_cohorts < 2:
         raise OptionError(f"n_cohorts is {n_cohorts}; expected 2 or more.")
-    if n_clips < 4 * N_SUBJECTS:
-        raise OptionError(f"n_clips is {n_clips}; expected {4 * N_SUBJECTS} or more.")
+    if n_clips < FEWEST_CLIPS:
+        raise OptionError(f"n_clips is {n_clips}; expected {FEWEST_CLIPS} or more.")
     found: dict[tuple[str, float], list[Tables]] = {}
     rows: list[Row] = []
     for i, cell in enumerate(_bar(cells, progress)):
@@ -137,16 +138,16 @@ def corrects_table(recovery: pd.DataFrame) -> pd.DataFrame:
         & recovery["amplitude"].notna()
     ]
     rows = []
-    for row in own.itertuples():
-        hits = round(row.value * row.n_told) if row.n_told else 0
-        low, high = judge.clopper_pearson(hits, row.n_cohorts)
+    for _, row in own.iterrows():
+        hits = round(row["value"] * row["n_told"]) if row["n_told"] else 0
+        low, high = judge.clopper_pearson(hits, row["n_cohorts"])
         rows.append(
             {
-                "fps": row.fps,
-                "amplitude": row.amplitude,
-                "rule": row.rule,
-                "n_cohorts": row.n_cohorts,
-                "share_false": hits / row.n_cohorts,
+                "fps": row["fps"],
+                "amplitude": row["amplitude"],
+                "rule": row["rule"],
+                "n_cohorts": row["n_cohorts"],
+                "share_false": hits / row["n_cohorts"],
                 "low": low,
                 "high": high,
             }
@@ -174,14 +175,14 @@ def _of_rate(made_of: Row, several: Sequence[Tables], n_cohorts: int, seed: int)
     nulls = pd.concat([made.nulls for made in several], ignore_index=True)
     accurate = judge.excess("accurate", "excess over accurate is 0")
     unbiased = judge.excess("unbiased", "excess over unbiased is 0")
-    work: list[tuple[str, list[judge.Judge]]] = [
-        ("planted", [judge.contrast]),
-        ("accurate", [accurate]),
-        ("unbiased", [unbiased, judge.coder_sd(SD_MS), judge.corrects]),
-        *((f"gross {share:g}", [judge.flags]) for share in GROSS),
-    ]
+    work: dict[str, list[judge.Judge]] = {
+        "planted": [judge.contrast],
+        "accurate": [accurate],
+        "unbiased": [unbiased, judge.coder_sd(SD_MS), judge.corrects],
+    }
+    work |= {f"gross {share:g}": [judge.flags] for share in GROSS}
     for cut in (False, True):
-        for labels, judges in work:
+        for labels, judges in work.items():
             own = _labels(shifts, labels, cut=cut)
             if own.empty:
                 continue

@@ -214,9 +214,12 @@ def _cut(filmed: Recordings, seed: int, jobs: int) -> list[_Part]:
 
 
 def _told(shifts: pd.DataFrame, nulls: pd.DataFrame, labels: str, draw: int, *, cut: bool) -> _Part:
-    told = {"labels": labels, "draw": float(draw), "cut": cut}
     subjects = shifts.drop_duplicates("clip").set_index("clip")["subject"]
-    return shifts.assign(**told), nulls.assign(subject=nulls["clip"].map(subjects), **told)
+    nulls = nulls.assign(subject=nulls["clip"].map(subjects))
+    first, second = (
+        table.assign(labels=labels, draw=float(draw), cut=cut) for table in (shifts, nulls)
+    )
+    return first, second
 
 
 def _with_estimated_sd(filmed: Recordings, n_cohorts: int, seed: int) -> pd.DataFrame:

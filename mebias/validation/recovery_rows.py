@@ -18,6 +18,7 @@ from mebias.quantification.contrasts import default_margin
 from mebias.quantification.error_contrasts import error_contrasts
 from mebias.quantification.excess import excess_estimates
 from mebias.quantification.flags import MISSED, TOLERANCE_FRAMES, TOLERANCE_MS, flag_clips
+from mebias.quantification.likely_sd import likely_sd_interval
 from mebias.quantification.means import mean_interval
 from mebias.validation.recordings import JUDGE
 from mebias.validation.recovery_cells import PLANTED_MS
@@ -73,12 +74,12 @@ def contrast(drawn: Drawn) -> Iterator[Found]:
     """Whether the interval of the contrast of groups holds what was planted."""
     tests, _ = error_contrasts(drawn.shifts, n_permutations=19)
     primary = tests[tests["family"].str.endswith("primary")]
-    for row in primary.itertuples():
-        true = PLANTED_MS if str(row.ethnicity).startswith("B") else -PLANTED_MS
-        inside = _inside(row.conf_low, row.conf_high, true)
+    for _, row in primary.iterrows():
+        true = PLANTED_MS if str(row["ethnicity"]).startswith("B") else -PLANTED_MS
+        inside = _inside(row["conf_low"], row["conf_high"], true)
         sign = np.sign(true)
-        yield Found("group contrast covered", JUDGE, str(row.keyframe), inside,
-                    float(sign * row.estimate), PLANTED_MS)  # fmt: skip
+        yield Found("group contrast covered", JUDGE, str(row["keyframe"]), inside,
+                    float(sign * row["estimate"]), PLANTED_MS)  # fmt: skip
 
 
 def excess(null: str, proof: str) -> Judge:
@@ -97,10 +98,10 @@ def of_excess(estimates: pd.DataFrame, null: str, proof: str) -> Iterator[Found]
     """The same of estimates that are there."""
     own = estimates[estimates["quantity"] == f"mean_excess_{null}"]
     beyond = []
-    for row in own.itertuples():
-        yield Found(proof, "gamdss", str(row.keyframe),
-                    _inside(row.conf_low, row.conf_high, 0.0), float(row.estimate), 0.0)  # fmt: skip
-        beyond.append(_beyond(row.estimate, row.std_error, row.df))
+    for _, row in own.iterrows():
+        inside = _inside(row["conf_low"], row["conf_high"], 0.0)
+        yield Found(proof, "gamdss", str(row["keyframe"]), inside, float(row["estimate"]), 0.0)
+        beyond.append(_beyond(row["estimate"], row["std_error"], row["df"]))
     if null == "unbiased":
         name = proof.replace("excess over unbiased is 0", '"biased" claimed')
         told = [b for b in beyond if not math.isnan(b)]
@@ -125,7 +126,7 @@ def _naive(rows: pd.DataFrame) -> Iterator[Found]:
 def coder_sd(sd_ms: Sequence[float]) -> Judge:
     """Whether the interval of the coders' SD holds the true one; NaN where it can't be told.
 
-    As it is, and with the posterior's variance raised by what `MISSED` allows for.
+    By likelihood, as it is shipped, and by moments, the control.
     """
 
     def judge(drawn: Drawn) -> Iterator[Found]:
@@ -134,15 +135,12 @@ def coder_sd(sd_ms: Sequence[float]) -> Judge:
         for keyframe, sd in zip(tables.KEYFRAMES, sd_ms, strict=True):
             of_keyframe = rows[rows["keyframe"] == keyframe]
             own = of_keyframe[of_keyframe["verdict"] == ""]
-            true = math.sqrt(sd**2 + rounding)
-            share, wide = MISSED[keyframe]
-            for more, proof in ((0.0, SD_COVERED), (share * wide**2, f"{SD_COVERED}, allowed")):
-                found = coder_sd_interval(
-                    own["error_ms"].to_numpy(float),
-                    own["blind_variance"].to_numpy(float) + more,
-                    own["subject"].to_numpy(object),
-                )
-                told = not one_sided(of_keyframe)
+            told, true = not one_sided(of_keyframe), math.sqrt(sd**2 + rounding)
+            errors, blind = (own[c].to_numpy(float) for c in ("error_ms", "blind_variance"))
+            subjects = own["subject"].to_numpy(object)
+            likely = likely_sd_interval(errors, blind, subjects, MISSED[keyframe])
+            moments = coder_sd_interval(errors, blind, subjects)
+            for found, proof in ((likely, SD_COVERED), (moments, f"{SD_COVERED} by moments")):
                 inside = _inside(found.conf_low, found.conf_high, true) if told else math.nan
                 value = found.estimate if told else math.nan
                 yield Found(proof, JUDGE, keyframe, inside, float(value), true)
@@ -163,11 +161,11 @@ def corrects(drawn: Drawn) -> Iterator[Found]:
         name = str(rule).removesuffix(" as a rule")
         for proof, least in (('"corrects" claimed', margin), ("gain above 0 (control)", 0.0)):
             hits = []
-            for row in own.itertuples():
-                told = math.isfinite(row.conf_low)
-                hits.append(float(row.conf_low > least) if told else math.nan)
-                yield Found(proof, name, str(row.keyframe), hits[-1], float(row.estimate),
-                            float(true[rule, row.keyframe]))  # fmt: skip
+            for _, row in own.iterrows():
+                told = math.isfinite(row["conf_low"])
+                hits.append(float(row["conf_low"] > least) if told else math.nan)
+                yield Found(proof, name, str(row["keyframe"]), hits[-1], float(row["estimate"]),
+                            float(true[rule, row["keyframe"]]))  # fmt: skip
             there = [hit for hit in hits if not math.isnan(hit)]
             yield Found(proof, name, tables.ALL, float(any(there)) if there else math.nan)
 
@@ -197,7 +195,7 @@ def _inside(low: float, high: float, value: float) -> float:
 
 def _beyond(estimate: float, error: float, df: float) -> float:
     """Whether 0 lies outside an interval that holds for three keyframes together."""
-    if not (math.isfinite(error) and math.isfinite(df)):
+    if not (math.isfinite(estimate) and math.isfinite(error) and math.isfinite(df)):
         return math.nan
     return float(abs(estimate) > stats.t.ppf(1 - (1 - LEVEL) / 6, df) * error)
 

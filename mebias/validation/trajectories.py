@@ -17,6 +17,7 @@ from mebias.quantification.checks import checked_shifts
 from mebias.quantification.flags import MISSED
 from mebias.validation import recovery_rows as judge
 from mebias.validation.recordings import JUDGE
+from mebias.validation.recovery_cells import PLANTED_MS
 
 FPS = 200.0
 ROUNDING = (1000 / FPS) ** 2 / 12
@@ -25,7 +26,7 @@ SD_MS = (12.0, 12.0, 22.0)
 BLIND_SD_MS = (6.0, 5.0, 9.0)
 _TIMES_MS = (0.0, 250.0, 800.0)
 _GROSS_SD_MS = 80.0
-_MORE = 3
+_MORE = 4
 """Cohorts without images are cheap: so many for each one with them."""
 Row = dict[str, object]
 Three = tuple[float, float, float]
@@ -156,7 +157,7 @@ def _in_order(shifts: pd.DataFrame) -> pd.DataFrame:
 
 
 def quick_recovery(*, n_cohorts: int, seed: int) -> list[Row]:
-    """Promises on annotation error, on cohorts without images, three times as many.
+    """Promises on annotation error, on cohorts without images, four times as many.
 
     Parameters
     ----------
@@ -171,7 +172,7 @@ def quick_recovery(*, n_cohorts: int, seed: int) -> list[Row]:
         Rows of the table of `mebias.validation.recovery.validate_recovery`.
     """
     names = tuple(f"d{i}" for i in range(_MORE * n_cohorts))
-    planted = {"B": (judge.PLANTED_MS,) * 3}
+    planted = {"B": (PLANTED_MS,) * 3}
     exact = blind_shifts(seed, datasets=names, bias=planted)
     plain = blind_shifts(seed + 1, datasets=names)
     # Each keyframe with its own share of posteriors that missed.
@@ -183,17 +184,19 @@ def quick_recovery(*, n_cohorts: int, seed: int) -> list[Row]:
         ],
         ignore_index=True,
     )
-    work = [("planted", exact, [judge.contrast]), ("unbiased", plain, [judge.coder_sd(SD_MS)]),
-            ("gross 0.06, posteriors missed as allowed for", far, [judge.flags])]  # fmt: skip
+    work: list[tuple[str, pd.DataFrame, judge.Judge]] = [
+        ("planted", exact, judge.contrast),
+        ("unbiased", plain, judge.coder_sd(SD_MS)),
+        ("gross 0.06, posteriors missed as allowed for", far, judge.flags),
+    ]
     rows: list[Row] = []
-    for labels, shifts, judges in work:
+    for labels, shifts, ask in work:
         found = [
             one
             for _, own in shifts.groupby("dataset", sort=False)
-            for ask in judges
             for one in ask(judge.Drawn(own.reset_index(drop=True), pd.DataFrame()))
         ]
-        about = {"dataset": tables.SIMULATED, "level": "trajectories", "fps": FPS, "amplitude": math.nan,
-                 "frames": "uncut", "labels": labels}  # fmt: skip
+        about = {"dataset": tables.SIMULATED, "level": "trajectories", "fps": FPS,
+                 "amplitude": math.nan, "frames": "uncut", "labels": labels}  # fmt: skip
         rows += [about | row for row in judge.summary(found, judge.BANDS)]
     return rows

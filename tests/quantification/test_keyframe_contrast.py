@@ -8,7 +8,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mebias.validation.trajectories import ROUNDING, blind_shifts, errors, subjects_of
 
 from mebias.quantification.blind import judged
 from mebias.quantification.coder_sd import coder_sd_interval, log_ratio_interval, variances
@@ -18,6 +17,7 @@ from mebias.quantification.keyframe_contrast import (
     keyframe_contrasts,
     mean_difference,
 )
+from mebias.validation.trajectories import ROUNDING, blind_shifts, errors, subjects_of
 
 FOLDER = Path(__file__).parent / "r"
 DATA = pd.read_csv(FOLDER / "coder_sd_data.csv")
