@@ -178,7 +178,7 @@ def _of_rate(made_of: Row, several: Sequence[Tables], n_cohorts: int, seed: int)
     work: dict[str, list[judge.Judge]] = {
         "planted": [judge.contrast],
         "accurate": [accurate],
-        "unbiased": [unbiased, judge.coder_sd(SD_MS), judge.corrects],
+        "unbiased": [unbiased, judge.coder_sd(SD_MS), judge.keyframe_ratio(SD_MS), judge.corrects],
     }
     work |= {f"gross {share:g}": [judge.flags] for share in GROSS}
     for cut in (False, True):

@@ -18,6 +18,7 @@ from mebias.quantification.contrasts import default_margin
 from mebias.quantification.error_contrasts import error_contrasts
 from mebias.quantification.excess import excess_estimates
 from mebias.quantification.flags import MISSED, TOLERANCE_FRAMES, TOLERANCE_MS, flag_clips
+from mebias.quantification.keyframe_contrast import keyframe_contrasts
 from mebias.quantification.likely_sd import likely_sd_interval
 from mebias.quantification.means import mean_interval
 from mebias.validation.recordings import JUDGE
@@ -144,6 +145,23 @@ def coder_sd(sd_ms: Sequence[float]) -> Judge:
                 inside = _inside(found.conf_low, found.conf_high, true) if told else math.nan
                 value = found.estimate if told else math.nan
                 yield Found(proof, JUDGE, keyframe, inside, float(value), true)
+
+    return judge
+
+
+def keyframe_ratio(sd_ms: Sequence[float]) -> Judge:
+    """Whether the interval of the log ratio of two coders' SDs holds the true one."""
+
+    def judge(drawn: Drawn) -> Iterator[Found]:
+        _, estimates = keyframe_contrasts(drawn.shifts.assign(ethnicity=tables.ALL))
+        rounding = (1000.0 / drawn.shifts["fps"].iloc[0]) ** 2 / 12
+        squares = {k: sd**2 + rounding for k, sd in zip(tables.KEYFRAMES, sd_ms, strict=True)}
+        for _, row in estimates.iterrows():
+            late, early = str(row["quantity"]).split("_")[-2:]
+            true = 0.5 * math.log(squares[late] / squares[early])
+            inside = _inside(row["conf_low"], row["conf_high"], true)
+            yield Found("log ratio of coders' SDs covered", JUDGE, f"{late}/{early}", inside,
+                        float(row["estimate"]), true)  # fmt: skip
 
     return judge
 

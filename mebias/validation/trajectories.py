@@ -187,6 +187,7 @@ def quick_recovery(*, n_cohorts: int, seed: int) -> list[Row]:
     work: list[tuple[str, pd.DataFrame, judge.Judge]] = [
         ("planted", exact, judge.contrast),
         ("unbiased", plain, judge.coder_sd(SD_MS)),
+        ("unbiased", plain, judge.keyframe_ratio(SD_MS)),
         ("gross 0.06, posteriors missed as allowed for", far, judge.flags),
     ]
     rows: list[Row] = []
