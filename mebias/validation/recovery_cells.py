@@ -7,6 +7,7 @@ frames. Its subjects are a bank that cohorts are drawn from (`mebias.validation.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -47,6 +48,8 @@ CONTROLS = ("jitter", "least")
 _CLIPS_PER_SUBJECT = 4
 _DRAWS = 4
 _MOST_ESTIMATED = 40
+EXACT = Coder("accurate", (0.0, 0.0, 0.0))
+_NO_NULLS = tables.empty("nulls")
 
 
 @dataclass(frozen=True)
@@ -166,51 +169,61 @@ def _named(table: pd.DataFrame, cell: Cell) -> pd.DataFrame:
 _Part = tuple[pd.DataFrame, pd.DataFrame]
 
 
-def _coders(name: str, draws: int, plant: Errors | None = None, gross: float = 0.0) -> list[Coder]:
-    groups = {} if plant is None else {"B": plant}
-    return [Coder(f"{name} {i}", SD_MS, groups, gross) for i in range(draws)]
+def _coders(name: str, draws: int, gross: float = 0.0) -> list[Coder]:
+    return [Coder(f"{name} {i}", SD_MS, gross=gross) for i in range(draws)]
 
 
-def _uncut(filmed: Recordings, seed: int, jobs: int) -> list[_Part]:
-    half = filmed.cohort.clips["clip"].tolist()
-    half = half[: (len(half) + 1) // 2]
-    accurate = labeled(filmed, Coder("accurate", (0.0, 0.0, 0.0)), seed=seed, jobs=jobs)
-    own = shifts_of(accurate, WINDOWED)
-    # The rule motion takes as long as all else together; half of the clips must do.
-    selected = reselect(accurate.cohort, "motion", clips=half, jobs=jobs)
-    motion = with_truth(accurate.cohort, compare(accurate.cohort, selected))
-    shifts = pd.concat([own, motion], ignore_index=True)
-    parts = [_told(shifts, nulls_of(accurate, "accurate", SD_MS), "accurate", 0, cut=False)]
+def _uncut(filmed: Recordings, seed: int, jobs: int) -> Iterator[_Part]:
+    """All coders but those of `_cut`, whose clips are as they were filmed."""
+    yield _exact(filmed, seed, jobs)
     for i, coder in enumerate(_coders("unbiased", _DRAWS)):
         found = labeled(filmed, coder, seed=seed, jobs=jobs)
         shifts = shifts_of(found, ("gamdss", *CONTROLS), seed=i)
-        parts.append(_told(shifts, nulls_of(found, "unbiased", SD_MS), "unbiased", i, cut=False))
-    several = {
-        "planted": _coders("planted", _DRAWS, (PLANTED_MS,) * 3),
-        **{f"gross {share:g}": _coders(f"gross {share:g}", 2, gross=share) for share in GROSS},
-    }
-    for name, coders in several.items():
-        for i, coder in enumerate(coders):
+        yield _told(shifts, nulls_of(found, "unbiased", SD_MS), "unbiased", i, cut=False)
+    for i in range(_DRAWS):
+        yield _told(_planted(filmed, i, seed, jobs), _NO_NULLS, "planted", i, cut=False)
+    for share in GROSS:
+        name = f"gross {share:g}"
+        for i, coder in enumerate(_coders(name, 2, gross=share)):
             found = labeled(filmed, coder, seed=seed, jobs=jobs)
-            parts.append(_told(shifts_of(found), tables.empty("nulls"), name, i, cut=False))
-    return parts
+            yield _told(shifts_of(found), _NO_NULLS, name, i, cut=False)
 
 
-def _cut(filmed: Recordings, seed: int, jobs: int) -> list[_Part]:
+def _exact(filmed: Recordings, seed: int, jobs: int) -> _Part:
+    """Labels without error; the rule motion, as slow as all else together, for half of them."""
+    found = labeled(filmed, EXACT, seed=seed, jobs=jobs)
+    clips = found.cohort.clips["clip"].tolist()
+    half = clips[: (len(clips) + 1) // 2]
+    selected = reselect(found.cohort, "motion", clips=half, jobs=jobs)
+    motion = with_truth(found.cohort, compare(found.cohort, selected))
+    shifts = pd.concat([shifts_of(found, WINDOWED), motion], ignore_index=True)
+    return _told(shifts, nulls_of(found, "accurate", SD_MS), "accurate", 0, cut=False)
+
+
+def _planted(filmed: Recordings, draw: int, seed: int, jobs: int) -> pd.DataFrame:
+    """Labels that are late in group B.
+
+    By turns either group has the late labels and is then called B: a bank has few subjects, and
+    what its groups differ by chance would else be a part of every cohort's contrast.
+    """
+    late, names = ("A", {"A": "B", "B": "A"}) if draw % 2 else ("B", {"A": "A", "B": "B"})
+    coder = Coder(f"planted {draw}", SD_MS, {late: (PLANTED_MS,) * 3})
+    shifts = shifts_of(labeled(filmed, coder, seed=seed, jobs=jobs))
+    return shifts.assign(ethnicity=shifts["ethnicity"].map(names))
+
+
+def _cut(filmed: Recordings, seed: int, jobs: int) -> Iterator[_Part]:
     """Clips cut at their labels: each coder leaves other frames, which are located anew."""
-    exact = Coder("accurate", (0.0, 0.0, 0.0))
     kinds: dict[str, tuple[Coder, str]] = {
-        "accurate": (exact, "accurate"),
+        "accurate": (EXACT, "accurate"),
         "unbiased": (_coders("unbiased", 1)[0], "unbiased"),
-        "planted": (_coders("planted", 1, (PLANTED_MS,) * 3)[0], ""),
+        "planted": (Coder("planted", SD_MS, {"B": (PLANTED_MS,) * 3}), ""),
         "gross 0.1": (_coders("gross 0.1", 1, gross=0.1)[0], ""),
     }
-    parts = []
     for name, (coder, null) in kinds.items():
         found = labeled(filmed, coder, seed=seed, trimmed=True, jobs=jobs)
-        nulls = nulls_of(found, null, SD_MS) if null else tables.empty("nulls")
-        parts.append(_told(shifts_of(found, ("gamdss",) if null else ()), nulls, name, 0, cut=True))
-    return parts
+        nulls = nulls_of(found, null, SD_MS) if null else _NO_NULLS
+        yield _told(shifts_of(found, ("gamdss",) if null else ()), nulls, name, 0, cut=True)
 
 
 def _told(shifts: pd.DataFrame, nulls: pd.DataFrame, labels: str, draw: int, *, cut: bool) -> _Part:
@@ -226,7 +239,7 @@ def _with_estimated_sd(filmed: Recordings, n_cohorts: int, seed: int) -> pd.Data
     """The excess over ``unbiased`` as a user finds it: by an SD estimated from the same cohort."""
     found = [labeled(filmed, coder, seed=seed) for coder in _coders("unbiased", _DRAWS)]
     shifts = pd.concat(
-        [_told(shifts_of(f, ("gamdss",)), tables.empty("nulls"), "", i, cut=False)[0]
+        [_told(shifts_of(f, ("gamdss",)), _NO_NULLS, "", i, cut=False)[0]
          for i, f in enumerate(found)], ignore_index=True
     )  # fmt: skip
     draws = Draws(shifts)
