@@ -118,6 +118,7 @@ def cell_tables(
     folder : Path, optional
         Where tables are kept.
     """
+    n_cohorts = min(n_cohorts, _MOST_ESTIMATED)
     about = f"{cell.name} {n_clips} {n_cohorts} {seed} {provenance.version()}"
     stem = hashlib.sha256(about.encode()).hexdigest()[:16]
     names = ("shifts", "nulls", "estimated")
@@ -155,7 +156,7 @@ def _made(cell: Cell, n_clips: int, n_cohorts: int, seed: int, jobs: int) -> Tab
     parts = [*_uncut(filmed, seed, jobs), *_cut(filmed, seed, jobs)]
     shifts = pd.concat([shifts for shifts, _ in parts], ignore_index=True)
     nulls = pd.concat([nulls for _, nulls in parts if len(nulls)], ignore_index=True)
-    estimated = _with_estimated_sd(filmed, min(n_cohorts, _MOST_ESTIMATED), seed)
+    estimated = _with_estimated_sd(filmed, n_cohorts, seed)
     found = (_named(table, cell) for table in (shifts, nulls, estimated))
     return Tables(*found)
 
