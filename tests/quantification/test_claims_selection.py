@@ -17,12 +17,12 @@ from claim_cases import (
     the,
     with_rule,
 )
-from trajectories import blind_shifts
 
 from mebias import tables
 from mebias.errors import TableError
 from mebias.quantification.annotation_error import reduces_error
 from mebias.quantification.claims import graded_claims
+from mebias.validation.trajectories import blind_shifts
 
 
 def reduced(estimate, half=1.0):

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import statsmodels.api as sm
-from trajectories import blind_shifts, errors, subjects_of
 
 import mebias
 from mebias.errors import OptionError
@@ -18,6 +17,7 @@ from mebias.quantification import quantify
 from mebias.quantification.annotation_error import error_estimates
 from mebias.quantification.checks import checked_shifts, usable
 from mebias.quantification.means import mean_interval
+from mebias.validation.trajectories import blind_shifts, errors, subjects_of
 
 N = 400
 
