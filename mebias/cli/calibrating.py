@@ -55,7 +55,7 @@ def calibrate_statistics(options: argparse.Namespace) -> None:
     from mebias.validation.statistics import FULL, calibrate_statistics
 
     if options.recovery:
-        _calibrate_recovery(options)
+        _calibrate_recovery(options, FULL)
         return
     out = _out(options)
     table = calibrate_statistics(
@@ -70,19 +70,19 @@ def calibrate_statistics(options: argparse.Namespace) -> None:
     say(options, "\n".join(["SIMULATED cohorts", *_summary(table), f"table in {out}"]))
 
 
-def _calibrate_recovery(options: argparse.Namespace) -> None:
+def _calibrate_recovery(options: argparse.Namespace, full: int) -> None:
     """``mebias calibrate statistics --recovery``."""
     from mebias.provenance import version
     from mebias.validation.recovery import FEWEST_CLIPS, N_CLIPS, corrects_table, validate_recovery
 
-    if options.cell or options.full:
-        raise OptionError("--recovery has no cells to choose and one size; leave them out.")
+    if options.cell:
+        raise OptionError("--recovery has no cells to choose; leave --cell out.")
     out = _out(options)
     kept = out / PARTS / "recovery"
     kept.mkdir(parents=True, exist_ok=True)
     table = validate_recovery(
-        n_cohorts=max(options.cohorts // 5, 2),
-        n_clips=N_CLIPS if options.cohorts >= 1000 else FEWEST_CLIPS,
+        n_cohorts=max((full if options.full else options.cohorts) // 5, 2),
+        n_clips=N_CLIPS if options.full else max(options.cohorts // 20, FEWEST_CLIPS),
         seed=options.seed,
         jobs=options.jobs,
         progress=progress(options),
