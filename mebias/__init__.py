@@ -10,6 +10,7 @@ The public API on one screen::
     drawn    = mebias.nulls(cohort, rule="gamdss")    # what the rule does to mere noise
     shifts   = mebias.compare(cohort, selected)       # a shifts table
     findings = mebias.quantify(shifts)                # .estimates .tests .claims .issues
+    preds    = mebias.recognize(cohort, arms={"human": None, "gamdss": selected})
     versions = mebias.compare_versions(old, new, dataset="casme3")  # two human versions
     report   = mebias.report("4dme")                  # or mebias.report(cohort); report.path
     issues   = mebias.audit(cohort)                   # what deserves a second look, with its cell
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from mebias.quantification.findings import Findings
     from mebias.quantification.gain import Gains, gain
     from mebias.quantification.quantify import quantify
+    from mebias.recognition.experiment import recognize
     from mebias.recognition.keyframe_dataset import KeyframeDataset
     from mebias.recognition.swap import swap
     from mebias.reporting import figures
@@ -66,6 +68,7 @@ __all__ = [
     "plot_film",
     "plot_motion",
     "quantify",
+    "recognize",
     "report",
     "reselect",
     "simulate",
@@ -88,6 +91,7 @@ _HOME = {
     "plot_film": "mebias.reporting.clip_figures",
     "plot_motion": "mebias.reporting.clip_figures",
     "quantify": "mebias.quantification",
+    "recognize": "mebias.recognition",
     "report": "mebias.pipeline",
     "reselect": "mebias.selection",
     "simulate": "mebias.simulation",

@@ -11,8 +11,8 @@ from mebias.cli import calibrating, recognizing, selecting
 from mebias.cli import commands as run
 
 COMMANDS = (
-    "datasets", "audit", "simulate", "reselect", "quantify", "gain", "report", "export",
-    "calibrate", "plan",
+    "datasets", "audit", "simulate", "reselect", "quantify", "recognize", "gain", "report",
+    "export", "calibrate", "plan",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_simulate(commands)
     _add_reselect(commands)
     _add_quantify(commands)
+    _add_recognize(commands)
     _add_gain(commands)
     _add_report(commands)
     _add_audit(commands)
@@ -238,6 +239,40 @@ def _add_quantify(commands: Any) -> None:
     _add_merge_small(command)
     _add_follow(command)
     _add_out(command, "reports/<file>")
+
+
+def _add_recognize(commands: Any) -> None:
+    text = "train a recognizer on human and on re-selected keyframes: predictions.csv, gains.csv"
+    command = _command(commands, "recognize", text, recognizing.recognize)
+    command.add_argument("dataset", help="a dataset id, folder, or a manifest file")
+    command.add_argument(
+        "--arms",
+        metavar="A,B,...",
+        default="human,gamdss,jitter",
+        help="human, gamdss, gamdss-released, motion, jitter, least, posterior-draws or another "
+        "rule, re-selected in training clips; gamdss@test, gamdss@both (human,gamdss,jitter)",
+    )
+    command.add_argument(
+        "--model", default="tiny", help="tiny, two-branch, resnet or convnext (tiny)"
+    )
+    command.add_argument(
+        "--maps", choices=["difference", "flow"], default="difference", help="(difference)"
+    )
+    command.add_argument("--classes", metavar="SCHEME", help="a class scheme, such as 3-class")
+    command.add_argument("--seeds", metavar="N", type=int, default=5, help="runs of each arm (5)")
+    command.add_argument(
+        "--folds", metavar="K", type=int, help="K folds by subject (leave one subject out)"
+    )
+    command.add_argument("--epochs", metavar="N", type=int, help="passes over the clips (model's)")
+    command.add_argument("--device", default="auto", help="cpu, cuda (auto)")
+    _add_data(command)
+    _add_frames(command)
+    _add_jobs(command)
+    command.add_argument("--skip-bad-frames", action="store_true", help="as in reselect")
+    command.add_argument("--cache", metavar="DIR", type=Path, help="as in reselect")
+    command.add_argument("--dry-run", action="store_true", help="print clips and frames, and stop")
+    _add_min_subjects(command)
+    _add_out(command, "reports/<dataset>")
 
 
 def _add_gain(commands: Any) -> None:

@@ -1,4 +1,4 @@
-"""Commands of recognition: gain."""
+"""Commands of recognition: recognize, gain."""
 
 from __future__ import annotations
 
@@ -8,10 +8,79 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mebias.cli.shared import say, writable, write
+from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write
+from mebias.errors import OptionError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
+    from mebias.cohort import Cohort
     from mebias.quantification.gain import Gains
+
+
+def recognize(options: argparse.Namespace) -> None:
+    """``mebias recognize``."""
+    from mebias.pipeline import get_cohorts
+    from mebias.quantification.gain import gain
+    from mebias.recognition.arms import get_arms
+    from mebias.recognition.experiment import recognize
+
+    names = options.arms.split(",")
+    arms = get_arms(names)
+    if options.seeds < 1:
+        raise OptionError(f"--seeds is {options.seeds}; expected 1 or more.")
+    (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
+    if options.dry_run:
+        dry_run([cohort], [arm.source for arm in arms if arm.source != "human"], options.jobs)
+        return
+    out = options.out or Path("reports") / cohort.manifest.id
+    writable(out)
+    predictions = recognize(
+        cohort,
+        names,
+        keyframes=_selected(options, cohort),
+        model=options.model,
+        kind=options.maps,
+        labels=options.classes,
+        folds=options.folds,
+        seeds=options.seeds,
+        keep=out / ".folds",
+        progress=progress(options),
+        device=options.device,
+        jobs=options.jobs if options.jobs > 1 else None,
+        **({} if options.epochs is None else {"epochs": options.epochs}),
+    )
+    write(out, {"predictions": predictions})
+    if len(arms) < 2:
+        say(options, f"{cohort.name}: predictions of one arm in {out}")
+        return
+    gains = gain(predictions, min_subjects=options.min_subjects, seed=options.seed)
+    write(out, {"gains": gains.estimates, "gain_tests": gains.tests})
+    say(options, f"{_summary(gains)}\ntables in {out}")
+
+
+def _selected(options: argparse.Namespace, cohort: Cohort) -> pd.DataFrame:
+    """Keyframes of all rules that the arms rest on."""
+    import pandas as pd
+
+    from mebias import tables
+    from mebias.recognition.arms import get_arms, needed_rules
+    from mebias.selection import reselect
+
+    found = [
+        reselect(
+            cohort,
+            rules,
+            distance=distance,
+            skip_bad_frames=options.skip_bad_frames,
+            seed=options.seed,
+            jobs=options.jobs,
+            cache=cache(options),
+            progress=progress(options),
+        )
+        for distance, rules in needed_rules(get_arms(options.arms.split(","))).items()
+    ]
+    return pd.concat(found, ignore_index=True) if found else tables.empty("keyframes")
 
 
 def gain(options: argparse.Namespace) -> None:

@@ -12,6 +12,7 @@ from mebias.recognition.swap import swap
 
 if TYPE_CHECKING:
     from mebias.recognition.augment import Augment
+    from mebias.recognition.experiment import recognize
     from mebias.recognition.fold_pool import FoldPool
     from mebias.recognition.keyframe_dataset import KeyframeDataset
     from mebias.recognition.models import MODELS, RELEASED, Model, Recipe, get_model
@@ -33,6 +34,7 @@ __all__ = [
     "get_model",
     "load_weights",
     "price",
+    "recognize",
     "save_weights",
     "swap",
     "train_folds",
@@ -44,6 +46,7 @@ _HOME = {
     "fold_pool": ("FoldPool",),
     "keyframe_dataset": ("KeyframeDataset",),
     "models": ("MODELS", "RELEASED", "Model", "Recipe", "get_model"),
+    "experiment": ("recognize",),
     "training": ("Trained", "train_folds"),
     "two_branch": ("Price", "TwoBranch", "price", "two_branch_loss"),
     "weights": ("load_weights", "save_weights"),
