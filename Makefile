@@ -5,12 +5,17 @@ DATASET ?= 4dme
 ROOT ?=
 RUN = $(VENV)/bin/python
 
-.PHONY: report test lint clean
+.PHONY: report test lint proof clean
 report: $(VENV)/.installed
 	$(RUN) -m mebias report $(DATASET) $(if $(ROOT),--root "$(ROOT)")
 
 test: $(VENV)/.installed-dev
 	MEBIAS_FAST=1 $(RUN) -m pytest
+
+# The committed tables of reports/validation in their full size; a stopped run goes on where it was.
+proof: $(VENV)/.installed
+	$(RUN) -m mebias calibrate statistics --full
+	$(RUN) -m mebias calibrate selection
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .

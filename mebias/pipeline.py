@@ -32,6 +32,7 @@ from mebias.quantification import (
 )
 from mebias.quantification.design import recording_issues
 from mebias.quantification.following import follow, quantify_planned, with_planned
+from mebias.quantification.identification import undefined_keyframes
 from mebias.quantification.plan import Plan
 from mebias.selection import reselect
 from mebias.selection.rules import Rule, get_rules
@@ -152,6 +153,7 @@ def report(
     plant: Mapping[str, Sequence[float]] | None = None,
     fps: float | None = None,
     min_subjects: int | None = None,
+    merge_small: bool = False,
     plan: str | Path | None = None,
     skip_bad_frames: bool = False,
     jobs: int = 1,
@@ -175,6 +177,8 @@ def report(
         Seed of the simulation and of the permutations; 0, or the plan's.
     min_subjects : int, optional
         Groups with fewer subjects are described, not tested; 5, or the plan's.
+    merge_small : bool
+        As in `mebias.quantify`; a plan says itself whether groups are merged.
     plan : path, optional
         An analysis plan to follow; options given beside it that contradict it are used, and
         reported as deviations.
@@ -245,13 +249,14 @@ def report(
     if followed:
         findings = quantify_planned(shifts, followed)
     else:
-        findings = quantify(shifts, seed=seed, min_subjects=min_subjects)
+        findings = quantify(shifts, seed=seed, min_subjects=min_subjects, merge_small=merge_small)
     findings = with_cohorts(findings, cohorts)
     arguments = {
         "rule": [r.name for r in get_rules(rule)],
         "distance": [distance] if isinstance(distance, str) else list(distance),
         "seed": seed,
         "min_subjects": min_subjects,
+        "merge_small": merge_small,
         "skip_bad_frames": skip_bad_frames,
         **(followed.record() if followed else {}),
     }
@@ -366,7 +371,12 @@ def example() -> pd.DataFrame:
 
 def with_cohorts(findings: Findings, cohorts: Sequence[Cohort]) -> Findings:
     """Findings with the cohorts' own issues first and, if simulated, planted against found."""
-    noticed = [table for c in cohorts for table in (c.issues, recording_issues(c.clips))]
+    noticed = [
+        table
+        for c in cohorts
+        for table in (c.issues, recording_issues(c.clips), _definitions(c))
+        if len(table)
+    ]
     issues = tables.conform(pd.concat([*noticed, findings.issues]), "issues")
     planted = [
         planted_vs_found(findings.shifts, findings, c.truth, c.planted)
@@ -376,6 +386,14 @@ def with_cohorts(findings: Findings, cohorts: Sequence[Cohort]) -> Findings:
     if not planted:
         return replace(findings, issues=issues)
     return replace(findings, issues=issues, planted=tables.conform(pd.concat(planted), "planted"))
+
+
+def _definitions(cohort: Cohort) -> pd.DataFrame:
+    """Keyframes that nobody says how they were defined; simulated coders have one definition."""
+    if cohort.simulated:
+        return tables.empty("issues")
+    rows = undefined_keyframes(cohort.manifest.definitions, cohort.name)
+    return tables.from_rows(rows, "issues")
 
 
 def dataset_id(data: Data) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from mebias.errors import TableError, listed, suggest
 from mebias.schemas import (
@@ -54,6 +55,8 @@ __all__ = [
     "read_text_csv",
     "write_csv",
 ]
+
+_TEXT = pd.array(["text"], dtype="str").dtype
 
 
 def empty(name: str) -> pd.DataFrame:
@@ -138,18 +141,19 @@ def conform(table: pd.DataFrame, name: str, origin: str = "") -> pd.DataFrame:
             f"{where} has no column {listed(missing)} (found: "
             f"{listed(table.columns, 12) or 'none'}){close}; add it or rename the column."
         )
-    columns: dict[str, pd.Series] = {}
+    table = table.reset_index(drop=True)
+    columns: dict[str, object] = {}
     for column, spec in schema.items():
         if column in table.columns:
-            columns[column] = _coerce(table[column], column, spec, where)
+            columns[column] = _coerce(table[column], column, spec, where).array
         else:
             columns[column] = _constant(spec, len(table))
-    extra = {
-        str(c): _extra(table[c].reset_index(drop=True), str(c), name, where)
+    columns |= {
+        str(c): _extra(table[c], str(c), name, where).array
         for c in table.columns
         if c not in schema
     }
-    return pd.DataFrame({**columns, **extra})
+    return pd.DataFrame(columns, index=table.index)
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
@@ -220,9 +224,10 @@ def _required(name: str) -> Iterable[str]:
     return (column for column, spec in SCHEMAS[name].items() if spec.default is None)
 
 
-def _constant(spec: Column, length: int) -> pd.Series:
-    dtype = {"text": "str", "whole": "float64", "real": "float64", "flag": "bool"}[spec.kind]
-    return pd.Series([spec.default] * length, dtype=dtype)
+def _constant(spec: Column, length: int) -> ExtensionArray | np.ndarray:
+    if spec.kind == "text":
+        return pd.array([str(spec.default)] * length, dtype=_TEXT)
+    return np.full(length, spec.default, dtype="bool" if spec.kind == "flag" else "float64")
 
 
 def _extra(values: pd.Series, column: str, name: str, where: str) -> pd.Series:
@@ -234,8 +239,9 @@ def _extra(values: pd.Series, column: str, name: str, where: str) -> pd.Series:
 
 
 def _coerce(values: pd.Series, column: str, spec: Column, where: str) -> pd.Series:
-    values = values.reset_index(drop=True)
     if spec.kind == "text":
+        if values.dtype == _TEXT and not values.hasnans:
+            return values
         return values.astype("object").where(values.notna(), "").astype(str)
     if spec.kind == "flag":
         return _flags(values, column, where)
@@ -250,11 +256,11 @@ def _numbers(values: pd.Series, column: str, kind: Kind, where: str) -> pd.Serie
         blank = text.str.casefold().isin(["", "nan", "na", "none", "null", "<na>"])
         numbers = pd.to_numeric(text.where(~blank), errors="coerce").astype("float64")
         _refuse(numbers.isna() & ~blank, values, column, where, "a number")
-    _refuse(np.isinf(numbers), values, column, where, "a finite number")
+    found = numbers.to_numpy()
+    _refuse(np.isinf(found), values, column, where, "a finite number")
     if kind == "whole":
-        _refuse(
-            numbers.notna() & (numbers != numbers.round()), values, column, where, "a whole number"
-        )
+        part = np.isfinite(found) & (found != np.round(found))
+        _refuse(part, values, column, where, "a whole number")
     return numbers
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from mebias.quantification import Findings
     from mebias.quantification.following import Followed
 
-_REASONS = 5
+_ROBUSTNESS_ROWS = 100_000
+"""Tables with more rows get no influence, power and specification tables unasked."""
 
 
 def datasets(options: argparse.Namespace) -> None:
@@ -198,6 +199,10 @@ def quantify(options: argparse.Namespace) -> None:
 
     if len(options.files) > 2:
         raise OptionError("quantify takes one shifts table, or two versions of the labels.")
+    if options.merge_small and (options.plan or len(options.files) == 2):
+        raise OptionError(
+            "--merge-small is for one shifts table; a plan says itself whether groups are merged."
+        )
     if len(options.files) == 2 and options.plan:
         raise OptionError("--plan is followed with one shifts table, not with two versions.")
     followed = _follow(options)
@@ -215,15 +220,20 @@ def quantify(options: argparse.Namespace) -> None:
         if followed is not None:
             findings = quantify_planned(shifts, followed)
         else:
-            findings = quantify(shifts, seed=options.seed, min_subjects=options.min_subjects)
+            findings = quantify(
+                shifts,
+                seed=options.seed,
+                min_subjects=options.min_subjects,
+                merge_small=options.merge_small,
+            )
         extra = {}
     writable(out)
-    findings.to_csv(out)
+    findings.to_csv(out, robustness=len(findings.shifts) <= _ROBUSTNESS_ROWS)
     write(out, extra)
     if followed is not None:
         _record(out, options.files[0], followed)
         _print_deviations(findings)
-    say(options, f"{_headline(findings)}\ntables in {out}")
+    say(options, "\n".join([_headline(findings), f"tables in {out}", *_more(findings)]))
 
 
 def report(options: argparse.Namespace) -> None:
@@ -233,6 +243,10 @@ def report(options: argparse.Namespace) -> None:
     given = {"seed": options.seed, "min_subjects": options.min_subjects, "plan": options.plan}
     if options.plan and (options.versions or len(options.datasets) > 1):
         raise OptionError("--plan is for the report of one dataset, not of several or versions.")
+    if options.merge_small and (options.plan or options.versions):
+        raise OptionError(
+            "--merge-small is for a report of shifts; a plan says itself whether groups are merged."
+        )
     followed = _follow(options)
     if options.versions:
         if len(options.datasets) > 1:
@@ -259,6 +273,7 @@ def report(options: argparse.Namespace) -> None:
         jobs=options.jobs,
         cache=cache(options),
         progress=progress(options),
+        merge_small=options.merge_small,
         **given,
         **rules,
         **distances,
@@ -266,6 +281,13 @@ def report(options: argparse.Namespace) -> None:
     if followed is not None:
         _print_deviations(made.findings)
     say(options, f"report: {made.path}")
+
+
+def _more(findings: Findings) -> list[str]:
+    """What else could be done with which columns; a line where there is nothing more."""
+    if not findings.more:
+        return []
+    return ["with more columns more can be said:", *(f"  {text}" for text in findings.more)]
 
 
 def _headline(findings: Findings) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mebias.cli import calibrating, recognizing, selecting
 from mebias.cli import commands as run
-from mebias.cli import recognizing, selecting
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "gain", "report", "export",
@@ -235,6 +235,7 @@ def _add_quantify(commands: Any) -> None:
     )
     _add_seed(command)
     _add_min_subjects(command)
+    _add_merge_small(command)
     _add_follow(command)
     _add_out(command, "reports/<file>")
 
@@ -271,6 +272,7 @@ def _add_report(commands: Any) -> None:
         help="report on two versions of the labels instead: the old and the new annotation table",
     )
     _add_min_subjects(command)
+    _add_merge_small(command)
     _add_follow(command)
     _add_out(command, "reports/<dataset>")
 
@@ -308,14 +310,64 @@ def _add_export(commands: Any) -> None:
 
 
 def _add_calibrate(commands: Any) -> None:
-    text = "how near selectors come to the truth in SIMULATED cohorts: errors and coverage"
-    command = _command(commands, "calibrate", text, selecting.calibrate)
-    command.add_argument("what", choices=["selection"], help="what is validated")
+    text = "how far selectors and statistics hold in SIMULATED cohorts whose truth is known"
+    command = commands.add_parser(
+        "calibrate", help=text, description=text[0].upper() + text[1:] + "."
+    )
+    kinds = command.add_subparsers(metavar="WHAT", required=True)
+    _add_calibrate_selection(kinds)
+    _add_calibrate_statistics(kinds)
+    _add_calibrate_gain(kinds)
+
+
+def _add_calibrate_selection(kinds: Any) -> None:
+    text = "how near selectors come to the truth: errors, and coverage of their intervals"
+    command = _command(kinds, "selection", text, calibrating.calibrate_selection)
     command.add_argument(
         "--clips", metavar="N", type=int, default=300, help="clips of each cell (300)"
     )
+    _add_calibration(command)
+
+
+def _add_calibrate_statistics(kinds: Any) -> None:
+    text = (
+        "coverage of the intervals and level of the tests, beside those of an analysis that "
+        "takes rows for independent; finished cells are kept in DIR/.parts and taken from there "
+        "by the next run of the same size, seed and code"
+    )
+    command = _command(kinds, "statistics", text, calibrating.calibrate_statistics)
+    size = command.add_mutually_exclusive_group()
+    size.add_argument(
+        "--cohorts",
+        metavar="N",
+        type=int,
+        default=2000,
+        help="cohorts of each cell; a fifth of them for bootstrap quantities (2000: minutes)",
+    )
+    size.add_argument("--full", action="store_true", help="10,000 cohorts of each cell")
+    _add_calibration(command)
+
+
+def _add_calibrate_gain(kinds: Any) -> None:
+    text = "coverage of scores and gains of simulated predictions, level of the swap of arms"
+    command = _command(kinds, "gain", text, calibrating.calibrate_gain)
     command.add_argument(
-        "--cell", metavar="CELL", action="append", help="one cell only; may be repeated (all)"
+        "--cohorts",
+        metavar="N",
+        type=int,
+        default=1000,
+        help="cohorts of each cell; a fifth of them where an arm is stronger (1000)",
+    )
+    _add_seed(command)
+    _add_out(command, "reports/validation")
+
+
+def _add_calibration(command: Any) -> None:
+    command.add_argument(
+        "--cell",
+        metavar="CELL",
+        action="append",
+        help="one cell only, as the table names it; may be repeated (all)",
     )
     _add_jobs(command)
     _add_seed(command)
@@ -330,6 +382,10 @@ def _add_min_subjects(command: Any) -> None:
         default=5,
         help="smaller groups are described, not tested (5)",
     )
+
+
+def _add_merge_small(command: Any) -> None:
+    command.add_argument("--merge-small", action="store_true", help="merge smaller groups into one")
 
 
 def _add_follow(command: Any) -> None:
@@ -354,7 +410,7 @@ def _add_plan(commands: Any) -> None:
         "--margin", metavar="MS", type=float, help="what matters (the larger of a frame and 10 ms)"
     )
     _add_min_subjects(command)
-    command.add_argument("--merge-small", action="store_true", help="merge smaller groups into one")
+    _add_merge_small(command)
     command.set_defaults(context=None, crops=None, boxes=None, crop=None, mask=None)
 
 

@@ -1,15 +1,14 @@
-"""Commands of selection: reselect, and calibrate selection."""
+"""Command of selection: reselect."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write
-from mebias.errors import OptionError, listed
+from mebias.errors import listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,37 +121,3 @@ def _failures(part: pd.DataFrame) -> str:
     if len(lines) > _REASONS:
         lines = [*lines[:_REASONS], "  and others, for reasons told in keyframes.csv"]
     return "\n".join([f"{len(failed)} failed", *lines])
-
-
-def calibrate(options: argparse.Namespace) -> None:
-    """``mebias calibrate selection``."""
-    from mebias.provenance import version
-    from mebias.simulation.reference import CELLS, REFERENCE
-    from mebias.validation import recovery, validate_selectors
-
-    if options.clips < 6:
-        raise OptionError(f"--clips is {options.clips}; expected 6 or more.")
-    cells = options.cell or list(CELLS)
-    out = options.out or Path("reports") / "validation"
-    writable(out)
-    table = validate_selectors(
-        cells,
-        n_clips=options.clips,
-        seed=options.seed,
-        jobs=options.jobs,
-        progress=progress(options),
-    )
-    found = {"selection": table}
-    if REFERENCE in cells:
-        found["selection_recovery"] = recovery(
-            n_clips=options.clips, seed=options.seed, jobs=options.jobs
-        )
-    made = {"version": version(), "date": date.today().isoformat(), "seed": options.seed}
-    write(out, {name: rows.round(4).assign(**made) for name, rows in found.items()})
-    shown = table[(table["split"] == "all") & (table["source"] == "motion")]
-    lines = [
-        f"{row.cell}, {row.keyframe}: motion errs by {row.mae_ms:.1f} ms, {row.ratio_human:.2f} of "
-        f"the coders' error; {row.coverage:.0%} of its 95 % intervals hold the truth"
-        for row in shown.itertuples()
-    ]
-    say(options, "\n".join(["SIMULATED cohorts", *lines, f"tables in {out}"]))

@@ -40,7 +40,8 @@ class Place:
     folder: str = ""
 
 
-Listing = tuple[np.ndarray, tuple[str, ...]]
+Listing = tuple[np.ndarray, dict[int, str]]
+"""Numbers of a folder's images, ascending, and the file of each."""
 
 
 class FolderFrames:
@@ -147,19 +148,19 @@ class FolderFrames:
 
     def _file(self, clip: str, number: int) -> str:
         """The file of a frame, relative to the root; texts are joined sooner than paths."""
-        numbers, names = self._listing(clip)
+        numbers, files = self._listing(clip)
         shift = self.shifts.get(clip, 0)
-        place = int(np.searchsorted(numbers, number - shift))
-        if place == len(numbers) or numbers[place] != number - shift:
+        name = files.get(number - shift)
+        if name is None:
             first, last = (numbers[[0, -1]] + shift).tolist() if len(numbers) else (0, 0)
             has = f"it has {first} to {last}" if len(numbers) else "it has none"
             raise FrameError(f"clip {clip} has no frame {number} on disk: {has}.")
-        return f"{self.folders[clip]}/{names[place]}"
+        return f"{self.folders[clip]}/{name}"
 
     def _listing(self, clip: str) -> Listing:
         folder = self.folders.get(clip)
         if folder is None:
-            return np.empty(0, dtype=np.int64), ()
+            return np.empty(0, dtype=np.int64), {}
         with self._lock:  # several threads may read
             if folder not in self._listings:
                 self._listings[folder] = _list(self.root, folder)
@@ -375,8 +376,7 @@ def _list(root: Path, folder: str) -> Listing:
                 f"{listed(sorted([files[number], name]))}; keep one."
             )
         files[number] = name
-    order = sorted(files)
-    return np.array(order, dtype=np.int64), tuple(files[n] for n in order)
+    return np.array(sorted(files), dtype=np.int64), files
 
 
 def _image_names(folder: Path) -> list[str]:
@@ -391,10 +391,10 @@ def _image_names(folder: Path) -> list[str]:
     return [n for n in names if n.lower().endswith(_SUFFIXES) and not n.startswith(".")]
 
 
-def _bytes(root: Path, name: str) -> np.ndarray:
+def _bytes(root: Path, name: str) -> bytes:
     try:
-        with open(os.path.join(root, name), "rb", buffering=0) as file:
-            return np.frombuffer(file.readall(), np.uint8)
+        with open(f"{root}/{name}", "rb", buffering=0) as file:
+            return file.readall()
     except OSError as error:
         raise FrameError(
             f"{os.path.basename(name)} cannot be read ({error.strerror}); check that it exists "
@@ -402,12 +402,12 @@ def _bytes(root: Path, name: str) -> np.ndarray:
         ) from None
 
 
-def decode(data: np.ndarray, name: str) -> np.ndarray:
+def decode(data: bytes | np.ndarray, name: str) -> np.ndarray:
     """An image from the bytes of its file.
 
     Parameters
     ----------
-    data : ndarray of uint8
+    data : bytes or ndarray of uint8
         The file's bytes.
     name : str
         The file, for messages.
@@ -421,13 +421,13 @@ def decode(data: np.ndarray, name: str) -> np.ndarray:
     """
     import cv2
 
-    raw = data.tobytes()
+    raw = bytes(data)
     if not raw:
         raise FrameError(f"{name} is empty; {_ASK}.")
     if is_truncated(raw):
         raise FrameError(f"{name} is truncated: its end is missing; {_ASK}.")
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+        image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         image = None
     if image is None:
@@ -453,6 +453,8 @@ def is_truncated(raw: bytes) -> bool:
     start of a scan is the true one, even behind an embedded thumbnail.
     """
     if raw.startswith(b"\xff\xd8"):
+        if raw.endswith(b"\xff\xd9"):  # as nearly all do: no need to look for the scan
+            return False
         return raw.rfind(b"\xff\xd9") <= raw.rfind(b"\xff\xda")
     if raw.startswith(b"\x89PNG"):
         return b"IEND" not in raw[-4096:]

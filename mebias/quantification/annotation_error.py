@@ -26,6 +26,8 @@ from mebias.quantification.shares import share_interval
 Row = dict[str, object]
 _PHASES = {"rise": ("onset", "apex"), "fall": ("apex", "offset")}
 _KEY = [c for c in CODING if c not in ("source", "distance")]
+CODED_KEYFRAME = [*_KEY, "keyframe"]
+"""What a label of the judge and a frame of a rule have in common."""
 
 
 def error_estimates(
@@ -113,20 +115,9 @@ def reduces_error(
         No rows of ``motion-blind``, or of no other rule.
     """
     rows = judged(shifts, source)
-    rules = shifts[
-        (shifts["source"] != source) & ~shifts["selected_status"].isin(tables.HUMAN_STATUS)
-    ]
-    if rules.empty:
-        raise TableError(
-            f"the shifts table has no rule beside {source} (found: "
-            f"{listed(shifts['source'].unique())}); re-select with one more rule."
-        )
-    frames = rules.loc[usable(rules), [*_KEY, "keyframe", "source", "distance", "selected"]].rename(
-        columns={"source": "rule", "distance": "rule_distance", "selected": "chosen"}
-    )
-    joined = rows.merge(frames, on=[*_KEY, "keyframe"])
-    away = (joined["chosen"] - joined["blind_frames"]).abs()
-    gain = (joined["error_frames"].abs() - away) * 1000.0 / joined["fps"]
+    frames = rule_frames(shifts, source)
+    joined = rows.merge(frames, on=CODED_KEYFRAME)
+    gain = gain_ms(joined)
     found: list[Row] = []
     by = ["dataset", "rule", "rule_distance"]
     for (dataset, rule, distance), part in joined.assign(gain=gain).groupby(by, sort=False):
@@ -139,6 +130,52 @@ def reduces_error(
                          "ethnicity": group, "keyframe": keyframe}  # fmt: skip
                 found += [place | row for row in _reduction(own, str(rule), conf_level)]
     return tables.from_rows(found, "estimates")
+
+
+def rule_frames(shifts: pd.DataFrame, source: str = JUDGE) -> pd.DataFrame:
+    """Frames that rules chose, beside which the judge's rows can be put.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts.
+    source : str
+        The judge, which is left out.
+
+    Returns
+    -------
+    DataFrame
+        Usable rows: `CODED_KEYFRAME`, ``rule``, ``rule_distance`` and ``chosen``.
+
+    Raises
+    ------
+    TableError
+        There is no rule beside the judge.
+    """
+    rules = shifts[
+        (shifts["source"] != source) & ~shifts["selected_status"].isin(tables.HUMAN_STATUS)
+    ]
+    if rules.empty:
+        raise TableError(
+            f"the shifts table has no rule beside {source} (found: "
+            f"{listed(shifts['source'].unique())}); re-select with one more rule."
+        )
+    wanted = [*CODED_KEYFRAME, "source", "distance", "selected"]
+    return rules.loc[usable(rules), wanted].rename(
+        columns={"source": "rule", "distance": "rule_distance", "selected": "chosen"}
+    )
+
+
+def gain_ms(joined: pd.DataFrame) -> pd.Series:
+    """|human - blind mean| - |selected - blind mean| (ms); positive = the rule comes nearer.
+
+    Parameters
+    ----------
+    joined : DataFrame
+        Rows of `mebias.quantification.blind.judged` with ``chosen``, the selected frame.
+    """
+    away = (joined["chosen"] - joined["blind_frames"]).abs()
+    return (joined["error_frames"].abs() - away) * 1000.0 / joined["fps"]
 
 
 def _of_keyframe(own: pd.DataFrame, conf_level: float) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from mebias.quantification.compare import with_shifts
 
 CODING = ["dataset", "source", "distance", "subject", "clip", "coder", "pass"]
 """What tells one coding of one clip, compared with one source, from another."""
+_SOURCE = ["dataset", "source", "distance"]
 USABLE_HUMAN = ("annotated", "corrected")
 USABLE_SELECTED = ("selected", "truncated")
 WRITTEN = ("annotated", "corrected", "censored", "invalid")
@@ -58,8 +59,9 @@ def checked_shifts(shifts: pd.DataFrame) -> pd.DataFrame:
     _refuse_two_values(shifts, ["dataset", "subject"], "ethnicity")
     _refuse_two_values(shifts, ["dataset", "subject", "clip"], "fps")
     _refuse_reserved_group(shifts)
-    _refuse_disorder(shifts)
-    return _completed(shifts)
+    wide = _labels(shifts)
+    _refuse_disorder(shifts, wide)
+    return _completed(_with_phases(shifts, wide))
 
 
 def usable(shifts: pd.DataFrame) -> pd.Series:
@@ -75,6 +77,20 @@ def usable(shifts: pd.DataFrame) -> pd.Series:
     )
     versions = shifts["human_status"].isin(WRITTEN) & shifts["selected_status"].isin(WRITTEN)
     return there & (chosen | versions)
+
+
+def complete(shifts: pd.DataFrame) -> pd.Series:
+    """Usable rows of codings of clips in which every keyframe is usable.
+
+    A keyframe that no clip of a dataset has for a source, such as an apex that nobody
+    coded, is asked of no clip.
+    """
+    there = usable(shifts)
+    needed = (
+        shifts["keyframe"].where(there).groupby([shifts[c] for c in _SOURCE]).transform("nunique")
+    )
+    found = there.groupby([shifts[c] for c in CODING]).transform("sum")
+    return there & (found == needed)
 
 
 def primary_source(part: pd.DataFrame) -> tuple[str, str] | None:
@@ -182,12 +198,27 @@ def _refuse_reserved_group(shifts: pd.DataFrame) -> None:
             )
 
 
-def _refuse_disorder(shifts: pd.DataFrame) -> None:
-    """Labels in use whose keyframes are out of order."""
+def _labels(shifts: pd.DataFrame) -> pd.DataFrame:
+    """Human frames in use, a row for each coding and a column for each keyframe."""
     trusted = shifts[shifts["human_status"].isin(USABLE_HUMAN)]
-    wide = trusted.pivot_table(
+    return trusted.pivot_table(
         index=CODING, columns="keyframe", values="human", sort=False, observed=True
     ).reindex(columns=list(tables.KEYFRAMES))
+
+
+def _with_phases(shifts: pd.DataFrame, wide: pd.DataFrame) -> pd.DataFrame:
+    """Rise and fall from the labels, where a table tells neither."""
+    if shifts[["rise_frames", "fall_frames"]].notna().any(axis=None) or wide.empty:
+        return shifts
+    phases = pd.DataFrame(
+        {"rise": wide["apex"] - wide["onset"], "fall": wide["offset"] - wide["apex"]}
+    )
+    own = phases.reindex(pd.MultiIndex.from_frame(shifts[CODING]))
+    return shifts.assign(rise_frames=own["rise"].to_numpy(), fall_frames=own["fall"].to_numpy())
+
+
+def _refuse_disorder(shifts: pd.DataFrame, wide: pd.DataFrame) -> None:
+    """Labels in use whose keyframes are out of order."""
     for early, late in (("onset", "apex"), ("apex", "offset"), ("onset", "offset")):
         wrong = wide[wide[late] < wide[early]]
         if len(wrong):

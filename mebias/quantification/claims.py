@@ -2,117 +2,146 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 
 import pandas as pd
-from scipy import stats
 
 from mebias import tables
-from mebias.quantification.checks import primary_source
+from mebias.quantification.blind import JUDGE
+from mebias.quantification.checks import DRAWN_TO_LABELS, primary_source
+from mebias.quantification.claim_datasets import between
+from mebias.quantification.claim_labels import absolute, contrasts, exactness
+from mebias.quantification.claim_recognition import recognition
+from mebias.quantification.claim_rows import Row, Scope, by_quantity, family_interval
+from mebias.quantification.claim_selection import corrections, curve, durations
+from mebias.quantification.contrasts import default_margin
 
-SUPPORTED, NOT_SUPPORTED, OPEN = "supported", "not supported", "can't be told"
-Row = dict[str, object]
+__all__ = ["family_interval", "graded_claims"]
 
 
-def graded_claims(shifts: pd.DataFrame, tests: pd.DataFrame, conf_level: float) -> pd.DataFrame:
-    """Grade what the tests allow to be said about each dataset.
+def graded_claims(
+    shifts: pd.DataFrame,
+    estimates: pd.DataFrame,
+    tests: pd.DataFrame,
+    conf_level: float,
+    *,
+    gains: pd.DataFrame | None = None,
+    false_supported: pd.DataFrame | None = None,
+    margin_ms: float | None = None,
+    primary: tuple[str, str] | None = None,
+) -> pd.DataFrame:
+    """Grade what the estimates and tests allow to be said about each dataset.
 
-    A claim is *supported* if the interval of its family lies beyond the margin and the
-    adjusted p-value is below 1 - conf_level; *not supported* if the interval lies inside
-    the margin; else it *can't be told*. Shifts of a windowed rule never support "no
-    difference": their windows bound them.
+    A claim is *supported* if its interval, widened for its family, lies beyond the margin in
+    the claimed direction and the adjusted p-value, where it rests on a test, is below 1 -
+    conf_level; *not supported* if the interval lies inside the margin or beyond it in the
+    other direction; else it *can't be told*, with what would settle it. Never supported are
+    absolute bias (the coders' definition is not the model's) and claims between datasets;
+    shifts of a windowed rule never support "no difference": their windows bound them.
 
     Parameters
     ----------
     shifts : DataFrame
-        Checked shifts.
-    tests : DataFrame
-        A tests table.
+        Checked shifts: which datasets, groups, sources and frame rates there are.
+    estimates, tests : DataFrame
+        Where every number of a claim stands.
     conf_level : float
         Level of the family-wise intervals.
+    gains : DataFrame, optional
+        Gains in recognition, an estimates table; see
+        `mebias.quantification.claim_recognition.recognition`.
+    false_supported : DataFrame, optional
+        How often "re-selection corrects" is graded supported where nothing is corrected; see
+        `mebias.quantification.claim_gate.gate`. Without it that claim can't be told.
+    margin_ms : float, optional
+        Margin of claims in ms that rest on estimates; by default the larger of one frame and
+        10 ms. Tests bring their own.
+    primary : tuple of str, optional
+        Source and distance that claims about re-selection rest on; by default those of the
+        primary tests, else ``gamdss`` with ``signed`` or the only rule there is.
 
     Returns
     -------
     DataFrame
         A claims table; empty for simulated data, about which nothing is claimed.
+
+    Raises
+    ------
+    TableError
+        ``false_supported`` lacks a column.
+
+    Examples
+    --------
+    >>> import mebias
+    >>> mebias.quantify(mebias.example(), n_permutations=99).claims["grade"].unique().tolist()
+    []
     """
     rows: list[Row] = []
-    for name, part in shifts.groupby("dataset", sort=False):
-        dataset = str(name)
-        if tables.is_simulated(dataset):
+    names = [str(name) for name in shifts["dataset"].unique()]
+    for name in names:
+        if tables.is_simulated(name):
             continue
-        primary = tests[(tests["dataset"] == dataset) & (tests["family"] == "primary")]
-        human = _two_human_versions(part)
-        rows += [_contrast(row, human, conf_level) for _, row in primary.iterrows()]
-        if not human:
-            rows += _absolute(part, dataset)
+        own = [table[table["dataset"] == name] for table in (shifts, estimates, tests)]
+        scope = _scope(name, own[0], own[1], own[2], conf_level, margin_ms, primary)
+        rows += _of_dataset(scope, gains, false_supported)
+    if not any(map(tables.is_simulated, names)):
+        rows += between(estimates, names)
     return tables.from_rows(rows, "claims")
 
 
-def family_interval(test: pd.Series, conf_level: float) -> tuple[float, float]:
-    """The interval of a test, widened so that it holds for its whole family (Bonferroni)."""
-    half = (test["conf_high"] - test["conf_low"]) / 2
-    alpha, df = 1 - conf_level, test["df"]
-    if not math.isfinite(half) or not math.isfinite(df):
-        return math.nan, math.nan
-    wider = stats.t.ppf(1 - alpha / (2 * test["family_size"]), df) / stats.t.ppf(1 - alpha / 2, df)
-    return float(test["estimate"] - wider * half), float(test["estimate"] + wider * half)
+def _of_dataset(
+    scope: Scope, gains: pd.DataFrame | None, false_supported: pd.DataFrame | None
+) -> Iterator[Row]:
+    yield from contrasts(scope)
+    yield from exactness(scope)
+    yield from corrections(scope, false_supported)
+    yield from durations(scope)
+    yield from curve(scope)
+    yield from recognition(scope, gains)
+    yield from absolute(scope)
 
 
-def _two_human_versions(part: pd.DataFrame) -> bool:
-    return bool(part["selected_status"].isin(["annotated", "corrected"]).any())
-
-
-def _contrast(test: pd.Series, human: bool, conf_level: float) -> Row:
-    low, high = family_interval(test, conf_level)
-    margin, level = test["margin"], 1 - conf_level
-    first, _, second = str(test["ethnicity"]).partition(" vs ")
-    if not math.isfinite(low):
-        grade = OPEN
-        settle = f"{test['reason'] or 'more subjects'}; more subjects in the smaller group"
-    elif (low > margin or high < -margin) and test["p_adjusted"] < level:
-        grade, settle = SUPPORTED, "a replication with other coders; a blind reference annotation"
-    elif -margin < low and high < margin and human:
-        grade, settle = NOT_SUPPORTED, "nothing more at this margin"
-    elif -margin < low and high < margin:
-        grade = OPEN
-        settle = "a selection that is free to move: inside these windows no larger one can show"
-    else:
-        grade, settle = OPEN, f"more subjects: the interval has to leave or fit +-{margin:.0f} ms"
-    rests = (
-        f"{test['source']} {test['distance']}".strip()
-        + f", {test['n_subjects']:.0f} subjects, {test['n_clips']:.0f} clips, adjusted "
-        + (f"p = {test['p_adjusted']:.3f}" if math.isfinite(test["p_adjusted"]) else "p undefined")
-        + f", margin {margin:.0f} ms"
+def _scope(
+    name: str,
+    part: pd.DataFrame,
+    estimates: pd.DataFrame,
+    tests: pd.DataFrame,
+    conf_level: float,
+    margin_ms: float | None,
+    primary: tuple[str, str] | None,
+) -> Scope:
+    """What the claims about one dataset have in common."""
+    rule = _rule(part, tests, primary)
+    chosen = part.iloc[:0]
+    if rule is not None:
+        chosen = part[(part["source"] == rule[0]) & (part["distance"] == rule[1])]
+    stated = part[~part["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
+    sizes = stated.groupby("ethnicity")["subject"].nunique()
+    return Scope(
+        dataset=name,
+        groups={str(group): int(n) for group, n in sizes.items()},
+        sources=tuple(str(s) for s in part["source"].unique()),
+        fps=tuple(sorted(float(rate) for rate in part["fps"].unique())),
+        rule=rule,
+        versions=bool(chosen["selected_status"].isin(["annotated", "corrected"]).any()),
+        windowed=bool(chosen["freedom"].notna().any()),
+        margin_ms=margin_ms or default_margin(part),
+        conf_level=conf_level,
+        estimates=by_quantity(estimates),
+        tests=tests.to_dict("records"),
     )
-    what = "revised" if human else "re-selected"
-    return {
-        "dataset": test["dataset"],
-        "claim": f"{test['keyframe'].capitalize()} labels are {what} differently for {first} "
-        f"than for {second or 'the others'}",
-        "grade": grade,
-        "estimate": test["estimate"],
-        "conf_low": low,
-        "conf_high": high,
-        "unit": test["unit"],
-        "rests_on": rests,
-        "would_settle": settle,
-    }
 
 
-def _absolute(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    chosen = primary_source(part)
-    if chosen is None:
-        return
-    yield {
-        "dataset": dataset,
-        "claim": "Human labels are biased in time",
-        "grade": OPEN,
-        "estimate": math.nan,
-        "unit": "ms",
-        "rests_on": f"shifts of {' '.join(chosen).strip()} alone: where the keyframes truly lie "
-        f"is not known",
-        "would_settle": "a reference annotation, or a localization that does not start from the "
-        "human label",
-    }
+def _rule(
+    part: pd.DataFrame, tests: pd.DataFrame, primary: tuple[str, str] | None
+) -> tuple[str, str] | None:
+    """Source and distance that claims about re-selection rest on; never a posterior's."""
+    rules = part[(part["source"] != JUDGE) & ~part["source"].str.startswith(DRAWN_TO_LABELS)]
+    there = set(rules[["source", "distance"]].itertuples(index=False, name=None))
+    if primary in there:
+        return primary
+    tested = tests.loc[tests["family"] == "primary", ["source", "distance"]]
+    for source, distance in tested.itertuples(index=False, name=None):
+        if (source, distance) in there:
+            return str(source), str(distance)
+    return primary_source(rules)

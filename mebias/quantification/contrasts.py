@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.quantification import holm
-from mebias.quantification.checks import primary_source, usable
+from mebias.quantification.checks import complete, primary_source, usable
 from mebias.quantification.comparison import Comparison, Options, Sample, compare_sides
 
 Row = dict[str, object]
@@ -26,6 +26,8 @@ def contrast_tables(
     seed: int = 0,
     n_permutations: int = 9999,
     margin_ms: float | None = None,
+    families: Container[str] | None = None,
+    complete_clips: bool = True,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test groups against each other, per dataset, on the primary source.
 
@@ -49,6 +51,11 @@ def contrast_tables(
         Random permutations, where there are more than 20,000 assignments.
     margin_ms : float, optional
         Margin of practical relevance; by default the larger of one frame and 10 ms.
+    families : collection of str, optional
+        Only these families.
+    complete_clips : bool
+        Only clips whose keyframes are all usable, so that the three contrasts are of the
+        same clips; else each keyframe's own.
 
     Returns
     -------
@@ -63,8 +70,12 @@ def contrast_tables(
     estimates: list[Row] = []
     for rows, margin in primary_parts(shifts, margin_ms):
         options = Options(min_subjects, conf_level, seed, n_permutations, margin)
+        place: Row = {c: rows[c].iloc[0] for c in ("dataset", "source", "distance")}
+        compared = rows[complete(rows) if complete_clips else usable(rows)]
         for family in families_of(rows, min_subjects):
-            made = [_test(rows, family, c, options) for c in family.comparisons]
+            if families is not None and family.name not in families:
+                continue
+            made = [_test(compared, place, family, c, options) for c in family.comparisons]
             tests += holm_adjusted([row for row, _ in made])
             estimates += [row for _, found in made for row in found]
     return tables.from_rows(tests, "tests"), tables.from_rows(estimates, "estimates")
@@ -172,17 +183,12 @@ def _against_rest(chosen: Sequence[str], groups: Sequence[str]) -> Iterator[Comp
 
 
 def _test(
-    rows: pd.DataFrame, family: Family, comparison: Comparison, options: Options
+    rows: pd.DataFrame, of: Row, family: Family, comparison: Comparison, options: Options
 ) -> tuple[Row, list[Row]]:
     """One row of the tests table, and its estimates in all weightings."""
     groups = {g: side for side, names in enumerate(comparison.sides) for g in names}
-    own = rows[
-        usable(rows) & (rows["keyframe"] == comparison.keyframe) & rows["ethnicity"].isin(groups)
-    ]
-    place: Row = {
-        "dataset": rows["dataset"].iloc[0],
-        "source": rows["source"].iloc[0],
-        "distance": rows["distance"].iloc[0],
+    own = rows[(rows["keyframe"] == comparison.keyframe) & rows["ethnicity"].isin(groups)]
+    place: Row = of | {
         "keyframe": comparison.keyframe,
         "ethnicity": comparison.name,
         "stratum": tables.ALL,

@@ -84,7 +84,11 @@ def disagreement(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.DataFr
     >>> round(found.loc["uniform_null_share_pair_moved", "estimate"].item(), 2)
     0.96
     """
-    shifts = checked_shifts(shifts)
+    return disagreement_of_checked(checked_shifts(shifts), conf_level=conf_level)
+
+
+def disagreement_of_checked(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.DataFrame:
+    """`disagreement` of shifts that were checked before."""
     rows: list[Row] = []
     for key, part in shifts.groupby(_PART, sort=False):
         of_part = dict(zip(_PART, key, strict=True))
@@ -138,7 +142,7 @@ def _of_pair(of: Mapping[Any, Mapping[Any, Any]], source: str) -> str:
     if np.isnan(row["estimate"]):
         return f"nothing can be told of its pairs of onset and apex: {row['reason']}"
     lead = "the selected onset and apex are not the human ones"
-    if _takes_the_largest(source):
+    if takes_the_largest(source):
         lead = "the largest difference is not at the human onset and apex"
     null = of["uniform_null_share_pair_moved", PAIR]["estimate"]
     by_chance = "" if np.isnan(null) else f" (at random: {100 * null:.0f} %)"
@@ -152,7 +156,12 @@ def _told(row: Mapping[Any, Any]) -> str:
     return f"{share:.0f} % [{low:.0f}, {high:.0f}] of the {count} {clips}"
 
 
-def _takes_the_largest(source: str) -> bool:
+def takes_the_largest(source: str) -> bool:
+    """Whether a source is a rule that takes the pair with the largest difference.
+
+    >>> takes_the_largest("gamdss"), takes_the_largest("least"), takes_the_largest("v2")
+    (True, False, False)
+    """
     try:
         rule = get_rules(source)[0]
     except OptionError:  # a version of the labels, or a rule of the user's own

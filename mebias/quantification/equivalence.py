@@ -18,8 +18,8 @@ from mebias import tables
 from mebias.errors import OptionError
 from mebias.quantification.checks import DRAWN_TO_LABELS, usable
 from mebias.quantification.contrasts import default_margin, holm_adjusted
-from mebias.quantification.interval import Interval
-from mebias.quantification.means import mean_interval
+from mebias.quantification.interval import Clusters, Interval
+from mebias.quantification.means import mean_interval, mean_of
 
 Row = dict[str, object]
 BLIND = "motion-blind"
@@ -279,13 +279,17 @@ def _null_passes(rows: pd.DataFrame, margin: float, level: float, seed: int) -> 
     """Share of draws of uniform random frames that pass."""
     subjects = rows["subject"].to_numpy(dtype=object)
     order = _nameless_order(_offsets(rows), subjects)
-    subjects = subjects[order]
+    firsts = np.flatnonzero(np.r_[True, subjects[order][1:] != subjects[order][:-1]])
+    sizes = np.diff(np.r_[firsts, len(order)]).astype(float)
     low, high, first, last, fps = _offsets(rows)[order].T
     rng = np.random.default_rng(seed)
-    drawn = low + np.floor(rng.random((N_DRAWS, len(rows))) * (high - low + 1))
     passed = 0
-    for draw in (drawn - np.clip(drawn, first, last)) * 1000.0 / fps:
-        found = mean_interval(draw, subjects, "subject")
+    for _ in range(N_DRAWS):
+        drawn = low + np.floor(rng.random(len(rows)) * (high - low + 1))
+        draw = (drawn - np.clip(drawn, first, last)) * 1000.0 / fps
+        means = np.add.reduceat(draw, firsts) / sizes
+        within = float(((draw - np.repeat(means, sizes.astype(int))) ** 2).sum())
+        found = mean_of(Clusters(sizes, means, within, subjects[order][firsts]), "subject")
         if found.reason:
             passed += abs(found.estimate) < margin
         else:

@@ -1,17 +1,34 @@
-"""Contrasts of groups in their annotation error, in families of their own."""
+"""Contrasts of groups in their annotation error, and in how much of it a rule takes away."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import pandas as pd
 
+from mebias import tables
 from mebias.quantification import holm
+from mebias.quantification.annotation_error import (
+    CODED_KEYFRAME,
+    gain_ms,
+    reduces_error,
+    rule_frames,
+)
 from mebias.quantification.blind import JUDGE, RELATIVE, judged, one_sided, stated
+from mebias.quantification.checks import DRAWN_TO_LABELS, primary_source
 from mebias.quantification.contrasts import contrast_tables
+from mebias.quantification.keyframe_contrast import (
+    SIDES,
+    dataset_sides,
+    mean_difference,
+    sides_name,
+)
 
 FAMILY = "annotation-error"
 """Before the name of each family: these are adjusted apart from those on shifts."""
+REDUCTION = "error-reduction"
+"""The same of how much nearer a rule comes."""
 
 
 def error_contrasts(
@@ -65,31 +82,177 @@ def error_contrasts(
         seed=seed,
         n_permutations=n_permutations,
         margin_ms=margin_ms,
+        complete_clips=False,
     )
-    tests = _refused(_renamed(tests), rows, min_subjects)
-    estimates = _refused(_renamed(estimates), rows, min_subjects)
+    tests = _refused(_renamed(tests, _ERROR), rows, min_subjects)
+    estimates = _refused(_renamed(estimates, _ERROR), rows, min_subjects)
+    return _adjusted(tests), estimates
+
+
+def reduction_contrasts(
+    shifts: pd.DataFrame,
+    *,
+    source: str = JUDGE,
+    min_subjects: int = 5,
+    conf_level: float = 0.95,
+    seed: int = 0,
+    n_permutations: int = 9999,
+    margin_ms: float | None = None,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Test whether a rule brings the labels of one group nearer than those of the others.
+
+    Per clip, |human - blind mean| - |selected - blind mean|, as in `reduces_error`, by the
+    primary rule of the dataset (``gamdss`` with ``signed``, or the only one there is beside
+    posteriors); then as in `contrast_tables`.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts with rows of ``motion-blind`` and of at least one other rule.
+    source : str
+        The source that judges the labels; only ``motion-blind`` may.
+    min_subjects, conf_level, seed, n_permutations, margin_ms
+        As in `contrast_tables`.
+
+    Returns
+    -------
+    tests : DataFrame
+        A tests table in ms, family ``error-reduction primary`` (3 keyframes); positive = the
+        labels of the first side are brought nearer by more. Not tested, with a reason, where
+        clips of one side are cut at the label.
+    estimates : DataFrame
+        ``error_reduction_difference``: within each dataset in three weightings, and, where
+        there are several datasets, multi-ethnic ones minus those of one group (observational).
+
+    Raises
+    ------
+    OptionError
+        Another source.
+    TableError
+        No rows of ``motion-blind``, or of no other rule.
+    """
+    rows = judged(shifts, source)
+    frames = rule_frames(shifts, source)
+    parts = [
+        part.drop(columns=["source", "distance"])
+        .merge(frames[(frames["rule"] == rule) & (frames["rule_distance"] == distance)],
+               on=CODED_KEYFRAME, how="left")
+        .assign(source=rule, distance=distance)
+        for dataset, part in rows.groupby("dataset", sort=False)
+        if (chosen := primary_rule(frames[frames["dataset"] == dataset])) is not None
+        for rule, distance in [chosen]
+    ]  # fmt: skip
+    if not parts:
+        return tables.empty("tests"), tables.empty("estimates")
+    joined = pd.concat(parts, ignore_index=True)
+    there = (joined["verdict"] == "") & joined["chosen"].notna()
+    gains = joined.assign(
+        shift_ms=gain_ms(joined), selected_status=joined["selected_status"].where(there, "failed")
+    )
+    tests, estimates = contrast_tables(
+        gains,
+        min_subjects=min_subjects,
+        conf_level=conf_level,
+        seed=seed,
+        n_permutations=n_permutations,
+        margin_ms=margin_ms,
+        families=("primary",),
+        complete_clips=False,
+    )
+    tests, estimates = (
+        _refused(_renamed(found, _REDUCTION), joined, min_subjects) for found in (tests, estimates)
+    )
+    if len(shifts["dataset"].unique()) > 1:
+        estimates = pd.concat([estimates, _between(shifts, source, conf_level)])
+    return _adjusted(tests), tables.conform(estimates, "estimates")
+
+
+def primary_rule(frames: pd.DataFrame) -> tuple[str, str] | None:
+    """The rule whose corrections are contrasted: gamdss signed, else the only one.
+
+    Parameters
+    ----------
+    frames : DataFrame
+        Rows of `rule_frames` of one dataset. Posteriors drawn to the labels are no such rule.
+
+    Examples
+    --------
+    >>> primary_rule(pd.DataFrame({"rule": ["least", "motion"], "rule_distance": "signed"}))
+    ('least', 'signed')
+    """
+    own = frames[~frames["rule"].str.startswith(DRAWN_TO_LABELS)]
+    return primary_source(own.rename(columns={"rule": "source", "rule_distance": "distance"})
+                          [["source", "distance"]])  # fmt: skip
+
+
+def _between(shifts: pd.DataFrame, source: str, conf_level: float) -> pd.DataFrame:
+    """By how much more errors shrink in multi-ethnic datasets than in those of one group."""
+    reduced = reduces_error(shifts, source=source, conf_level=conf_level)
+    whole = reduced[(reduced["ethnicity"] == tables.ALL) & (reduced["weighting"] == "subject")]
+    sides = dataset_sides(shifts[shifts["source"] == source])
+    rows = []
+    for (rule, distance, keyframe), own in whole.groupby(
+        ["source", "distance", "keyframe"], sort=False
+    ):
+        there = [[d for d in side if (own["dataset"] == d).any()] for side in sides]
+        by_name = own.set_index("dataset")
+        found = mean_difference([by_name.loc[side] for side in there], conf_level)
+        clips = by_name.loc[[d for side in there for d in side]]
+        rows.append(
+            found.row()
+            | {"dataset": sides_name(there), "ethnicity": SIDES, "source": rule,
+               "distance": distance, "keyframe": keyframe, "unit": "ms",
+               "quantity": "error_reduction_difference", "weighting": "subject",
+               "n_clips": clips["n_clips"].sum(), "n_subjects": clips["n_subjects"].sum()}
+        )  # fmt: skip
+    return tables.from_rows(rows, "estimates")
+
+
+@dataclass(frozen=True)
+class _Words:
+    """How contrasts of another quantity than shifts are named."""
+
+    family: str
+    quantity: str
+    mean: str
+    what: str
+    method: str
+
+
+_ERROR = _Words(
+    FAMILY, "annotation_error_difference", "annotation error", "errors",
+    f"human - blind posterior mean, {RELATIVE}",
+)  # fmt: skip
+_REDUCTION = _Words(
+    REDUCTION, "error_reduction_difference", "reduction of the error", "reductions",
+    f"|human - blind posterior mean| - |selected - that mean|, {RELATIVE}",
+)  # fmt: skip
+
+
+def _adjusted(tests: pd.DataFrame) -> pd.DataFrame:
+    """Holm within each family of each dataset."""
     for _, places in tests.groupby(["dataset", "family"], sort=False).groups.items():
         p = tests.loc[places, "p_value"].to_numpy(dtype=float)
         tests.loc[places, "p_adjusted"] = holm.adjust(p, len(p))
-    return tests, estimates
+    return tests
 
 
-def _renamed(found: pd.DataFrame) -> pd.DataFrame:
-    """Rows on shifts of a source, in the words of annotation errors."""
+def _renamed(found: pd.DataFrame, words: _Words) -> pd.DataFrame:
+    """Rows on shifts of a source, in the words of another quantity."""
     found = found.copy()
     if "family" in found:
-        found["family"] = f"{FAMILY} " + found["family"]
+        found["family"] = f"{words.family} " + found["family"]
         found["hypothesis"] = found["hypothesis"].str.replace(
-            " shift is the same in ", " annotation error is the same in ", n=1, regex=False
+            " shift is the same in ", f" {words.mean} is the same in ", n=1, regex=False
         )
     else:
-        found["quantity"] = "annotation_error_difference"
+        found["quantity"] = words.quantity
     found["reason"] = (
         found["reason"]
-        .str.replace(r"^(all \d+) shifts are equal$", r"\1 errors are equal", regex=True)
-        .str.replace(r" mean shift$", " mean error", regex=True)
+        .str.replace(r"^(all \d+) shifts are equal$", rf"\1 {words.what} are equal", regex=True)
+        .str.replace(r" mean shift$", f" mean {words.what.removesuffix('s')}", regex=True)
     )
-    found["method"] = f"human - blind posterior mean, {RELATIVE}; " + found["method"]
+    found["method"] = f"{words.method}; " + found["method"]
     return found
 
 

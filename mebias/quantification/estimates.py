@@ -98,7 +98,7 @@ class _Cell:
 
     def __init__(self, own: pd.DataFrame, conf_level: float) -> None:
         self.subjects = own["subject"].to_numpy(dtype=object)
-        self.clips = own["clip"].to_numpy(dtype=object)
+        self.codes = own.groupby(["subject", "clip"], sort=False).ngroup().to_numpy()
         self.conf_level = conf_level
 
     def means(
@@ -126,7 +126,7 @@ class _Cell:
         return self._row(quantity, "share", found, where) | {"weighting": "clip"}
 
     def _row(self, quantity: str, unit: str, found: Interval, where: np.ndarray) -> Row:
-        n_clips = len(set(zip(self.subjects[where], self.clips[where], strict=True)))
+        n_clips = len(np.unique(self.codes[where]))
         return found.row() | {"quantity": quantity, "unit": unit, "n_clips": n_clips}
 
 

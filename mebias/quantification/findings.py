@@ -6,15 +6,23 @@ import html
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
 from mebias import tables
+from mebias.errors import OptionError
+from mebias.quantification.checks import primary_source
 from mebias.quantification.influence import influence
+from mebias.quantification.more_with import more_with
 from mebias.quantification.parts import Options
 from mebias.quantification.power import power_table
 from mebias.quantification.specification import specification_curve
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WRITTEN = ("shifts", "estimates", "tests", "claims", "flags", "issues", "planted")
 ROBUSTNESS = ("influence", "power", "specifications")
@@ -137,6 +145,50 @@ class Findings:
             "simulated": self.simulated,
             **{name: _records(getattr(self, name)) for name in named},
         }
+
+    @property
+    def more(self) -> list[str]:
+        """What else could be said, each with the columns or rows that it would take."""
+        return more_with(self.shifts)
+
+    def plot(self, kind: str = "estimation", **options: Any) -> Figure:
+        """Draw the findings.
+
+        Parameters
+        ----------
+        kind : {"estimation", "human_vs_selected"}
+            Shifts by keyframe and group beside their means, or selected against human frames.
+        **options
+            Of `mebias.figures.estimation_plot` or `mebias.figures.human_vs_selected`.
+
+        Returns
+        -------
+        Figure
+
+        Raises
+        ------
+        OptionError
+            An unknown kind.
+
+        Examples
+        --------
+        >>> import mebias
+        >>> figure = mebias.quantify(mebias.example(), n_permutations=99).plot()
+        >>> len(figure.axes)
+        3
+        """
+        figures = import_module("mebias.reporting.figures")  # drawing stands above numbers
+        chosen = primary_source(self.shifts) or tuple(self.shifts[["source", "distance"]].iloc[0])
+        options = {"source": chosen[0], "distance": chosen[1]} | options
+        if kind == "estimation":
+            drawn = figures.estimation_plot(self.shifts, self.estimates, **options)
+        elif kind == "human_vs_selected":
+            drawn = figures.human_vs_selected(self.shifts, **options)
+        else:
+            raise OptionError(
+                f"there is no plot {kind!r}; expected estimation or human_vs_selected."
+            )
+        return cast("Figure", drawn)
 
     def headline(self) -> pd.DataFrame:
         """The headline rows: mean shift (ms, subject weighting), all keyframes and groups."""

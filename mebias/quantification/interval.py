@@ -6,7 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import special
+
+_MANY = 2000
+"""Rows from which on it pays to hash names in pandas."""
 
 
 @dataclass(frozen=True)
@@ -103,10 +107,21 @@ def clusters(values: np.ndarray, subjects: np.ndarray) -> Clusters:
     values = np.asarray(values, dtype=float)
     if values.size == 0 or not np.isfinite(values).all():
         raise ValueError("values must be finite and at least one")
-    names, codes = np.unique(np.asarray(subjects, dtype=object).astype(str), return_inverse=True)
+    names, codes = _coded(np.asarray(subjects, dtype=object))
     order = np.lexsort((values, codes))
     values, codes = values[order], codes[order]
     sizes = np.bincount(codes).astype(float)
     means = np.bincount(codes, values) / sizes
     ss_within = float(((values - means[codes]) ** 2).sum())
     return Clusters(sizes, means, ss_within, names)
+
+
+def _coded(subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different names, sorted, and the place of each row's name among them."""
+    if len(subjects) > _MANY:
+        codes, found = pd.factorize(subjects)
+        names, order = np.unique(found.astype(str), return_inverse=True)
+        return names, order[codes]
+    rows = subjects.tolist()
+    places = {name: place for place, name in enumerate(sorted(set(map(str, rows))))}
+    return np.array(list(places)), np.array([places[str(row)] for row in rows])

@@ -19,6 +19,8 @@ from mebias.quantification.interval import Interval, t_half_width, t_p_value, un
 Row = dict[str, object]
 FAMILY = "keyframe"
 CONTRASTS = (("offset", "onset"), ("offset", "apex"))
+SIDES = "multi-ethnic vs one group"
+"""The contrast between datasets, as the column ``ethnicity`` names it."""
 OBSERVATIONAL = (
     "observational: between datasets lie lab, camera, coders and definitions, so this is no "
     "effect of ethnicity; no p-value"
@@ -111,8 +113,8 @@ def between_datasets(
     """
     _, estimates = keyframe_contrasts(shifts, source=source, conf_level=conf_level)
     own = shifts[shifts["source"] == source]
-    sides = _dataset_sides(own)
-    name = " vs ".join(", ".join(side) or "none" for side in sides)
+    sides = dataset_sides(own)
+    name = sides_name(sides)
     rows = []
     for a, b in CONTRASTS:
         quantity = f"log_sd_{a}_{b}"
@@ -123,7 +125,7 @@ def between_datasets(
         clips = whole.loc[[d for side in sides for d in side]]
         rows.append(
             found.row()
-            | {"dataset": name, "ethnicity": "multi-ethnic vs one group", "source": source,
+            | {"dataset": name, "ethnicity": SIDES, "source": source,
                "keyframe": a, "quantity": f"{quantity}_difference", "unit": "log",
                "weighting": "clip", "n_clips": clips["n_clips"].sum(),
                "n_subjects": clips["n_subjects"].sum()}
@@ -245,7 +247,16 @@ def _family(found: list[Interval]) -> Iterator[Row]:
         }
 
 
-def _dataset_sides(own: pd.DataFrame) -> tuple[list[str], list[str]]:
+def sides_name(sides: Sequence[Sequence[str]]) -> str:
+    """Both sides of a contrast between datasets, as the column ``dataset`` names them.
+
+    >>> sides_name((["samm"], ["casme2", "smic"]))
+    'samm vs casme2, smic'
+    """
+    return " vs ".join(", ".join(side) or "none" for side in sides)
+
+
+def dataset_sides(own: pd.DataFrame) -> tuple[list[str], list[str]]:
     """Names of multi-ethnic datasets, and of those of one group."""
     several, one = [], []
     for dataset, part in own.groupby("dataset", sort=True):

@@ -8,6 +8,7 @@ bias-reduced cluster-robust variance of Pustejovsky and Tipton (2018) is
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -117,16 +118,25 @@ def mean_interval(
     (3.0, 1.8)
     """
     data = clusters(values, subjects)
-    bare = partial(
+    if np.ptp(values) == 0:
+        reason = f"all {len(values)} values are equal" if len(values) > 1 else "a single clip"
+        return _bare(data, weighting, conf_level)(float(np.min(values)), reason)
+    return mean_of(data, weighting, conf_level)
+
+
+def _bare(data: Clusters, weighting: str, conf_level: float) -> Callable[[float, str], Interval]:
+    return partial(
         undefined,
         conf_level=conf_level,
-        n_clips=len(values),
+        n_clips=int(data.sizes.sum()),
         n_subjects=len(data),
         method=_METHOD[weighting],
     )
-    if np.ptp(values) == 0:
-        reason = f"all {len(values)} values are equal" if len(values) > 1 else "a single clip"
-        return bare(float(np.min(values)), reason)
+
+
+def mean_of(data: Clusters, weighting: str, conf_level: float = 0.95) -> Interval:
+    """`mean_interval` of values that are grouped by subject already, and not all equal."""
+    bare = _bare(data, weighting, conf_level)
     if len(data) == 1:
         return bare(float(data.means[0]), "a single subject")
     found = weighted_mean(data.means, precisions(data, weighting))

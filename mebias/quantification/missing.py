@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.quantification.checks import CODING, usable
+from mebias.quantification.checks import CODING, complete, usable
 from mebias.quantification.comparison import (
     Comparison,
     Options,
@@ -34,7 +34,7 @@ _OF_CODING = [*CODING, "ethnicity", "fps"]
 
 
 def complete_clips(shifts: pd.DataFrame) -> pd.DataFrame:
-    """The rows of the codings of clips whose three keyframes are all usable.
+    """The rows of the codings of clips whose keyframes are all usable.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ def complete_clips(shifts: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Same columns, same order, a fresh index.
+        Same columns, same order, a fresh index. A keyframe that no clip of a dataset has
+        for a source, such as an apex that nobody coded, is asked of no clip.
 
     Examples
     --------
@@ -53,9 +54,7 @@ def complete_clips(shifts: pd.DataFrame) -> pd.DataFrame:
     >>> len(complete_clips(shifts)) == len(complete_clips(shifts.iloc[1:])) + 3
     True
     """
-    there = usable(shifts)
-    n_usable = there.groupby([shifts[c] for c in CODING], dropna=False).transform("sum")
-    return shifts[n_usable == len(tables.KEYFRAMES)].reset_index(drop=True)
+    return shifts[complete(shifts)].reset_index(drop=True)
 
 
 def missingness(
@@ -143,6 +142,8 @@ def full_grid(part: pd.DataFrame) -> pd.DataFrame:
         Checked shifts of one dataset and source.
     """
     codings = part[_OF_CODING].drop_duplicates(CODING)
+    if len(part) == len(tables.KEYFRAMES) * len(codings):  # keys are unique: all are there
+        return part.assign(missing=~usable(part))
     frames = pd.DataFrame({"keyframe": list(tables.KEYFRAMES)})
     rest = [c for c in part.columns if c not in ("ethnicity", "fps")]
     grid = codings.merge(frames, how="cross").merge(

@@ -12,9 +12,11 @@ from mebias.quantification.annotation_error import error_estimates, reduces_erro
 from mebias.quantification.blind import JUDGE
 from mebias.quantification.checks import primary_source
 from mebias.quantification.contrasts import contrast_tables
-from mebias.quantification.disagreement import disagreement
+from mebias.quantification.covariates import adjusted_contrasts
+from mebias.quantification.coverage import with_coverage_notes
+from mebias.quantification.disagreement import disagreement_of_checked
 from mebias.quantification.equivalence import equivalence_tests
-from mebias.quantification.error_contrasts import error_contrasts
+from mebias.quantification.error_contrasts import error_contrasts, reduction_contrasts
 from mebias.quantification.estimates import estimates_table
 from mebias.quantification.flags import flag_clips
 from mebias.quantification.keyframe_contrast import between_datasets, keyframe_contrasts
@@ -89,13 +91,22 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
         differences,
         robust_estimates(shifts, strata=options.strata, conf_level=level, seed=seed),
         agreement,
-        disagreement(shifts, conf_level=level),
+        disagreement_of_checked(shifts, conf_level=level),
         variance_components(shifts, conf_level=level),
         margins,
         lacking,
         missing_bounds(tested, conf_level=level),
     ]
     found = [tests, equivalent, lacking_tests]
+    if _has_covariates(tested):
+        adjusted, alike = adjusted_contrasts(
+            tested,
+            min_subjects=options.min_subjects,
+            conf_level=level,
+            margin_ms=options.margin_ms,
+        )
+        found.append(adjusted)
+        estimates.append(alike)
     flags = empty("flags")
     if (shifts["source"] == JUDGE).any():
         for one, other in _of_labels(shifts, options, contrasts):
@@ -105,11 +116,19 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
     if len(shifts["dataset"].unique()) > 1 and len(differences):
         estimates.append(pool(differences, conf_level=level))
     return Parts(
-        estimates=conform(pd.concat([e for e in estimates if len(e)]), "estimates"),
+        estimates=with_coverage_notes(
+            conform(pd.concat([e for e in estimates if len(e)]), "estimates")
+        ),
         tests=_joined(found),
         flags=flags,
         issues=issues,
     )
+
+
+def _has_covariates(shifts: pd.DataFrame) -> bool:
+    """Whether clips are told apart by what was shown: emotions or action units."""
+    told = ["emotion", "aus"] if "aus" in shifts else ["emotion"]
+    return any(len(set(shifts[column])) > 1 for column in told)
 
 
 def _judging_or_tested(shifts: pd.DataFrame, tested: pd.DataFrame) -> pd.DataFrame:
@@ -132,6 +151,8 @@ def _of_labels(
     yield error_estimates(shifts, conf_level=level), nothing
     if len(shifts["source"].unique()) > 1:
         yield reduces_error(shifts, conf_level=level), nothing
+        tests, estimates = reduction_contrasts(shifts, margin_ms=options.margin_ms, **contrasts)  # type: ignore[arg-type]
+        yield estimates, tests
     tests, estimates = error_contrasts(shifts, margin_ms=options.margin_ms, **contrasts)  # type: ignore[arg-type]
     yield estimates, tests
     tests, estimates = keyframe_contrasts(shifts, conf_level=level)

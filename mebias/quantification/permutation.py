@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def assignments(
     observed = np.asarray(observed, dtype=np.int8)
     counts = np.bincount(observed)
     if n_assignments(counts) <= EXHAUSTIVE:
-        every = np.array(list(_deal(counts.tolist())), dtype=np.int8)
+        every = _every(tuple(counts.tolist()))
         first = int(np.flatnonzero((every == observed).all(axis=1))[0])
         order = np.r_[first, np.delete(np.arange(len(every)), first)]
         return every[order], True
@@ -70,6 +71,14 @@ def p_value(statistics: np.ndarray) -> float:
     """
     observed = statistics[0]
     return float(np.mean(statistics >= observed - 1e-9 * max(1.0, abs(float(observed)))))
+
+
+@lru_cache(maxsize=4)
+def _every(counts: tuple[int, ...]) -> np.ndarray:
+    """All distinct assignments, kept: the tests of one dataset have the same groups."""
+    every = np.array(list(_deal(list(counts))), dtype=np.int8)
+    every.flags.writeable = False
+    return every
 
 
 def _deal(counts: list[int]) -> Iterator[list[int]]:

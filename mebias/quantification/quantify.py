@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from mebias.errors import OptionError, listed
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.claims import graded_claims
 from mebias.quantification.design import design_issues
 from mebias.quantification.findings import Findings
+from mebias.quantification.merging import merge_small_groups
 from mebias.quantification.parts import Options, all_parts
-from mebias.tables import conform
+from mebias.tables import conform, empty
 
 
 def quantify(
@@ -23,6 +25,7 @@ def quantify(
     n_permutations: int = 9999,
     margin_ms: float | None = None,
     primary: tuple[str, str] | None = None,
+    merge_small: bool = False,
 ) -> Findings:
     """Estimate and test shifts, with the subject as the sampling unit.
 
@@ -47,6 +50,8 @@ def quantify(
     primary : tuple of str, optional
         Source and distance that the tests rest on; by default ``gamdss`` with ``signed``, or
         the only one there is.
+    merge_small : bool
+        Take all groups with fewer than ``min_subjects`` together, as ``other groups``.
 
     Returns
     -------
@@ -72,7 +77,9 @@ def quantify(
     'A vs others'
     """
     _check_options(min_subjects, conf_level, n_permutations, margin_ms, seed)
-    checked = checked_shifts(shifts)
+    checked, merged = checked_shifts(shifts), empty("issues")
+    if merge_small:
+        checked, merged = merge_small_groups(checked, min_subjects)
     options = Options(
         strata=strata,
         min_subjects=min_subjects,
@@ -82,15 +89,18 @@ def quantify(
         margin_ms=margin_ms,
     )
     tested = checked if primary is None else _of_source(checked, *primary)
-    parts = all_parts(checked, tested, options)
+    with threadpool_limits(1, "blas"):  # many small products: threads would only wait
+        parts = all_parts(checked, tested, options)
     issues = design_issues(checked, parts.estimates, parts.tests, min_subjects)
     return Findings(
         shifts=checked,
         estimates=parts.estimates,
         tests=parts.tests,
-        claims=graded_claims(checked, parts.tests, conf_level),
+        claims=graded_claims(
+            checked, parts.estimates, parts.tests, conf_level, margin_ms=margin_ms, primary=primary
+        ),
         flags=parts.flags,
-        issues=conform(pd.concat([issues, parts.issues]), "issues"),
+        issues=conform(pd.concat([merged, issues, parts.issues]), "issues"),
         options=options,
     )
 

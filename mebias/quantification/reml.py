@@ -17,6 +17,8 @@ from mebias.quantification.interval import Clusters
 _SHARE = np.r_[np.linspace(0.0, 0.98, 50), 0.985, 0.99, 0.995, 0.999, 0.9999, 1 - 1e-6]
 """Grid of r / (1 + r), the intraclass correlation."""
 RATIOS = _SHARE / (1 - _SHARE)
+_COARSE = np.r_[np.linspace(0.0, 0.95, 20), 0.98, 0.995, 1 - 1e-6]
+"""A grid to look for minima on, where they are refined."""
 
 
 def weights(sizes: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
@@ -81,36 +83,52 @@ def variance_ratios(data: Clusters, members: Sequence[np.ndarray]) -> np.ndarray
     Returns
     -------
     ndarray, shape (B,)
-        The minimum on a grid of 56 ratios, refined by a parabola.
+        The minimum on a grid of 23 ratios, refined by a polynomial.
     """
     if data.sizes.max() == 1:
         return np.zeros(len(members[0]))
-    value = _criterion(data, members)
-    place = np.clip(np.argmin(value, axis=1), 1, len(RATIOS) - 2)
-    rows = np.arange(len(place))
-    x0, x1, x2 = (_SHARE[place + k] for k in (-1, 0, 1))
-    y0, y1, y2 = (value[rows, place + k] for k in (-1, 0, 1))
-    left, right = (x1 - x0) * (y1 - y2), (x1 - x2) * (y1 - y0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        vertex = x1 - ((x1 - x0) * left - (x1 - x2) * right) / (2 * (left - right))
-    share = np.clip(np.where(np.isfinite(vertex), vertex, x1), x0, x2)
+    value = _criterion(data, members, _COARSE / (1 - _COARSE))
+    share = _minima(value)
     return np.asarray(share / (1 - share))
 
 
-def _criterion(data: Clusters, members: Sequence[np.ndarray]) -> np.ndarray:
+def _minima(value: np.ndarray) -> np.ndarray:
+    """Where polynomials through five points around the lowest of the grid have their minimum."""
+    last = len(_COARSE) - 1
+    lowest = np.argmin(value, axis=1)
+    start = np.clip(lowest - 2, 0, last - 4)
+    places = start[:, None] + np.arange(5)
+    x, c = _COARSE[places].T, np.take_along_axis(value, places, axis=1).T.copy()
+    for order in range(1, 5):  # Newton's divided differences
+        c[order:] = (c[order:] - c[order - 1 : -1]) / (x[order:] - x[: 5 - order])
+    low, high = _COARSE[np.maximum(lowest - 1, 0)], _COARSE[np.minimum(lowest + 1, last)]
+    at = _COARSE[lowest]
+    for _ in range(4):  # Newton's method on the derivative, kept between the neighbors
+        slope, bend, level = np.zeros((3, len(at)))
+        for k in range(4, -1, -1):  # Horner's rule for the value and two derivatives
+            away = at - x[k]
+            bend, slope, level = bend * away + 2 * slope, slope * away + level, level * away + c[k]
+        step = np.divide(slope, bend, out=np.zeros_like(at), where=bend > 0)
+        at = np.clip(at - step, low, high)
+    return np.asarray(at)
+
+
+def _criterion(
+    data: Clusters, members: Sequence[np.ndarray], ratios: np.ndarray = RATIOS
+) -> np.ndarray:
     """-2 log restricted likelihood, up to a constant, (B, grid)."""
     center = data.means - (data.sizes * data.means).sum() / data.sizes.sum()
-    w = weights(data.sizes[:, None], RATIOS[None, :])
+    w = weights(data.sizes[:, None], ratios[None, :])
     squares = data.ss_within + (w * center[:, None] ** 2).sum(axis=0)
-    fitted, log_total = 0.0, 0.0
+    fitted, total_product = 0.0, 1.0
     for member in members:
         total = member @ w
         fitted = fitted + (member @ (w * center[:, None])) ** 2 / total
-        log_total = log_total + np.log(total)
+        total_product = total_product * total
     n_free = data.sizes.sum() - len(members)
     residual = np.maximum(squares - fitted, np.finfo(float).tiny)
-    log_determinant = np.log1p(data.sizes[:, None] * RATIOS).sum(axis=0)
-    return np.asarray(n_free * np.log(residual) + log_determinant + log_total)
+    log_determinant = np.log1p(data.sizes[:, None] * ratios).sum(axis=0)
+    return np.asarray(n_free * np.log(residual) + log_determinant + np.log(total_product))
 
 
 def _slope(data: Clusters, members: Sequence[np.ndarray], ratio: float) -> float:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import OptionError
-from mebias.quantification.checks import primary_source, usable
+from mebias.quantification.checks import complete, primary_source
 
 MIN_MARGIN_MS = 10.0
 
@@ -56,6 +56,8 @@ class Primary:
 def primaries(shifts: pd.DataFrame, margin_ms: float | None = None) -> Iterator[Primary]:
     """The primary source and contrast of each dataset that has a primary source.
 
+    Their rows are those of complete clips, as in the tests.
+
     Parameters
     ----------
     shifts : DataFrame
@@ -70,7 +72,7 @@ def primaries(shifts: pd.DataFrame, margin_ms: float | None = None) -> Iterator[
         rows = part[(part["source"] == chosen[0]) & (part["distance"] == chosen[1])]
         stated = rows[~rows["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
         margin = margin_ms or max(MIN_MARGIN_MS, 1000.0 / float(part["fps"].min()))
-        yield Primary(str(name), *chosen, rows[usable(rows)], largest_first(stated), margin)
+        yield Primary(str(name), *chosen, rows[complete(rows)], largest_first(stated), margin)
 
 
 def largest_first(rows: pd.DataFrame) -> tuple[str, ...]:

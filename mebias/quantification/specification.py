@@ -12,7 +12,7 @@ from mebias import tables
 from mebias.errors import OptionError
 from mebias.quantification import holm
 from mebias.quantification.batch import Batch, contrasts
-from mebias.quantification.checks import checked_shifts, usable
+from mebias.quantification.checks import checked_shifts, complete
 from mebias.quantification.choices import Made, distinct, nameless_order
 from mebias.quantification.influence import NO_TEST
 from mebias.quantification.joint import Joint, joint_test
@@ -84,7 +84,7 @@ def specification_curve(
     tests: list[Row] = []
     for primary in primaries(checked):
         options = _Options(min_subjects, conf_level, seed, n_permutations)
-        everything = checked[(checked["dataset"] == primary.dataset) & usable(checked)]
+        everything = checked[(checked["dataset"] == primary.dataset) & complete(checked)]
         found = [_of_keyframe(primary, everything, k, options) for k in tables.KEYFRAMES]
         rows += [row for made, _ in found for row in made]
         own = [row for _, made in found for row in made]

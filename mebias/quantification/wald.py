@@ -17,6 +17,9 @@ from mebias.quantification.interval import Clusters
 from mebias.quantification.means import Mean, precisions, weighted_mean
 from mebias.quantification.reml import variance_ratio, variance_ratios, weights
 
+_BLOCK = 1 << 15
+"""Labels of subjects that are looked at together."""
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -90,6 +93,16 @@ def statistics(data: Clusters, labels: np.ndarray) -> np.ndarray:
         fitted anew in each assignment.
     """
     n_groups = int(labels.max()) + 1
+    rows = max(1, _BLOCK // labels.shape[1])
+    parts = [
+        _statistics(data, labels[start : start + rows], n_groups)
+        for start in range(0, len(labels), rows)
+    ]
+    return np.concatenate(parts)
+
+
+def _statistics(data: Clusters, labels: np.ndarray, n_groups: int) -> np.ndarray:
+    """The same for a few assignments, whose numbers stay in the cache."""
     members = [(labels == k).astype(float) for k in range(n_groups)]
     ratios = variance_ratios(data, members)
     w = weights(data.sizes[None, :], ratios[:, None])

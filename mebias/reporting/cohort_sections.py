@@ -179,7 +179,11 @@ def _claims(content: Content) -> Iterator[Block]:
         if own.empty:
             yield Text("No claim is graded in this report.")
         else:
+            yield Text(text.claims_sentence(own))
             yield grids.claims_grid(own, f"{dataset}: claims with their grades")
+    between = claims[~claims["dataset"].isin(content.datasets)]
+    for names, own in between.groupby("dataset", sort=False):
+        yield grids.claims_grid(own, f"{names}: claims between datasets, with their grades")
 
 
 def _planted_blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:

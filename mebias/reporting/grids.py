@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 
 import pandas as pd
 
@@ -21,6 +21,8 @@ from mebias.reporting.formats import (
 from mebias.reporting.lookup import Estimates, Part, Value, records
 
 ALL_LABEL = "all subjects"
+LONG = 40
+"""Characters above which a text that stands in several cells becomes a note."""
 
 
 def group_label(group: str) -> str:
@@ -182,26 +184,43 @@ def contrast_grid(tests: pd.DataFrame, caption: str) -> Grid:
 
 
 def claims_grid(claims: pd.DataFrame, caption: str) -> Grid:
-    """Claims with their grade, what it rests on and what would settle it."""
-    rows = []
+    """Claims with their grade, what it rests on and what would settle it.
+
+    What several claims have in common stands in the notes.
+    """
+    notes, rows = Notes(), []
+    texts = [*claims["rests_on"], *claims["would_settle"]]
+    parts = [part for text in texts for part in text.split("; ")]
+    common = {part for part in parts if len(part) > LONG and parts.count(part) > 1}
     for row in claims.to_dict("records"):
         shown = with_interval(row["estimate"], row["conf_low"], row["conf_high"], row["unit"])
         unit = "" if row["unit"] == "share" or is_missing(row["estimate"]) else row["unit"]
         rows.append((
+            Cell(row["topic"], head=True),
             Cell(row["claim"], head=True),
             Cell(row["grade"], tone=row["grade"].split(" ")[0].replace("'", "")),
             Cell(f"{shown} {unit}".strip(), numeric=True),
-            Cell(row["rests_on"]),
-            Cell(row["would_settle"]),
+            _with_notes(row["rests_on"], common, notes, kept=1),
+            _with_notes(row["would_settle"], common, notes),
         ))  # fmt: skip
     head = (
+        ("About", False),
         ("Claim", False),
         ("Grade", False),
         ("Estimate [interval]", True),
         ("Rests on", False),
         ("Would settle it", False),
     )
-    return without_empty(Grid(caption, head, tuple(rows)))
+    return without_empty(Grid(caption, head, tuple(rows), notes.lines()))
+
+
+def _with_notes(text: str, common: Container[str], notes: Notes, *, kept: int = 0) -> Cell:
+    """A text whose common parts, but for the first ones, are marks of notes."""
+    parts = text.split("; ")
+    aside = [place >= kept and part in common for place, part in enumerate(parts)]
+    marks = [notes.mark(part) for part, moved in zip(parts, aside, strict=True) if moved]
+    own = "; ".join(part for part, moved in zip(parts, aside, strict=True) if not moved)
+    return Cell(own or "see note", mark=", ".join(sorted(marks)))
 
 
 def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:

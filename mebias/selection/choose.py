@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf, isnan, sqrt
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -20,9 +20,13 @@ class Squared(Protocol):
         ...
 
     def block(
-        self, apexes: Sequence[int], others: Sequence[int], where: np.ndarray | None = None
+        self,
+        apexes: Sequence[int],
+        others: Sequence[int],
+        where: np.ndarray | None = None,
+        nearest: tuple[int, int] | None = None,
     ) -> np.ndarray:
-        """Of many, apexes in rows; only where they are needed."""
+        """Of many, apexes in rows; only where needed, frames nearest to two of them read first."""
         ...
 
 
@@ -75,6 +79,10 @@ class Candidates:
         at = np.argwhere(self.allowed(onsets, apexes))
         return [(onsets[row], apexes[column]) for row, column in at]
 
+    def is_free(self) -> bool:
+        """Whether every pair may be chosen."""
+        return self.is_candidate is None and not self.ordered
+
     def after(self, apex: int) -> list[int]:
         """Offsets that may follow an apex, the later first."""
         return [f for f in sorted(self.offsets, reverse=True) if not self.ordered or f > apex]
@@ -116,37 +124,60 @@ def choose(
         best score at any other frame of that keyframe lies behind, NaN without another and
         for ``random``. None where no pair is a candidate.
     """
-    onsets, apexes = candidates.in_order(human)
-    allowed = candidates.allowed(onsets, apexes)
-    if not allowed.any():
+    onsets, apexes = candidates.onsets, candidates.apexes
+    allowed = None if candidates.is_free() else candidates.allowed(onsets, apexes).T
+    if allowed is not None and not allowed.any():
         return None
     if pick == "random":
         return _random(squared, candidates, rng)
     sign = -1.0 if pick == "least" else 1.0
-    scores = np.where(allowed, sign * squared.block(apexes, onsets, allowed.T).T, -np.inf)
-    # argmax takes the first of equals, and rows and columns stand in the rule's tie order.
-    row, column = divmod(int(scores.argmax()), len(apexes))
-    best = scores[row, column]
-    if human[0] in onsets and human[1] in apexes:
-        at = onsets.index(human[0]), apexes.index(human[1])
-        row, column = at if scores[at] == best else (row, column)
-    onset, apex = onsets[row], apexes[column]
+    scores = squared.block(apexes, onsets, allowed, (human[1], human[0]))
+    scores = scores if sign > 0 else -scores
+    if allowed is not None:
+        scores = np.where(allowed, scores, -inf)
+    of_apexes = np.maximum.reduce(scores, axis=1).tolist()
+    of_onsets = np.maximum.reduce(scores, axis=0).tolist()
+    best = max(of_apexes)
+    if of_apexes.count(best) == of_onsets.count(best) == 1:
+        row, column = of_apexes.index(best), of_onsets.index(best)
+    else:
+        row, column = _first_of_equals(scores, apexes, onsets, human)
+    onset, apex = onsets[column], apexes[row]
     backwards = pick == "return"
     origin, fall_sign = (onset, -1.0) if backwards else (apex, sign)
-    offsets = candidates.after(apex)
-    falls = fall_sign * squared.block([origin], offsets)[0]
-    last = int(falls.argmax())
-    if human[2] in offsets and falls[offsets.index(human[2])] == falls[last]:
-        last = offsets.index(human[2])
+    offsets = candidates.after(apex) if candidates.ordered else candidates.offsets
+    found = squared.block([origin], offsets, None, (origin, max(offsets)))
+    falls = [fall_sign * fall for fall in found[0].tolist()]
+    last = _best_offset(falls, offsets, human[2])
+    score = sqrt(sign * best)
     return (
-        Choice(onset, sqrt(sign * best), _margin(scores.max(axis=1).tolist(), row, sign)),
-        Choice(apex, sqrt(sign * best), _margin(scores.max(axis=0).tolist(), column, sign)),
-        Choice(
-            offsets[last],
-            sqrt(fall_sign * falls[last]),
-            _margin(falls.tolist(), last, fall_sign),
-        ),
+        Choice(onset, score, _margin(of_onsets, column, sign)),
+        Choice(apex, score, _margin(of_apexes, row, sign)),
+        Choice(offsets[last], sqrt(fall_sign * falls[last]), _margin(falls, last, fall_sign)),
     )
+
+
+def _first_of_equals(
+    scores: np.ndarray, apexes: Sequence[int], onsets: Sequence[int], human: tuple[int, int, int]
+) -> tuple[int, int]:
+    """Row and column of the largest score; among equals, of the first in the tie order."""
+    best = scores.max()
+    alike = np.isnan(scores) if isnan(best) else scores == best
+
+    def order(at: list[int]) -> tuple[bool, int, int, int, int]:
+        apex, onset = apexes[at[0]], onsets[at[1]]
+        moved = (onset, apex) != human[:2]
+        return moved, abs(onset - human[0]), onset, abs(apex - human[1]), apex
+
+    row, column = min(np.argwhere(alike).tolist(), key=order)
+    return row, column
+
+
+def _best_offset(falls: list[float], offsets: Sequence[int], human: int) -> int:
+    """Place of the largest score, among equals of the human frame, then of the later one."""
+    best = max(falls)
+    ties = [i for i, fall in enumerate(falls) if fall == best] or range(len(falls))
+    return min(ties, key=lambda i: (offsets[i] != human, -offsets[i]))
 
 
 def _random(

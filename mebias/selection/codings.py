@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from math import isfinite, nan
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,9 @@ from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import TableError
 from mebias.selection.motion import Phases, usual_phases
+
+Key = tuple[str, str, str, str]
+_KEY = ("dataset", "clip", "coder", "pass")
 
 
 @dataclass(frozen=True)
@@ -52,44 +56,46 @@ class Coding:
 
 def codings_of(cohort: Cohort) -> Iterator[Coding]:
     """Human codings in the order of their first row."""
-    keyframes = cohort.keyframes
-    rates = dict(zip(cohort.clips["clip"], cohort.clips["fps"], strict=True))
+    labels = _labels(cohort.keyframes)
+    rates = dict(zip(cohort.clips["clip"], cohort.clips["fps"].tolist(), strict=True))
+    phases = _usual_phases(cohort, labels, rates)
+    for key, placed in labels.items():
+        dataset, clip, coder, coding_pass = key
+        onset, apex, offset = map(placed.get, tables.KEYFRAMES)
+        rate = float(rates.get(clip, nan))
+        yield Coding(dataset, clip, coder, coding_pass, onset, apex, offset, rate, phases[clip])
+
+
+def _labels(keyframes: pd.DataFrame) -> dict[Key, dict[str, int | None]]:
+    """Frames of each coding's keyframes; None where one cannot be looked at."""
+    # Lists, since a pivot of a small table takes as long as decoding a clip.
     human = keyframes[keyframes["source"] == "human"]
-    keys = ["dataset", "clip", "coder", "pass"]
-    _refuse_repeats(human, [*keys, "keyframe"])
-    whole = np.isfinite(human["frame"]) & (human["frame"] % 1 == 0)
-    usable = human["status"].isin(tables.PLACED) & whole
-    human = human.assign(frame=human["frame"].where(usable))
-    # Unlike pivot_table, pivot makes up no codings of clips that only other coders saw.
-    wide = human.pivot(index=keys, columns="keyframe", values="frame")  # noqa: PD010
-    codings = pd.MultiIndex.from_frame(human[keys].drop_duplicates())
-    wide = wide.reindex(index=codings, columns=list(tables.KEYFRAMES))
-    phases = _usual_phases(cohort, wide)
-    for key, values in zip(wide.index, wide.to_numpy(), strict=True):
-        onset, apex, offset = (None if np.isnan(v) else int(v) for v in values)
-        dataset, clip, coder, coding_pass = map(str, key)
-        rate = float(rates.get(clip, np.nan))
-        usual = phases[clip]
-        yield Coding(dataset, clip, coder, coding_pass, onset, apex, offset, rate, usual)
+    found: dict[Key, dict[str, int | None]] = {}
+    columns = (human[name].tolist() for name in (*_KEY, "keyframe", "frame", "status"))
+    for dataset, clip, coder, coding_pass, keyframe, frame, status in zip(*columns, strict=True):
+        key = (str(dataset), str(clip), str(coder), str(coding_pass))
+        placed = found.setdefault(key, {})
+        if keyframe in placed:
+            raise TableError(
+                f"the cohort's keyframes hold the {keyframe} of clip {clip} twice; keep one, or "
+                f"tell them apart by coder or pass."
+            )
+        usable = status in tables.PLACED and isfinite(frame) and frame % 1 == 0
+        placed[keyframe] = int(frame) if usable else None
+    return found
 
 
-def _usual_phases(cohort: Cohort, wide: pd.DataFrame) -> dict[str, Phases]:
+def _usual_phases(
+    cohort: Cohort, labels: dict[Key, dict[str, int | None]], rates: dict[str, float]
+) -> dict[str, Phases]:
     """For each clip, how long the phases of other subjects' clips last."""
-    clips = wide.index.get_level_values("clip")
-    about = cohort.clips.set_index("clip").reindex(clips)
-    subjects = about["subject"].to_numpy(dtype=object)
-    rates = about["fps"].where(about["fps"] > 0).to_numpy(dtype=float)
-    lengths = 1000 * wide.diff(axis=1).to_numpy()[:, 1:] / rates[:, None]
+    person = dict(zip(cohort.clips["clip"], cohort.clips["subject"], strict=True))
+    clips = [clip for _, clip, _, _ in labels]
+    subjects = np.array([person.get(clip, nan) for clip in clips], dtype=object)
+    rows = [[placed.get(k) for k in tables.KEYFRAMES] for placed in labels.values()]
+    wide = np.array(rows, dtype=float).reshape(-1, len(tables.KEYFRAMES))  # None turns NaN
+    fps = np.array([rates.get(clip, nan) for clip in clips], dtype=float)
+    lengths = 1000 * np.diff(wide, axis=1) / np.where(fps > 0, fps, nan)[:, None]
     lengths = np.where(np.isfinite(lengths), lengths, 0.0)  # 0 is no length: left out
     usual = {s: usual_phases(*lengths[subjects != s].T) for s in set(subjects)}
-    return {str(clip): usual[s] for clip, s in zip(clips, subjects, strict=True)}
-
-
-def _refuse_repeats(human: pd.DataFrame, by: list[str]) -> None:
-    repeated = human[human.duplicated(by)]
-    if len(repeated):
-        row = repeated.iloc[0]
-        raise TableError(
-            f"the cohort's keyframes hold the {row['keyframe']} of clip {row['clip']} twice; keep "
-            f"one, or tell them apart by coder or pass."
-        )
+    return {clip: usual[s] for clip, s in zip(clips, subjects, strict=True)}

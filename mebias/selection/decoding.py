@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from functools import cache
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 import numpy as np
 
@@ -11,8 +14,92 @@ from mebias.cohort import FrameSource
 from mebias.errors import FrameError, UnusableClipError
 
 Read = dict[int, np.ndarray | FrameError]
+Work = tuple["Future[Read]", Callable[[Sequence[int]], Read], Sequence[int]]
 _TOGETHER = 4
 """Frames that a thread decodes in one go: handing over costs a tenth of a small frame."""
+_LARGE = 2**25 - 2**16
+"""Bytes: just below 32 MiB, beyond which the C library learns nothing from a block."""
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have freed memory used again, not given back to the system, up to 64 MB of it.
+
+    Frames come and go. The C library of Linux gives freed memory back beyond twice the largest
+    block that was freed so far, and each of its pages comes back at the price of a page fault:
+    a seventh of what decoding takes. A large block, freed untouched, raises that bound (see
+    M_MMAP_THRESHOLD in mallopt(3)). Elsewhere this does nothing.
+    """
+    np.empty(_LARGE, dtype=np.uint8)
+
+
+class Decoders:
+    """Threads that decode frames ahead, first asked first.
+
+    Whoever waits for a frame decodes others meanwhile, so that as many threads are at work as
+    there are cores: one more, and they wait for each other at the interpreter's lock.
+
+    Parameters
+    ----------
+    threads : int
+        How many decode at once, the one that waits among them.
+
+    Examples
+    --------
+    >>> with Decoders(2) as decoders:
+    ...     decoders.wait(decoders.submit(lambda numbers: dict.fromkeys(numbers), [7]))
+    {7: None}
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._tasks: SimpleQueue[Work | None] = SimpleQueue()
+        # Daemons: a run that was broken off, and that nobody cleaned up, can still end.
+        self._helpers = [Thread(target=self._help_on, daemon=True) for _ in range(threads - 1)]
+        for helper in self._helpers:
+            helper.start()
+
+    def __enter__(self) -> Decoders:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        while self._take() is not None:  # what nobody waits for any more
+            pass
+        for _helper in self._helpers:
+            self._tasks.put(None)
+        for helper in self._helpers:
+            helper.join()
+
+    def submit(self, read: Callable[[Sequence[int]], Read], numbers: Sequence[int]) -> Future[Read]:
+        """Have frames read when their turn has come."""
+        future: Future[Read] = Future()
+        self._tasks.put((future, read, numbers))
+        return future
+
+    def wait(self, future: Future[Read]) -> Read:
+        """What was read; until then, lend a hand."""
+        while not future.done() and (work := self._take()) is not None:
+            _do(work)
+        return future.result()
+
+    def _take(self) -> Work | None:
+        try:
+            return self._tasks.get_nowait()
+        except Empty:
+            return None
+
+    def _help_on(self) -> None:
+        while (work := self._tasks.get()) is not None:
+            _do(work)
+
+
+def _do(work: Work) -> None:
+    future, read, numbers = work
+    try:
+        future.set_result(read(numbers))
+    except BaseException as error:
+        future.set_exception(error)  # raised where the frames are waited for
+        if not isinstance(error, Exception):
+            raise
 
 
 class ClipFrames:
@@ -24,17 +111,19 @@ class ClipFrames:
         Where they come from.
     clip : str
         Which clip.
-    decoders : Executor, optional
+    decoders : Decoders, optional
         Threads that decode what `want` names ahead of its use; decoding releases the
         interpreter's lock. For sources that say ``concurrent``: others are read in turn.
     """
 
-    def __init__(self, source: FrameSource, clip: str, decoders: Executor | None = None) -> None:
+    def __init__(self, source: FrameSource, clip: str, decoders: Decoders | None = None) -> None:
         self.clip = clip
         self._source = source
         self._decoders = decoders
         self._frames: dict[int, np.ndarray] = {}
         self._coming: dict[int, Future[Read]] = {}
+        self._here: Read = {}
+        keep_freed_memory()
 
     def numbers(self) -> np.ndarray:
         """Numbers of the frames that exist."""
@@ -55,7 +144,8 @@ class ClipFrames:
     def want(self, numbers: Iterable[int]) -> None:
         """Begin to decode frames that will be asked for."""
         if self._decoders is not None:
-            new = [n for n in numbers if n not in self._frames and n not in self._coming]
+            known = self._frames.keys() | self._here.keys() | self._coming.keys()
+            new = [n for n in dict.fromkeys(numbers) if n not in known]
             for start in range(0, len(new), _TOGETHER):
                 some = new[start : start + _TOGETHER]
                 task = self._decoders.submit(self._read, some)
@@ -85,16 +175,28 @@ class ClipFrames:
         UnusableClipError
             It is not uint8, or its shape differs from the clip's other frames.
         """
-        if number not in self._frames:
-            coming = self._coming.pop(number, None)
-            read = self._read([number]) if coming is None else coming.result()
-            one = read.pop(number)
+        frame = self._frames.get(number)
+        if frame is None:
+            one = self._take(number)
             if isinstance(one, FrameError):
                 raise one
             frame = np.ascontiguousarray(one)
             self._check(frame, number)
             self._frames[number] = frame
-        return self._frames[number]
+        return frame
+
+    def _take(self, number: int) -> np.ndarray | FrameError:
+        """A frame that was decoded ahead, or is decoded now."""
+        if number not in self._here:
+            coming = self._coming.get(number)
+            if coming is None or self._decoders is None:
+                read = self._read([number])
+            else:
+                read = self._decoders.wait(coming)
+            self._here.update(read)
+            for other in read:
+                self._coming.pop(other, None)
+        return self._here.pop(number)
 
     def _check(self, frame: np.ndarray, number: int) -> None:
         if frame.dtype != np.uint8:

@@ -42,7 +42,10 @@ def signed_squared(apex: np.ndarray, other: np.ndarray) -> int:
     >>> signed_squared(np.uint8([[3, 0]]), np.uint8([[0, 4]]))
     25
     """
-    return _squared_norm(cv2.norm(apex, other, cv2.NORM_L2SQR))
+    # OpenCV sums exactly, but its version 5 returns the square of the rounded root: the last
+    # bit may be off, so that truncation would break ties. Rounding is exact below 2**50, a
+    # frame of 17 gigapixels.
+    return round(cv2.norm(apex, other, cv2.NORM_L2SQR))
 
 
 def uint8_squared(apex: np.ndarray, other: np.ndarray) -> int:
@@ -57,14 +60,7 @@ def uint8_squared(apex: np.ndarray, other: np.ndarray) -> int:
     True
     """
     wrapped = np.subtract(apex, other)  # uint8 arithmetic wraps by definition
-    return _squared_norm(cv2.norm(wrapped, cv2.NORM_L2SQR))
-
-
-def _squared_norm(value: float) -> int:
-    # OpenCV sums exactly, but its version 5 returns the square of the rounded root: the last
-    # bit may be off, so that truncation would break ties. Rounding is exact below 2**50, a
-    # frame of 17 gigapixels.
-    return round(value)
+    return round(cv2.norm(wrapped, cv2.NORM_L2SQR))  # rounded as above
 
 
 def stabilized_squared(apex: np.ndarray, other: np.ndarray) -> float:

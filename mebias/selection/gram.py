@@ -11,7 +11,7 @@ float32
     the whole numbers that float32 holds. Beyond about 80 frames faster than single norms.
 int8
     128 is subtracted, and torch multiplies 8-bit numbers into 32-bit sums: several times faster
-    on processors that have instructions for it, and than norms from about 12 frames on.
+    on processors that have instructions for it, and than norms from about 35 frames on.
     Importing torch takes as long as a few dozen clips, so that it is not done before distances
     have taken that long.
 
@@ -38,7 +38,7 @@ _VALUES, _WIDEST, _NARROWEST = 2**20, 16384, 2048
 _INT8_VALUES, _INT8_WIDEST, _INT8_NARROWEST = 2**22, 65536, 4096
 """Pixels of the widest int8 block: 65536 squares of 128 stay below 2^31."""
 _STEP = 64
-_PAIRS_WORTH_FLOAT32, _PAIRS_WORTH_INT8 = 40, 6
+_PAIRS_WORTH_FLOAT32, _PAIRS_WORTH_INT8 = 40, 16
 _IMPORT_SECONDS = 1.5
 
 Products = Callable[[Sequence[np.ndarray], int, int], np.ndarray]

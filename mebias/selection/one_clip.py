@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from itertools import product
@@ -18,7 +17,7 @@ from mebias.errors import FrameError, UnusableClipError
 from mebias.selection.cache import Cache, is_plain
 from mebias.selection.choose import Candidates, Choice, choose
 from mebias.selection.codings import Coding
-from mebias.selection.decoding import ClipFrames
+from mebias.selection.decoding import ClipFrames, Decoders
 from mebias.selection.distances import get_distance
 from mebias.selection.motion.rules import CONTEXT_MS, Motion
 from mebias.selection.pairs import PairDistances
@@ -49,7 +48,7 @@ class Task:
 
 
 def select_in_clip(
-    task: Task, coding: Coding, decoders: Executor | None = None
+    task: Task, coding: Coding, decoders: Decoders | None = None
 ) -> Callable[[], list[Row]]:
     """Begin with one clip: what is cached is read, the frames that are needed are asked for.
 
@@ -59,7 +58,7 @@ def select_in_clip(
         What is done.
     coding : Coding
         The clip and its labels.
-    decoders : Executor, optional
+    decoders : Decoders, optional
         Threads that decode ahead, while other clips are worked on.
 
     Returns
@@ -153,10 +152,12 @@ def _announce(frames: ClipFrames, coding: Coding, asked: Sequence[Asked]) -> Non
         on_disk = set(frames.numbers().tolist())
     except FrameError:
         return
+    wanted: list[int] = []
     for rule in dict(asked):
         windows = windows_of(rule, human, on_disk)
         for keyframe in tables.KEYFRAMES:
-            frames.want(candidates_of(windows.of(keyframe), on_disk))
+            wanted += candidates_of(windows.of(keyframe), on_disk)
+    frames.want(wanted)
 
 
 def _without_frames(asked: Sequence[Asked], coding: Coding) -> list[Row]:
@@ -249,7 +250,7 @@ def _chosen(
     matrices = {name: PairDistances(frames, get_distance(name)) for _, name in asked}
     rows: list[Row] = []
     for rule, name in asked:
-        rng = generator(task.seed, coding, rule)
+        rng = generator(task.seed, coding, rule) if pick_of(rule) == "random" else None
         rows.extend(_select(matrices[name], on_disk, coding, human, rule, name, rng))
     return rows
 
@@ -279,7 +280,7 @@ def _select(
     human: tuple[int, int, int],
     rule: Rule,
     distance: str,
-    rng: np.random.Generator,
+    rng: np.random.Generator | None,
 ) -> list[Row]:
     windows = windows_of(rule, human, on_disk)
     candidates = {k: candidates_of(windows.of(k), on_disk) for k in tables.KEYFRAMES}
@@ -324,8 +325,11 @@ def generator(seed: int, coding: Coding, rule: Rule) -> np.random.Generator:
 
 def candidates_of(bounds: tuple[int, int], on_disk: set[int]) -> list[int]:
     """Frames of a window that are on disk, ascending."""
+    low, high = bounds
+    if high - low < len(on_disk):
+        return [n for n in range(low, high + 1) if n in on_disk]
     # From the frames there are: a rule of the user's own may ask for millions that are not.
-    return sorted(n for n in on_disk if bounds[0] <= n <= bounds[1])
+    return sorted(n for n in on_disk if low <= n <= high)
 
 
 def _row(

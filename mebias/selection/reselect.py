@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import OptionError
 from mebias.selection.codings import Coding, codings_of
+from mebias.selection.decoding import Decoders
 from mebias.selection.distances import get_distance
 from mebias.selection.one_clip import Row, Task, select_in_clip
 from mebias.selection.rules import Rule, WindowFunction, check_windows, get_rules
@@ -115,9 +116,8 @@ def reselect(
     chunks = _run(task, codings, jobs)
     for found in _bar(chunks, len(codings), progress):
         rows.extend(found)
-    table = tables.from_rows(rows, "keyframes")
-    order = ["source", "distance"]
-    return table.sort_values(order, kind="stable", ignore_index=True)
+    rows.sort(key=lambda row: (str(row["source"]), str(row["distance"])))
+    return tables.from_rows(rows, "keyframes")
 
 
 def check_rules(rules: Sequence[Rule], codings: Sequence[Coding]) -> None:
@@ -145,17 +145,14 @@ def _in_turn(task: Task, codings: Sequence[Coding]) -> Iterator[list[Row]]:
         for coding in codings:
             yield select_in_clip(task, coding)()
         return
-    with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as decoders:
+    with Decoders(min(4, os.cpu_count() or 1)) as decoders:
         ahead: deque[Callable[[], list[Row]]] = deque()
-        try:
-            for coding in codings:
-                ahead.append(select_in_clip(task, coding, decoders))
-                if len(ahead) > _AHEAD:
-                    yield ahead.popleft()()
-            while ahead:
+        for coding in codings:
+            ahead.append(select_in_clip(task, coding, decoders))
+            if len(ahead) > _AHEAD:
                 yield ahead.popleft()()
-        finally:
-            decoders.shutdown(wait=False, cancel_futures=True)
+        while ahead:
+            yield ahead.popleft()()
 
 
 _worker: Task

@@ -105,7 +105,8 @@ def test_revisions_can_be_quantified():
     assert found["estimate"].item() == pytest.approx(np.mean([c[1] != 20 for c in changed]))
     assert found["conf_low"].item() < found["estimate"].item() < found["conf_high"].item()
     assert {"micro", "macro"} <= set(findings.estimates["stratum"])
-    assert findings.claims.empty
+    assert set(findings.claims["topic"]) == {"groups", "durations"}
+    assert set(findings.claims["grade"]) == {"can't be told"}  # no group, no duration changed
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5])

@@ -141,7 +141,7 @@ class Given:
     def __init__(self, squared):
         self.squared = squared
 
-    def block(self, apexes, others, where=None):
+    def block(self, apexes, others, where=None, nearest=None):
         return self.squared[np.ix_(apexes, others)]
 
 
