@@ -181,29 +181,29 @@ def validate_gains(
 
 @dataclass(frozen=True)
 class _Measured:
-    """Of one cohort: estimate and half width by (quantity, method), p-values likewise."""
+    """Of one cohort: estimate and bounds by (quantity, method), p-values likewise."""
 
-    intervals: dict[tuple[str, str], tuple[float, float]]
+    intervals: dict[tuple[str, str], tuple[float, float, float]]
     p_values: dict[tuple[str, str], float]
 
 
 def _measured(drawn: Drawn, seed: int) -> _Measured:
     first, second = drawn.counts
-    intervals: dict[tuple[str, str], tuple[float, float]] = {}
+    intervals: dict[tuple[str, str], tuple[float, float, float]] = {}
     for quantity in QUANTITIES[:2]:
         score = score_named(quantity)
         alone = score_interval(first, score, 0.95)
-        # a bound that is cut to 1 still holds whatever lies below: the uncut width decides
-        intervals[quantity, alone.method] = (alone.estimate, _half(alone))
+        intervals[quantity, alone.method] = _bounds(alone)
         gained = gain_interval(first, second, score, 0.95)
-        intervals[f"{quantity}_gain", gained.method] = (gained.estimate, _half(gained))
+        intervals[f"{quantity}_gain", gained.method] = _bounds(gained)
     right = drawn.right.mean(axis=1)
-    for name, values in (("accuracy", right[0]), ("accuracy_gain", right[0] - right[1])):
-        found = accuracy_interval(values, drawn.subjects, 0.95)
-        intervals[name, found.method] = (found.estimate, _half(found))
+    alone = accuracy_interval(right[0], drawn.subjects, 0.95, share=True)
+    intervals["accuracy", alone.method] = _bounds(alone)
+    gained = accuracy_interval(right[0] - right[1], drawn.subjects, 0.95)
+    intervals["accuracy_gain", gained.method] = _bounds(gained)
     every = (drawn.right[0].astype(float) - drawn.right[1]).ravel()
-    half = 1.96 * float(every.std(ddof=1)) / math.sqrt(every.size)
-    intervals["accuracy_gain", f"all seeds' {_ROWS}"] = (float(every.mean()), half)
+    mean, half = float(every.mean()), 1.96 * float(every.std(ddof=1)) / math.sqrt(every.size)
+    intervals["accuracy_gain", f"all seeds' {_ROWS}"] = (mean, mean - half, mean + half)
     swapped = swap_test(first, second, n_swaps=_SWAPS, seed=seed)
     p_values = {(f"{q}_gain", "swap of arms by subject"): p for q, p in swapped.p_values.items()}
     for name, rows in (("one seed's", every[: right.shape[1]]), ("all seeds'", every)):
@@ -211,10 +211,8 @@ def _measured(drawn: Drawn, seed: int) -> _Measured:
     return _Measured(intervals, p_values)
 
 
-def _half(found: Interval) -> float:
-    if math.isnan(found.df):
-        return math.nan
-    return float(special.stdtrit(found.df, 0.975)) * found.std_error
+def _bounds(found: Interval) -> tuple[float, float, float]:
+    return found.estimate, found.conf_low, found.conf_high
 
 
 def _mcnemar(difference: np.ndarray) -> float:
@@ -231,7 +229,7 @@ def _rows(cell: Cell, measured: Sequence[_Measured]) -> Iterator[dict[str, objec
         values = values[~np.isnan(values[:, 1])]
         null = key[0].endswith("_gain") and cell.gain == 0
         truth = 0.0 if null else float(values[:, 0].mean())
-        covered = np.abs(values[:, 0] - truth) <= values[:, 1]
+        covered = (values[:, 1] <= truth) & (truth <= values[:, 2])
         yield _row(cell, key, "coverage", truth, covered)
     for key in measured[0].p_values:
         rejected = np.array([m.p_values[key] <= _ALPHA for m in measured])
