@@ -62,6 +62,10 @@ class MapError(MebiasError):
     """Maps that no model can be trained on."""
 
 
+class WeightsError(MebiasError):
+    """Weights that are damaged, or of another model."""
+
+
 class MebiasWarning(UserWarning):
     """Base of all warnings."""
 

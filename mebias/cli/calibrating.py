@@ -21,7 +21,7 @@ def calibrate_selection(options: argparse.Namespace) -> None:
     """``mebias calibrate selection``."""
     from mebias.provenance import version
     from mebias.simulation.reference import CELLS, REFERENCE
-    from mebias.validation import recovery, validate_selectors
+    from mebias.validation import selector_recovery, validate_selectors
 
     if options.clips < 6:
         raise OptionError(f"--clips is {options.clips}; expected 6 or more.")
@@ -36,7 +36,7 @@ def calibrate_selection(options: argparse.Namespace) -> None:
     )
     found = {"selection": table}
     if REFERENCE in cells:
-        found["selection_recovery"] = recovery(
+        found["selection_recovery"] = selector_recovery(
             n_clips=options.clips, seed=options.seed, jobs=options.jobs
         )
     made = {"version": version(), "date": date.today().isoformat(), "seed": options.seed}
@@ -54,6 +54,9 @@ def calibrate_statistics(options: argparse.Namespace) -> None:
     """``mebias calibrate statistics``."""
     from mebias.validation.statistics import FULL, calibrate_statistics
 
+    if options.recovery:
+        _calibrate_recovery(options, FULL)
+        return
     out = _out(options)
     table = calibrate_statistics(
         options.cell or (),
@@ -83,6 +86,37 @@ def calibrate_gain(options: argparse.Namespace) -> None:
     write(out, {"gain": table})
     lines = _summary(table.assign(weighting=""))
     say(options, "\n".join(["SIMULATED predictions", *lines, f"table in {out}"]))
+
+
+def _calibrate_recovery(options: argparse.Namespace, full: int) -> None:
+    """``mebias calibrate statistics --recovery``."""
+    from mebias.provenance import version
+    from mebias.validation.recovery import FEWEST_CLIPS, N_CLIPS, corrects_table, validate_recovery
+
+    if options.cell:
+        raise OptionError("--recovery has no cells to choose; leave --cell out.")
+    out = _out(options)
+    kept = out / PARTS / "recovery"
+    kept.mkdir(parents=True, exist_ok=True)
+    table = validate_recovery(
+        n_cohorts=max((full if options.full else options.cohorts) // 5, 2),
+        n_clips=N_CLIPS if options.full else max(options.cohorts // 20, FEWEST_CLIPS),
+        seed=options.seed,
+        jobs=options.jobs,
+        progress=progress(options),
+        folder=kept,
+    )
+    made = {"version": version(), "date": date.today().isoformat(), "seed": options.seed}
+    found = {"recovery": table, "corrects": corrects_table(table)}
+    write(out, {name: rows.round(4).assign(**made) for name, rows in found.items()})
+    banded = table[table["met"] != ""]
+    lines = [f"{int((banded['met'] == 'yes').sum())} of {len(banded)} promises meet their band"]
+    for row in banded[banded["met"] == "no"].to_dict("records"):
+        lines.append(
+            f"  missed at {row['fps']:g} fps, {row['frames']}, {row['level']}, {row['labels']}: "
+            f"{row['proof']} {row['rule']} {row['keyframe']}: {row['value']:.1%}"
+        )
+    say(options, "\n".join(["SIMULATED cohorts", *lines, f"tables in {out}"]))
 
 
 def _out(options: argparse.Namespace) -> Path:

@@ -345,6 +345,12 @@ def _add_calibrate_statistics(kinds: Any) -> None:
         help="cohorts of each cell; a fifth of them for bootstrap quantities (2000: minutes)",
     )
     size.add_argument("--full", action="store_true", help="10,000 cohorts of each cell")
+    command.add_argument(
+        "--recovery",
+        action="store_true",
+        help="instead: what is found of errors that were planted in filmed cohorts, and what is "
+        "claimed where there are none (recovery.csv, corrects.csv)",
+    )
     _add_calibration(command)
 
 

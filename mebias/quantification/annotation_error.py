@@ -16,10 +16,11 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import TableError, listed
-from mebias.quantification import coder_sd
 from mebias.quantification.blind import JUDGE, RELATIVE, groups_of, judged, one_sided
 from mebias.quantification.checks import CODING, DRAWN_TO_LABELS, usable
+from mebias.quantification.flags import MISSED
 from mebias.quantification.interval import Interval, undefined
+from mebias.quantification.likely_sd import likely_sd_interval
 from mebias.quantification.means import WEIGHTINGS, mean_interval
 from mebias.quantification.shares import share_interval
 
@@ -49,8 +50,8 @@ def error_estimates(
     DataFrame
         An estimates table in ms: ``annotation_error`` (mean of human - blind posterior mean,
         positive = the label is late; three weightings), ``coder_sd`` (SD of the coders' error,
-        the posterior's taken off), ``blind_sd`` (root mean variance of the posterior),
-        ``share_usable`` (share of labels that can be judged), and per group
+        by likelihood, the posteriors' own allowed for), ``blind_sd`` (root mean variance of the
+        posterior), ``share_usable`` (share of labels that can be judged), and per group
         ``mean_phase_rise`` and ``mean_phase_fall`` of the blind posterior (keyframe ``all``),
         by which to see whether groups moved alike. NaN with a reason where clips are cut at
         the label or the posterior is too wide. Nothing is added for the posterior's error: it
@@ -183,8 +184,12 @@ def _of_keyframe(own: pd.DataFrame, conf_level: float) -> Iterator[Row]:
     reason = one_sided(own)
     can = own[own["verdict"] == ""]
     yield from _means("annotation_error", can, "error_ms", WEIGHTINGS, reason, conf_level)
-    spread = coder_sd.coder_sd_interval(
-        _numbers(can, "error_ms"), _numbers(can, "blind_variance"), _subjects(can), conf_level
+    spread = likely_sd_interval(
+        _numbers(can, "error_ms"),
+        _numbers(can, "blind_variance"),
+        _subjects(can),
+        MISSED[str(own["keyframe"].iloc[0])],
+        conf_level,
     )
     if not reason and can["is_interval"].any():
         reason = "can't be told: labels are coded as intervals, inside of which the error is 0"

@@ -23,9 +23,9 @@ from mebias.quantification.claim_rows import (
 from mebias.quantification.claim_words import basis, claim, open_end
 
 RECOGNITION = "recognition"
-MARGINS = {"gain_uf1": 0.05, "gain_uar": 0.05, "gain_accuracy": 0.03}
+MARGINS = {"uf1_gain": 0.05, "uar_gain": 0.05, "accuracy_gain": 0.03}
 """Gains of practical relevance."""
-NAMES = {"gain_uf1": "UF1", "gain_uar": "UAR", "gain_accuracy": "accuracy"}
+NAMES = {"uf1_gain": "UF1", "uar_gain": "UAR", "accuracy_gain": "accuracy"}
 JITTER = "jitter"
 """The arm of random frames, without which a gain cannot be told from plain augmentation."""
 _RUN = "a run of the recognizer with the arms human, the rule and jitter"
@@ -39,8 +39,8 @@ def recognition(scope: Scope, gains: pd.DataFrame | None) -> Iterator[Row]:
     scope : Scope
         The dataset.
     gains : DataFrame or None
-        An estimates table with the column ``arm``: ``gain_uf1``, ``gain_uar`` and
-        ``gain_accuracy`` (a rule's arm minus another, ``arm`` "gamdss vs human" and
+        An estimates table with the column ``arm``: ``uf1_gain``, ``uar_gain`` and
+        ``accuracy_gain`` (a rule's arm minus another, ``arm`` "gamdss vs human" and
         "gamdss vs jitter"), and ``added_parameters`` and ``compute_ratio`` of the second branch.
     """
     if scope.versions:

@@ -1,4 +1,9 @@
-"""The coders' SD: what is left of the scatter of human - blind mean without the posterior's."""
+"""The coders' SD by moments: the scatter of human - blind mean without the posterior's own.
+
+Right where posteriors are as wide as they say. A few that missed the keyframe make it much too
+large, so that tables hold the one by likelihood (`mebias.quantification.likely_sd`); this one
+stands beside it in `reports/validation/recovery.csv`.
+"""
 
 from __future__ import annotations
 

@@ -225,7 +225,7 @@ def _refusal(own: pd.DataFrame, part: pd.DataFrame, margin: float, level: float,
         )
     if _is_blind(part) or _is_versions(part):
         return ""
-    windowed = own[own["freedom"].notna()]
+    windowed = own[own["window_low"].notna() & own["window_high"].notna()]
     if len(windowed) < len(own):
         return (
             f"how far {source} was free to move is not known for {len(own) - len(windowed)} of "

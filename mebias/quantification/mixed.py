@@ -28,6 +28,8 @@ from mebias.quantification.refits import (
 Row = dict[str, object]
 QUANTITIES = ("between_subject_sd", "within_subject_sd", "icc")
 _POINTS = 4001
+_QUARTIC = np.linalg.inv(np.vander(np.arange(-2.0, 3.0), increasing=True))
+"""Coefficients of a polynomial from its values at -2, -1, 0, 1, 2."""
 _METHOD = "random intercept, normal errors, REML; profile of the restricted likelihood"
 
 
@@ -184,7 +186,7 @@ class Profile:
     """Profiles of the restricted likelihood of one data set.
 
     The deviance is tabulated over the variance ratio r once; a profile of any quantity is
-    the least of a curve over that table, refined by a parabola.
+    the least of a curve over that table, refined by a quartic.
     """
 
     def __init__(self, data: Replicates, conf_level: float) -> None:
@@ -250,13 +252,21 @@ class Profile:
 
     @staticmethod
     def _lowest(curve: np.ndarray) -> float:
-        """Minimum of a tabulated curve, by a parabola through its lowest points."""
+        """Minimum of a tabulated curve, by a quartic through the five points around it."""
         k = int(np.argmin(curve))
         if k in (0, len(curve) - 1):
             return float(curve[k])
-        left, middle, right = curve[k - 1 : k + 2]
-        bend = left - 2 * middle + right
-        return float(middle - (right - left) ** 2 / (8 * bend)) if bend > 0 else float(middle)
+        first = min(max(k - 2, 0), len(curve) - 5)
+        _, b, c, d, e = (_QUARTIC @ (curve[first : first + 5] - curve[k])).tolist()
+        middle = x = float(k - first - 2)
+        rest = curve[first + 2] - curve[k]
+        for _ in range(4):
+            slope = b + x * (2 * c + x * (3 * d + x * 4 * e))
+            bend = 2 * c + x * (6 * d + x * 12 * e)
+            if bend <= 0:
+                break
+            x = min(max(x - slope / bend, middle - 1), middle + 1)
+        return float(curve[k] + min(rest + x * (b + x * (c + x * (d + x * e))), 0.0))
 
     @staticmethod
     def _roots(

@@ -5,19 +5,53 @@ Names that need torch are loaded at their first use, so that scores can be compu
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from mebias.recognition.swap import swap
 
 if TYPE_CHECKING:
+    from mebias.recognition.augment import Augment
+    from mebias.recognition.fold_pool import FoldPool
     from mebias.recognition.keyframe_dataset import KeyframeDataset
+    from mebias.recognition.models import MODELS, RELEASED, Model, Recipe, get_model
+    from mebias.recognition.training import Trained, train_folds
+    from mebias.recognition.two_branch import Price, TwoBranch, price, two_branch_loss
+    from mebias.recognition.weights import load_weights, save_weights
 
-__all__ = ["KeyframeDataset", "swap"]
+__all__ = [
+    "MODELS",
+    "RELEASED",
+    "Augment",
+    "FoldPool",
+    "KeyframeDataset",
+    "Model",
+    "Price",
+    "Recipe",
+    "Trained",
+    "TwoBranch",
+    "get_model",
+    "load_weights",
+    "price",
+    "save_weights",
+    "swap",
+    "train_folds",
+    "two_branch_loss",
+]
+
+_HOME = {
+    "augment": ("Augment",),
+    "fold_pool": ("FoldPool",),
+    "keyframe_dataset": ("KeyframeDataset",),
+    "models": ("MODELS", "RELEASED", "Model", "Recipe", "get_model"),
+    "training": ("Trained", "train_folds"),
+    "two_branch": ("Price", "TwoBranch", "price", "two_branch_loss"),
+    "weights": ("load_weights", "save_weights"),
+}
 
 
 def __getattr__(name: str) -> object:
-    if name == "KeyframeDataset":
-        from mebias.recognition.keyframe_dataset import KeyframeDataset
-
-        return KeyframeDataset
+    for home, names in _HOME.items():
+        if name in names:
+            return getattr(import_module(f"mebias.recognition.{home}"), name)
     raise AttributeError(f"module 'mebias.recognition' has no attribute {name!r}")

@@ -55,9 +55,20 @@ class Clip:
             Too few frames, or one that cannot be read or used.
         """
         traced = MOTION_BLIND.trace(self.numbers, self._frame, self.human, self.fps, rng, phases)
-        self._first = int(traced.numbers[0])
-        self._theta = traced.posterior.theta
+        self.follow(int(traced.numbers[0]), traced.posterior.theta)
         return traced.posterior.detected
+
+    def follow(self, first: int, theta: np.ndarray) -> None:
+        """Take the blind posterior as located before, which no label has a part in.
+
+        Parameters
+        ----------
+        first : int
+            Frame at time 0 of the templates.
+        theta : ndarray, shape (m, 11)
+            Templates drawn from the posterior.
+        """
+        self._first, self._theta = first, theta
 
     def parts(self, wanted: Sequence[int]) -> Parts:
         """The clip's parts, for a rule that may choose among the wanted frames.

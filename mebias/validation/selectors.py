@@ -71,7 +71,7 @@ def validate_selectors(
     return table[["cell", *(c for c in table.columns if c != "cell")]]
 
 
-def recovery(
+def selector_recovery(
     *,
     n_clips: int = 300,
     seed: int = 0,

@@ -1,53 +1,29 @@
 """Limits, coefficients and spreads against lme4, clubSandwich, psych and brute force.
 
-`r/agreement.R` made both CSVs; R is not needed here. To make its aggregates of the real label
-revisions anew: MEBIAS_CASME3_TABLES=FOLDER python test_agreement_reference.py FILE.csv, then
-CASME3_REVISIONS=FILE.csv Rscript r/agreement.R.
+`r/agreement.R` made both CSVs; R is not needed here. The real data set is the falls of
+micro-expressions in both versions of the labels of CAS(ME)^3 (see references.py).
 """
 
 import math
-import os
-import sys
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
+from references import rows_of, values_of
 from scipy import special
 
-from mebias import pipeline
 from mebias.quantification.coefficients import coefficients
 from mebias.quantification.interval import clusters
-from mebias.quantification.intervals_overlap import lengths, paired_keyframes
 from mebias.quantification.limits import Z, components, far_from_normal, limits_of_agreement
-from mebias.quantification.spread import mad_interval
+from mebias.quantification.spread import mad_interval, sd_interval
 
-FOLDER = Path(__file__).parent / "r"
-DATA = pd.read_csv(FOLDER / "agreement_data.csv")
-REFERENCE = pd.read_csv(FOLDER / "agreement_reference.csv").set_index(["cohort", "what"])["value"]
-REAL = os.environ.get("MEBIAS_CASME3_TABLES", "")
+REFERENCE = values_of("agreement_reference.csv", ["cohort", "what"])
 SINGLE = ["single", "single_large", "single_fine"]
 CLUSTERED = ["uneven", "flat", "cardiac", "casme3_micro"]
 CLOSED, FITTED = 1e-6, 1e-4
 
 
-def real_revisions():
-    """Falls of micro-expressions in both versions of CAS(ME)^3 (frames)."""
-    folder = Path(REAL)
-    versions = pipeline.compare_versions(
-        folder / "CAS(ME)3_part_A_v1.xls", folder / "CAS(ME)3_part_A_v2.xls", dataset="casme3"
-    )
-    pairs = paired_keyframes(versions.shifts)
-    old, new, _ = lengths(pairs, "fall")
-    keep = np.isfinite(old) & (pairs["expression_type"] == "micro").to_numpy()
-    table = pd.DataFrame({"subject": pairs["subject"], "x": old, "y": new})[keep]
-    return table.assign(cohort="casme3_micro")[["cohort", "subject", "x", "y"]]
-
-
 def cohort(name):
-    if name == "casme3_micro" and not REAL:
-        pytest.skip("MEBIAS_CASME3_TABLES names no folder with the label tables of CAS(ME)^3")
-    rows = real_revisions() if name == "casme3_micro" else DATA[DATA["cohort"] == name]
+    rows = rows_of("agreement_data.csv", name)
     return (
         rows["x"].to_numpy(float), rows["y"].to_numpy(float), rows["subject"].to_numpy(object),
     )  # fmt: skip
@@ -162,5 +138,11 @@ def test_mean_absolute_differences_are_those_of_all_pairs(name):
     assert found.std_error == pytest.approx(expected["mad_se"], rel=CLOSED)
 
 
-if __name__ == "__main__":
-    real_revisions().to_csv(sys.argv[1], index=False)
+@pytest.mark.parametrize("name", [*CLUSTERED, *SINGLE])
+def test_the_spread_of_clips_is_that_of_every_left_out_subject(name):
+    x, y, subjects = cohort(name)
+    found, expected = sd_interval(y - x, subjects), REFERENCE[name]
+    assert found.estimate == pytest.approx(expected["sd"], rel=CLOSED)
+    assert found.std_error == pytest.approx(expected["sd_se"], rel=CLOSED)
+    assert found.conf_low == pytest.approx(expected["sd_low"], rel=CLOSED)
+    assert found.conf_high == pytest.approx(expected["sd_high"], rel=CLOSED)

@@ -20,7 +20,6 @@ from claim_cases import (
     with_rule,
 )
 from scipy import stats
-from trajectories import blind_shifts
 
 import mebias
 from mebias import tables
@@ -35,6 +34,7 @@ from mebias.quantification.claims import graded_claims
 from mebias.quantification.designs import Design, subjects_needed
 from mebias.quantification.error_contrasts import error_contrasts
 from mebias.quantification.keyframe_contrast import keyframe_contrasts
+from mebias.validation.trajectories import blind_shifts
 
 GRADES = ("supported", "not supported", "can't be told")
 

@@ -17,12 +17,12 @@ from claim_cases import (
     the,
     with_rule,
 )
-from trajectories import blind_shifts
 
 from mebias import tables
 from mebias.errors import TableError
 from mebias.quantification.annotation_error import reduces_error
 from mebias.quantification.claims import graded_claims
+from mebias.validation.trajectories import blind_shifts
 
 
 def reduced(estimate, half=1.0):
@@ -219,7 +219,7 @@ def test_only_a_rule_that_takes_the_largest_tells_of_the_curve():
 def gains(over_human=0.1, over_jitter=0.05, half=0.02, **more):
     arms = {"gamdss vs human": over_human, "gamdss vs jitter": over_jitter}
     rows = [
-        estimate_row("gain_uf1", value, half, arm=arm, unit="UF1", keyframe="")
+        estimate_row("uf1_gain", value, half, arm=arm, unit="UF1", keyframe="")
         for arm, value in arms.items() if value is not None
     ]  # fmt: skip
     rows += [estimate_row(q, v, 0.0, arm="two-branch", unit="", keyframe="", source="")

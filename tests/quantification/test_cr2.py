@@ -1,24 +1,19 @@
 """CR2 with any design, against clubSandwich, brute force and the closed forms."""
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
+from references import rows_of, values_of
 from scipy import linalg
 
 from mebias.quantification import cr2, wald
 from mebias.quantification.interval import clusters
 
-FOLDER = Path(__file__).parent / "r"
-DATA = pd.read_csv(FOLDER / "cr2_data.csv")
-REFERENCE = pd.read_csv(FOLDER / "cr2.csv").set_index(["cohort", "what", "term"])["value"]
-REFERENCE = REFERENCE.sort_index()
-COHORTS = ["balanced", "unbalanced", "three", "singles"]
+REFERENCE = values_of("cr2.csv", ["cohort", "what", "term"])
+COHORTS = ["balanced", "unbalanced", "three", "singles", "casme3"]
 
 
 def model(name):
-    rows = DATA[DATA["cohort"] == name]
+    rows = rows_of("cr2_data.csv", name)
     columns = {"(Intercept)": np.ones(len(rows))}
     for factor in ("group", "emotion"):
         for level in sorted(rows[factor].unique())[1:]:
@@ -51,7 +46,7 @@ def test_several_contrasts_at_once(name, factor):
 
 
 def test_two_groups_alone_are_the_closed_form():
-    rows = DATA[DATA["cohort"] == "unbalanced"]
+    rows = rows_of("cr2_data.csv", "unbalanced")
     y, subjects = rows["y"].to_numpy(), rows["subject"].to_numpy(object)
     a = (rows["group"] == "A").to_numpy()
     found = cr2.contrast(
@@ -81,7 +76,7 @@ def test_the_covariance_written_with_full_matrices():
 
 
 def test_a_constant_and_units_change_nothing_else():
-    rows = DATA[DATA["cohort"] == "three"]
+    rows = rows_of("cr2_data.csv", "three")
     a = (rows["group"] == "A").to_numpy(float)
     y, s = rows["y"].to_numpy(), rows["subject"].to_numpy()
     x = np.column_stack([np.ones(len(y)), a, rows["phase"]])

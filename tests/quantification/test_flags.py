@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import special
-from trajectories import blind_shifts
 
 from mebias import tables
 from mebias.errors import OptionError, TableError
 from mebias.quantification.flags import error_scales, flag_clips, p_outside
+from mebias.validation.trajectories import blind_shifts
 
 EXACT: dict[str, tuple[float, float]] = {}
 """No posterior is off by more than it says, as in most of these cohorts."""

@@ -8,16 +8,18 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from trajectories import ROUNDING, blind_shifts, errors, subjects_of
 
 from mebias.quantification.blind import judged
 from mebias.quantification.coder_sd import coder_sd_interval, log_ratio_interval, variances
+from mebias.quantification.flags import MISSED
 from mebias.quantification.interval import t_p_value
 from mebias.quantification.keyframe_contrast import (
     between_datasets,
     keyframe_contrasts,
     mean_difference,
 )
+from mebias.quantification.likely_sd import likely_log_ratio_interval
+from mebias.validation.trajectories import ROUNDING, blind_shifts, errors, subjects_of
 
 FOLDER = Path(__file__).parent / "r"
 DATA = pd.read_csv(FOLDER / "coder_sd_data.csv")
@@ -158,9 +160,10 @@ def test_both_contrasts_are_tested_as_a_family_in_complete_clips():
     wide = can[can["clip"] != "c0"].pivot_table(
         index=["subject", "clip"], columns="keyframe", values=["error_ms", "blind_variance"]
     )
-    by_hand = log_ratio_interval(
+    by_hand = likely_log_ratio_interval(
         wide["error_ms"][list(PAIR)].to_numpy(), wide["blind_variance"][list(PAIR)].to_numpy(),
         wide.index.get_level_values("subject").to_numpy(), PAIR,
+        (MISSED["offset"], MISSED["onset"]),
     )  # fmt: skip
     assert tests["estimate"].iloc[0] == pytest.approx(by_hand.estimate)
     assert tests["conf_low"].iloc[0] == pytest.approx(by_hand.conf_low)

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from claim_cases import RULE, with_rule
-from trajectories import blind_shifts
 
 from mebias import tables
 from mebias.errors import OptionError, TableError
 from mebias.quantification.annotation_error import reduces_error
 from mebias.quantification.error_contrasts import reduction_contrasts
 from mebias.quantification.means import mean_interval
+from mebias.validation.trajectories import blind_shifts
 
 
 def cohort(seed=0, share=0.0, **options):

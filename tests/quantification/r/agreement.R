@@ -1,11 +1,11 @@
 # Reference values for limits of agreement, agreement coefficients and spreads.
 # Run in this folder: Rscript agreement.R    (packages lme4, clubSandwich, psych)
 # Writes agreement_data.csv (made here, seed fixed, and one published example) and
-# agreement_reference.csv; the tests need no R. With the environment variable CASME3_REVISIONS
-# set to a CSV of the apex revisions of CAS(ME)^3 (columns cohort, subject, x, y; frames and
-# their differences, written by the tests' helper `write_revisions`), its aggregates are added;
-# none of its rows is written.
+# agreement_reference.csv; the tests need no R.
+# Adds real label revisions where tests/references.py wrote them (see there); none of their
+# rows is written.
 suppressMessages({library(lme4); library(clubSandwich); library(psych)})
+source("real.R")
 set.seed(20240917)
 cohort <- function(name, sizes, between, within, whole = TRUE) {
   subject <- rep(sprintf("s%02d", seq_along(sizes)), sizes)
@@ -34,8 +34,7 @@ data <- rbind(cohort("uneven", uneven, 2, 3), cohort("flat", rep(5, 16), 0.4, 3)
               cohort("single_fine", rep(1, 25), 1, 1, whole = FALSE), cardiac)
 data$x <- signif(data$x, 12); data$y <- signif(data$y, 12)
 write.csv(data, "agreement_data.csv", row.names = FALSE, quote = FALSE)
-real <- Sys.getenv("CASME3_REVISIONS")
-if (nzchar(real)) data <- rbind(data, read.csv(real))
+data <- with_real(data, "agreement_data.csv")
 
 rows <- list()
 add <- function(cohort, what, value) {
@@ -94,6 +93,12 @@ for (name in unique(data$cohort)) {
   left <- sapply(unique(d$subject), function(s) with(d[d$subject != s, ], log(mad(d, subject))))
   add(name, "mad", full)
   add(name, "mad_se", full * sqrt((g - 1) / g * sum((left - mean(left))^2)))
+  # SD of clips, likewise
+  left <- sapply(unique(d$subject), function(s) log(sd(d$d[d$subject != s])))
+  error <- sqrt((g - 1) / g * sum((left - mean(left))^2))
+  add(name, "sd", sd(d$d)); add(name, "sd_se", sd(d$d) * error)
+  add(name, "sd_low", exp(log(sd(d$d)) - qt(0.975, g - 1) * error))
+  add(name, "sd_high", exp(log(sd(d$d)) + qt(0.975, g - 1) * error))
 }
 out <- do.call(rbind, rows)
 out$value <- formatC(out$value, digits = 15, format = "g")

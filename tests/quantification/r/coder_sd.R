@@ -1,7 +1,10 @@
 # Reference values for the coders' SD and the log ratio of two of them:
-# every pair of clips and every left-out subject in a loop.
+# every pair of clips and every left-out subject.
 # Run in this folder: Rscript coder_sd.R   (base R only)
-# Writes coder_sd_data.csv (made here, seed fixed) and coder_sd_reference.csv.
+# Writes coder_sd_data.csv (made here, seed fixed) and coder_sd_reference.csv; the tests need no R.
+# Adds real label revisions where tests/references.py wrote them (see there); none of their
+# rows is written.
+source("real.R")
 set.seed(20270311)
 
 cohort <- function(name, n_subjects, icc) {
@@ -17,14 +20,19 @@ cohort <- function(name, n_subjects, icc) {
   do.call(rbind, rows)
 }
 data <- rbind(cohort("clustered", 25, 0.3), cohort("flat", 14, 0))
+# whole frames, most subjects with one clip, clips of a subject that oppose each other
+sizes <- c(rep(1, 12), 2, 2, 4, 6, 10)
+n <- sum(sizes)
+data <- rbind(data, data.frame(
+  cohort = "opposed", subject = rep(sprintf("s%02d", seq_along(sizes)), sizes),
+  onset = round(rep_len(c(-14, 14), n) + rnorm(n, 0, 5)), onset_variance = 9,
+  offset = round(rep_len(c(25, -25, 0), n) + rnorm(n, 0, 5)), offset_variance = 16))
 write.csv(data, "coder_sd_data.csv", row.names = FALSE, quote = FALSE)
+data <- with_real(data, "coder_sd_data.csv")
 
 rest <- function(d, k) {                       # variance of the coders' error
-  x <- d[[k]]; total <- 0; pairs <- 0
-  for (i in seq_along(x)) for (j in seq_along(x)) if (d$subject[i] != d$subject[j]) {
-    total <- total + (x[i] - x[j])^2 / 2; pairs <- pairs + 1
-  }
-  total / pairs - mean(d[[paste0(k, "_variance")]])
+  apart <- outer(d$subject, d$subject, "!=")
+  mean(outer(d[[k]], d[[k]], "-")[apart]^2) / 2 - mean(d[[paste0(k, "_variance")]])
 }
 jackknife <- function(d, statistic) {
   left <- sapply(unique(d$subject), function(s) statistic(d[d$subject != s, ]))
@@ -37,6 +45,10 @@ add <- function(cohort, what, value) {
 }
 for (name in unique(data$cohort)) {
   d <- data[data$cohort == name, ]
+  for (k in c("onset", "offset")) {
+    left <- sapply(unique(d$subject), function(s) rest(d[d$subject != s, ], k))
+    add(name, paste0(k, "_variance"), rest(d, k)); add(name, paste0(k, "_left_sd"), sd(left))
+  }
   for (k in c("onset", "offset")) {
     j <- jackknife(d, function(e) log(sqrt(rest(e, k))))
     half <- qt(0.975, j[3]) * j[2]

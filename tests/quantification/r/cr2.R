@@ -1,7 +1,10 @@
 # Reference values for CR2 with covariates.
 # Run in this folder: Rscript cr2.R    (package clubSandwich)
 # Writes cr2_data.csv (made here, seed fixed) and cr2.csv; the tests need no R.
+# Adds real label revisions where tests/references.py wrote them (see there); none of their
+# rows is written.
 suppressPackageStartupMessages(library(clubSandwich))
+source("real.R")
 set.seed(20261125)
 cohort <- function(name, sizes, groups, emotions) {
   n <- length(sizes)
@@ -20,6 +23,7 @@ data <- rbind(
   cohort("singles", c(rep(1, 10), 4, 8), c("A", "B", "B"), c("happy", "sad"))
 )
 write.csv(data, "cr2_data.csv", row.names = FALSE, quote = FALSE)
+data <- with_real(data, "cr2_data.csv")
 rows <- list()
 add <- function(cohort, what, term, value) {
   rows[[length(rows) + 1]] <<- data.frame(cohort = cohort, what = what, term = term, value = value)

@@ -1,7 +1,10 @@
 # Reference values for pooling.
-# Run in this folder: Rscript pooling.R    (package metafor)
+# Run in this folder: Rscript pooling.R    (packages metafor, clubSandwich)
 # Writes pooling_data.csv (made here, seed fixed) and pooling.csv; the tests need no R.
+# Adds five parts of the subjects of real label revisions, where tests/references.py wrote them:
+# the mean of each, with clubSandwich's CR2 error. None of their rows is written.
 suppressPackageStartupMessages(library(metafor))
+source("real.R")
 set.seed(20261126)
 set <- function(name, k, tau) {
   se <- round(exp(rnorm(k, 1, 0.5)), 3)
@@ -10,6 +13,15 @@ set <- function(name, k, tau) {
 data <- rbind(set("varied", 5, 6), set("alike", 6, 0), set("three", 3, 4), set("many", 12, 3),
               data.frame(set = "tight", y = c(4.0, 4.1, 3.9, 4.05), se = c(2, 3, 1.5, 2.5)))
 write.csv(data, "pooling_data.csv", row.names = FALSE, quote = FALSE)
+clips <- with_real(data.frame(cohort = character(), subject = character(), y = numeric()), "data.csv")
+for (name in unique(clips$cohort)) {
+  own <- clips[clips$cohort == name, ]
+  for (part in split(own, as.integer(substring(own$subject, 2)) %% 5)) {
+    m <- lm(y ~ 1, part)
+    v <- clubSandwich::vcovCR(m, cluster = part$subject, type = "CR2")
+    data <- rbind(data, data.frame(set = name, y = unname(coef(m)), se = sqrt(v[1])))
+  }
+}
 rows <- list()
 add <- function(set, what, value) rows[[length(rows) + 1]] <<- data.frame(set = set, what = what, value = value)
 control <- list(threshold = 1e-14, maxiter = 10000)

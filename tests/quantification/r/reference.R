@@ -1,7 +1,10 @@
 # Reference values for the clustered means, shares and contrasts.
 # Run in this folder: Rscript reference.R    (packages clubSandwich, lme4, survey)
 # Writes data.csv (made here, seed fixed) and reference.csv; the tests need no R.
+# Adds real label revisions where tests/references.py wrote them (see there); none of their
+# rows is written.
 suppressPackageStartupMessages({library(clubSandwich); library(lme4); library(survey)})
+source("real.R")
 set.seed(20261124)
 
 cohort <- function(name, n_subjects, icc, groups) {
@@ -20,8 +23,26 @@ data <- rbind(
   cohort("few", 7, 0.3, c("A", "A", "B")),
   cohort("flat", 25, 0.0, c("A", "B"))
 )
+# Odd shapes: ties on a lattice with constant and single clips; clips of a subject that oppose
+# each other (a negative intraclass correlation); subjects that hardly vary.
+odd <- function(name, sizes, groups, values) {
+  rows <- lapply(seq_along(sizes), function(s) data.frame(
+    cohort = name, subject = sprintf("s%02d", s), group = groups[(s - 1) %% length(groups) + 1],
+    y = values(s, sizes[s])))
+  do.call(rbind, rows)
+}
+set.seed(20270405)
+data <- rbind(data,
+  odd("lattice", c(rep(1, 18), 2, 2, 3, 3, 4, 5, 6, 8, 9, 11, 12, 14, 17), c("A", "A", "B", "C"),
+      function(s, n) sample(0:3, if (s %% 5 == 0) 1 else n, TRUE, c(.45, .2, .15, .2)) + 0 * seq_len(n)),
+  odd("opposed", rep(c(2, 4, 6, 3), 5), c("A", "B"),
+      function(s, n) rep_len(c(-3, 3), n) + sample(-1:1, n, TRUE)),
+  odd("constant", c(1, 5, 3, 2, 7, 9, 4, 1, 2, 6, 3, 5, 8, 2), c("A", "B", "A", "C"),
+      function(s, n) round(rnorm(1, 0, 5)) + (s %% 3 == 0) * sample(-1:1, n, TRUE))
+)
 data$hit <- as.integer(data$y > 1)
 write.csv(data, "data.csv", row.names = FALSE, quote = FALSE)
+data <- with_real(data, "data.csv")
 
 rows <- list()
 add <- function(cohort, what, value) {
@@ -39,6 +60,14 @@ for (name in unique(data$cohort)) {
             control = lmerControl(optCtrl = list(xtol_rel = 1e-14, ftol_rel = 1e-14))))
   v <- as.data.frame(VarCorr(r))$vcov
   add(name, "ratio", v[1] / v[2])
+  # how far both weightings lie apart, without each subject in turn, the ratio being given
+  apart <- function(d) {
+    n <- tapply(d$y, droplevels(d$subject), length); m <- tapply(d$y, droplevels(d$subject), mean)
+    weighted.mean(m, n) - weighted.mean(m, 1 / (v[1] / v[2] + 1 / n))
+  }
+  left <- sapply(levels(d$subject), function(s) apart(d[d$subject != s, ]))
+  add(name, "apart", apart(d))
+  add(name, "apart_se", sqrt((length(left) - 1) / length(left) * sum((left - mean(left))^2)))
   u <- coef_test(r, vcov = vcovCR(r, type = "CR2"), test = "Satterthwaite")
   add(name, "subject_mean", u$beta); add(name, "subject_se", u$SE); add(name, "subject_df", u$df_Satt)
   # group A against all others, and all groups
@@ -66,11 +95,34 @@ for (name in unique(data$cohort)) {
   # share: survey's design-based error (its variance is G/(G-1), not CR2)
   s <- svydesign(~subject, data = d, weights = ~1)
   add(name, "share", as.numeric(svymean(~hit, s)))
+  add(name, "share_survey_se", as.numeric(SE(svymean(~hit, s))))
+  add(name, "share_survey_df", degf(s))
   k <- svyciprop(~hit, s, method = "beta")
   add(name, "share_low", attr(k, "ci")[1]); add(name, "share_high", attr(k, "ci")[2])
   h <- lm(hit ~ 1, d)
   th <- coef_test(h, vcov = vcovCR(h, cluster = d$subject, type = "CR2"), test = "Satterthwaite")
   add(name, "share_se", th$SE); add(name, "share_df", th$df_Satt)
+  # difference of two shares
+  if (any(tapply(d$hit, d$subject, function(h) length(unique(h))) > 1)) {
+    r4 <- suppressMessages(lmer(hit ~ side + (1 | subject), d, REML = TRUE,
+              control = lmerControl(optCtrl = list(xtol_rel = 1e-14, ftol_rel = 1e-14))))
+    u4 <- coef_test(r4, vcov = vcovCR(r4, type = "CR2"), test = "Satterthwaite")
+    add(name, "share_difference", u4$beta[2]); add(name, "share_difference_se", u4$SE[2])
+    add(name, "share_difference_df", u4$df_Satt[2]); add(name, "share_difference_p", u4$p_Satt[2])
+  }
+  # subjects with any hit, and how alike the hits of a subject are (analysis of variance)
+  any_hit <- tapply(d$hit, d$subject, max)
+  b <- binom.test(sum(any_hit), length(any_hit))$conf.int
+  add(name, "subjects_low", b[1]); add(name, "subjects_high", b[2])
+  icc <- function(d) {
+    d$subject <- droplevels(d$subject)
+    ms <- summary(aov(hit ~ subject, d))[[1]][["Mean Sq"]]
+    n <- table(d$subject); k <- (sum(n) - sum(n^2) / sum(n)) / (length(n) - 1)
+    (ms[1] - ms[2]) / (ms[1] + (k - 1) * ms[2])
+  }
+  left <- sapply(levels(d$subject), function(s) icc(d[d$subject != s, ]))
+  add(name, "icc", icc(d))
+  add(name, "icc_se", sqrt((length(left) - 1) / length(left) * sum((left - mean(left))^2)))
 }
 out <- do.call(rbind, rows)
 out$value <- formatC(out$value, digits = 15, format = "g")
