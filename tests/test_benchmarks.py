@@ -35,3 +35,17 @@ def test_resampling_is_timed_against_baselines_that_agree(tmp_path):
     assert len(found) == 7
     assert (found["ratio"] > 0).all()
     assert done.stdout.count("the time") == 2
+
+
+def test_the_cache_of_keyframes_gives_the_maps_that_decoding_gives(tmp_path):
+    script, table = SCRIPT.with_name("inputs_cache.py"), tmp_path / "cache.csv"
+    done = subprocess.run(
+        [sys.executable, str(script), "--clips", "6", "--epochs", "1", "--csv", str(table)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "maps alike in 1 epochs" in done.stdout
+    found = pd.read_csv(table)
+    assert found["against"].tolist() == ["decoding", "selecting and decoding"]
+    assert (found["ratio"] > 1).all()

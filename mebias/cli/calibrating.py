@@ -1,4 +1,4 @@
-"""Commands of calibration: calibrate selection, calibrate statistics."""
+"""Commands of calibration: calibrate selection, calibrate statistics, calibrate gain."""
 
 from __future__ import annotations
 
@@ -68,6 +68,24 @@ def calibrate_statistics(options: argparse.Namespace) -> None:
     )
     write(out, {"statistics": table})
     say(options, "\n".join(["SIMULATED cohorts", *_summary(table), f"table in {out}"]))
+
+
+def calibrate_gain(options: argparse.Namespace) -> None:
+    """``mebias calibrate gain``."""
+    from mebias.validation import validate_gains
+
+    if options.cohorts < 5:
+        raise OptionError(f"--cohorts is {options.cohorts}; expected 5 or more.")
+    out = _out(options)
+    table = validate_gains(
+        n_cohorts=options.cohorts,
+        n_planted=max(5, options.cohorts // 5),
+        seed=options.seed,
+        progress=progress(options),
+    )
+    write(out, {"gain": table})
+    lines = _summary(table.assign(weighting=""))
+    say(options, "\n".join(["SIMULATED predictions", *lines, f"table in {out}"]))
 
 
 def _calibrate_recovery(options: argparse.Namespace, full: int) -> None:

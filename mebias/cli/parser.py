@@ -352,6 +352,7 @@ def _add_calibrate(commands: Any) -> None:
     kinds = command.add_subparsers(metavar="WHAT", required=True)
     _add_calibrate_selection(kinds)
     _add_calibrate_statistics(kinds)
+    _add_calibrate_gain(kinds)
 
 
 def _add_calibrate_selection(kinds: Any) -> None:
@@ -386,6 +387,20 @@ def _add_calibrate_statistics(kinds: Any) -> None:
         "claimed where there are none (recovery.csv, corrects.csv)",
     )
     _add_calibration(command)
+
+
+def _add_calibrate_gain(kinds: Any) -> None:
+    text = "coverage of scores and gains of simulated predictions, level of the swap of arms"
+    command = _command(kinds, "gain", text, calibrating.calibrate_gain)
+    command.add_argument(
+        "--cohorts",
+        metavar="N",
+        type=int,
+        default=1000,
+        help="cohorts of each cell; a fifth of them where an arm is stronger (1000)",
+    )
+    _add_seed(command)
+    _add_out(command, "reports/validation")
 
 
 def _add_calibration(command: Any) -> None:

@@ -100,12 +100,21 @@ def power_at(design: Design, shift: float | np.ndarray, alpha: float = 0.05) -> 
     0.807
     """
     error, df = design.error_and_df()
-    return _power(np.abs(np.asarray(shift, dtype=float)) / error, df, alpha)
+    return noncentral_power(np.abs(np.asarray(shift, dtype=float)) / error, df, alpha)
 
 
-def _power(noncentrality: np.ndarray, df: float, alpha: float) -> np.ndarray:
-    """Both tails of a noncentral t beyond the critical value of t.
+def noncentral_power(noncentrality: np.ndarray, df: float, alpha: float) -> np.ndarray:
+    """Power of a two-sided t test: both tails of a noncentral t beyond its critical value.
 
+    Parameters
+    ----------
+    noncentrality : ndarray
+        True value over its standard error.
+    df, alpha : float
+        Degrees of freedom, and level of the test.
+
+    Notes
+    -----
     ``T > c`` is ``Z + noncentrality > c * s`` with ``df * s**2`` chi-squared: a normal
     probability, integrated over the density of s. (`scipy.special.nctdtr` gives NaN where
     its series underflows.)
@@ -131,11 +140,11 @@ def smallest_shift(design: Design, power: float = 0.8, alpha: float = 0.05) -> f
     """
     error, df = design.error_and_df()
     low, high = 0.0, 1.0
-    while _power(np.array(high), df, alpha) < power:
+    while noncentral_power(np.array(high), df, alpha) < power:
         low, high = high, 2 * high
     for _ in range(60):
         middle = (low + high) / 2
-        below = bool(_power(np.array(middle), df, alpha) < power)
+        below = bool(noncentral_power(np.array(middle), df, alpha) < power)
         low, high = (middle, high) if below else (low, middle)
     return high * error
 

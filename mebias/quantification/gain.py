@@ -13,6 +13,7 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import OptionError, OutputError, listed, suggest
 from mebias.quantification.gain_conclusions import conclusion_rows
+from mebias.quantification.gain_coverage import with_gain_notes
 from mebias.quantification.gain_estimates import (
     Pair,
     Row,
@@ -194,7 +195,7 @@ def gain(
     tests = [*(t.row for t in done), *groups, *mcnemar_rows(whole, every, conf_level)]
     return Gains(
         predictions=checked,
-        estimates=tables.from_rows(rows, "estimates"),
+        estimates=with_gain_notes(tables.from_rows(rows, "estimates")),
         tests=tables.from_rows(tests, "tests"),
         conclusions=tables.from_rows(conclusion_rows(done, asked), "conclusions"),
         issues=tables.from_rows(_issues(checked, whole, pairs, min_subjects), "issues"),

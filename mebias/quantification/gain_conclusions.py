@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, special
+from scipy import optimize
 
 from mebias.quantification import holm
+from mebias.quantification.designs import MOST_SUBJECTS, noncentral_power
 from mebias.quantification.equivalence import tost
 from mebias.quantification.gain_estimates import Row
 from mebias.quantification.gain_tests import Asked, Compared
@@ -18,8 +19,6 @@ HELPS, HARMS, EQUIVALENT, UNKNOWN = "helps", "harms", "equivalent", "can't be to
 POWER = 0.8
 """Power that a design needs before a gain may be called equivalent to none."""
 ALPHA = 0.05
-MOST_SUBJECTS = 100_000
-"""The search for the subjects needed ends here."""
 
 
 def conclusion_rows(done: Sequence[Compared], asked: Asked) -> list[Row]:
@@ -162,12 +161,8 @@ class Design:
 
 
 def _power(distance: float, df: float, alpha: float) -> float:
-    bound = float(special.stdtrit(df, 1 - alpha / 2))
-    above = 1 - special.nctdtr(df, distance, bound)
-    return float(above + special.nctdtr(df, distance, -bound))
+    return float(noncentral_power(np.array(distance), df, alpha))
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    # far out nctdtr gives NaN, where power is 1
-    safe = lambda x: np.nan_to_num(function(x), nan=1 - POWER)  # noqa: E731
-    return float(optimize.brentq(safe, low, high, xtol=1e-9))
+    return float(optimize.brentq(function, low, high, xtol=1e-9))

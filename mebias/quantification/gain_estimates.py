@@ -25,7 +25,7 @@ Row = dict[str, object]
 Pair = tuple[str, str]
 """An arm, and the one that it is compared with."""
 UNITS = {"uf1": "score", "uar": "score", "accuracy": "share"}
-NOTE = "conditions on the trained models; see reports/validation/gain.csv"
+GIVEN = "given the trained models"
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,7 @@ def _row(quantity: str, of: str, found: Interval) -> Row:
         "unit": UNITS[of],
         "weighting": "clip",
         "keyframe": tables.ALL,
-        "coverage_note": NOTE if np.isfinite(found.conf_low) else "",
     }
+    if not quantity.endswith("_seed_sd"):
+        found = replace(found, method=f"{found.method}; {GIVEN}")
     return named | found.row()

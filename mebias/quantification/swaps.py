@@ -117,7 +117,11 @@ def _assignments(n_subjects: int, n_swaps: int, seed: int) -> tuple[np.ndarray, 
 
 
 def _nameless_order(arm: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Subjects in an order in which neither names nor the order of arms has a part."""
+    """Subjects in an order in which neither names nor which arm comes first has a part."""
     flat = [np.moveaxis(a, 1, 0).reshape(a.shape[1], -1) for a in (arm, other)]
-    total, apart = flat[0] + flat[1], np.abs(flat[0] - flat[1])
-    return np.lexsort(np.concatenate([total, apart], axis=1).T[::-1])
+    ways = [np.concatenate(pair, axis=1) for pair in (flat, flat[::-1])]
+    orders = [np.lexsort(rows.T[::-1]) for rows in ways]
+    ordered = [rows[order].ravel() for rows, order in zip(ways, orders, strict=True)]
+    differ = np.flatnonzero(ordered[0] != ordered[1])
+    second = len(differ) and ordered[1][differ[0]] > ordered[0][differ[0]]
+    return orders[1] if second else orders[0]

@@ -116,18 +116,24 @@ def write_maps(inputs: Inputs, folder: str | Path, source: str) -> tuple[Path, P
     branches = dict(zip(ARRAYS[1:], np.moveaxis(values, 1, 0), strict=False))
     folder = Path(folder)
     path, table = folder / f"{source.replace('#', '-')}.npz", folder / "clips.csv"
-    partial = path.with_name(f".{path.name}.partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            np.savez_compressed(file, clip=names, **branches)
-        os.replace(partial, path)
+        _write_whole(path, clip=names, **branches)
         tables.write_csv(inputs.clips, table)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}).") from None
+    return path, table
+
+
+def _write_whole(path: Path, **arrays: np.ndarray) -> None:
+    """Write an archive whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
-    return path, table
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
