@@ -15,6 +15,8 @@ test: $(VENV)/.installed-dev
 # The committed tables of reports/validation in their full size; a stopped run goes on where it was.
 proof: $(VENV)/.installed
 	$(RUN) -m mebias calibrate statistics --full
+	$(RUN) -m mebias calibrate statistics --recovery --full
+	$(RUN) -m mebias calibrate gain --cohorts 10000
 	$(RUN) -m mebias calibrate selection
 
 lint: $(VENV)/.installed-dev
