@@ -5,6 +5,12 @@ is unbiased where posteriors are as wide as they say. Some miss the keyframe by 
 a few of these make up most of the variance. Here each label counts by what its posterior can
 tell: human - blind mean is normal with the variance s**2 + that of the posterior or, for the
 share of posteriors that missed, more (`mebias.quantification.flags.MISSED`).
+
+In filmed cohorts (`reports/validation/recovery.csv`; 12, 12 and 22 ms planted) its 95 % intervals
+hold the truth in 90, 95 and 94 % at 200 frames per second, where it is 1.11, 0.95 and 0.99 of it;
+by moments the SD at the onset is 2.3 times the truth there. At 60 frames per second it can be told
+in 37, 83 and 93 % of cohorts. Where no posterior misses, what is allowed for is taken from the
+coders: it is 5 to 12 % too small, and intervals hold the truth in 70 to 87 % of cohorts.
 """
 
 from __future__ import annotations

@@ -122,7 +122,8 @@ def corrects_table(recovery: pd.DataFrame) -> pd.DataFrame:
         ``share_false`` of ``n_cohorts`` with accurate labels in which the mean of |human -
         blind| - |selected - blind| lies beyond the margin, interval and all, at any keyframe,
         with Clopper-Pearson bounds, per frame rate, amplitude (pixels of a frame 128 wide) and
-        rule. Cohorts that said nothing count as not claiming.
+        rule. Cohorts that said nothing count as not claiming. It holds for the default margin
+        alone: rule and judge share the pixels, so that some gain is always there.
 
     Examples
     --------
