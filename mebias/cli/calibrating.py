@@ -55,7 +55,7 @@ def calibrate_statistics(options: argparse.Namespace) -> None:
     from mebias.validation.statistics import FULL, calibrate_statistics
 
     if options.recovery:
-        _calibrate_recovery(options, FULL)
+        _calibrate_recovery(options)
         return
     out = _out(options)
     table = calibrate_statistics(
@@ -88,10 +88,16 @@ def calibrate_gain(options: argparse.Namespace) -> None:
     say(options, "\n".join(["SIMULATED predictions", *lines, f"table in {out}"]))
 
 
-def _calibrate_recovery(options: argparse.Namespace, full: int) -> None:
+def _calibrate_recovery(options: argparse.Namespace) -> None:
     """``mebias calibrate statistics --recovery``."""
     from mebias.provenance import version
-    from mebias.validation.recovery import FEWEST_CLIPS, N_CLIPS, corrects_table, validate_recovery
+    from mebias.validation.recovery import (
+        FEWEST_CLIPS,
+        N_CLIPS,
+        N_COHORTS,
+        corrects_table,
+        validate_recovery,
+    )
 
     if options.cell:
         raise OptionError("--recovery has no cells to choose; leave --cell out.")
@@ -99,7 +105,7 @@ def _calibrate_recovery(options: argparse.Namespace, full: int) -> None:
     kept = out / PARTS / "recovery"
     kept.mkdir(parents=True, exist_ok=True)
     table = validate_recovery(
-        n_cohorts=max((full if options.full else options.cohorts) // 5, 2),
+        n_cohorts=N_COHORTS if options.full else max(options.cohorts // 5, 2),
         n_clips=N_CLIPS if options.full else max(options.cohorts // 20, FEWEST_CLIPS),
         seed=options.seed,
         jobs=options.jobs,

@@ -33,6 +33,7 @@ from mebias.validation.recovery_cells import (
 )
 from mebias.validation.trajectories import quick_recovery
 
+N_COHORTS = 400
 N_CLIPS = 300
 """Clips of each cell, four to a subject."""
 FEWEST_CLIPS = 40
@@ -42,7 +43,7 @@ Row = dict[str, object]
 
 def validate_recovery(
     *,
-    n_cohorts: int = 400,
+    n_cohorts: int = N_COHORTS,
     seed: int = 0,
     jobs: int = 1,
     progress: bool = False,
