@@ -30,6 +30,7 @@ from mebias.quantification import (
     revisions,
     unevenness,
 )
+from mebias.quantification.coverage import with_coverage_notes
 from mebias.quantification.design import recording_issues
 from mebias.quantification.following import follow, quantify_planned, with_planned
 from mebias.quantification.identification import undefined_keyframes
@@ -76,7 +77,9 @@ class Versions:
         """Estimates and issues of the revision, unevenness over subjects included."""
         findings = quantify(self.shifts, seed=seed, min_subjects=min_subjects)
         extra = unevenness(self.shifts)
-        estimates = tables.conform(pd.concat([findings.estimates, extra]), "estimates")
+        estimates = with_coverage_notes(
+            tables.conform(pd.concat([findings.estimates, extra]), "estimates")
+        )
         issues = tables.conform(pd.concat([self.issues, findings.issues]), "issues")
         return replace(findings, estimates=estimates, issues=issues)
 

@@ -15,10 +15,9 @@ import pandas as pd
 from scipy import special
 
 from mebias import tables
+from mebias.quantification.designs import fewest
 
 SUPPORTED, NOT_SUPPORTED, OPEN = "supported", "not supported", "can't be told"
-MOST_SUBJECTS = 100_000
-"""Above this no number of subjects is named."""
 POWER = 0.8
 Row = dict[str, object]
 Record = Mapping[Hashable, Any]
@@ -292,20 +291,12 @@ def subjects_to_settle(evidence: Evidence, *, either_side: bool = False) -> floa
         return math.nan
     tail = 1 - evidence.level / (2 * evidence.family_size)
 
-    def enough(subjects: float) -> bool:
+    def enough(subjects: int) -> bool:
         growing = df * subjects / now
         reach = (_t(growing, tail) + _t(growing, POWER)) * error * math.sqrt(now / subjects)
         return reach <= away
 
-    low, high = now, now + 1
-    while not enough(high):
-        low, high = high, 2 * high
-        if high > MOST_SUBJECTS:
-            return math.nan
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return float(high)
+    return fewest(enough, int(now))
 
 
 def _t(df: float, p: float) -> float:

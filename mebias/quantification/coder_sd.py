@@ -143,15 +143,7 @@ def coder_sd_interval(
         return bare(estimate, f"fewer than {MIN_SUBJECTS} subjects")
     if not (found.left_rest > 0).all():
         return bare(estimate, "the spread rests on one subject")
-    error = jackknife_error(np.log(found.left_rest[:, 0]) / 2)
-    factor = math.exp(t_half_width(error, n_subjects - 1, conf_level))
-    return replace(
-        bare(estimate, ""),
-        std_error=estimate * error,
-        df=n_subjects - 1,
-        conf_low=estimate / factor,
-        conf_high=estimate * factor,
-    )
+    return with_sd_bounds(bare(estimate, ""), np.log(found.left_rest[:, 0]) / 2)
 
 
 def log_ratio_interval(
@@ -215,16 +207,36 @@ def log_ratio_interval(
     if not (found.left_rest > 0).all():
         return bare(estimate, "the spread rests on one subject")
     logs = np.log(found.left_rest) / 2
-    error = jackknife_error(logs[:, 0] - logs[:, 1])
-    if error == 0:
-        return bare(estimate, "the ratio is the same without each subject")
-    half = t_half_width(error, n_subjects - 1, conf_level)
+    return with_ratio_bounds(bare(estimate, ""), logs[:, 0] - logs[:, 1])
+
+
+def with_sd_bounds(found: Interval, left_out: np.ndarray) -> Interval:
+    """An SD with bounds from the jackknife of its log, given the logs without each subject."""
+    df = len(left_out) - 1
+    error = jackknife_error(left_out)
+    factor = math.exp(t_half_width(error, df, found.conf_level))
     return replace(
-        bare(estimate, ""),
+        found,
+        std_error=found.estimate * error,
+        df=df,
+        conf_low=found.estimate / factor,
+        conf_high=found.estimate * factor,
+    )
+
+
+def with_ratio_bounds(found: Interval, left_out: np.ndarray) -> Interval:
+    """A log ratio with bounds from the jackknife, given the log ratios without each subject."""
+    df = len(left_out) - 1
+    error = jackknife_error(left_out)
+    if error == 0:
+        return replace(found, reason="the ratio is the same without each subject")
+    half = t_half_width(error, df, found.conf_level)
+    return replace(
+        found,
         std_error=error,
-        df=n_subjects - 1,
-        conf_low=estimate - half,
-        conf_high=estimate + half,
+        df=df,
+        conf_low=found.estimate - half,
+        conf_high=found.estimate + half,
     )
 
 
@@ -259,13 +271,18 @@ def _not_comparable(found: Variances, names: tuple[str, str], conf_level: float)
         half = t_half_width(jackknife_error(found.left_rest[:, place]), g - 1, conf_level)
         if g >= MIN_SUBJECTS and found.rest[place] <= half:
             return f"can't be told: the coders' SD at the {name} is not separable from 0"
-    if found.blind.min() * MAX_WIDTH_RATIO**2 < found.blind.max():
-        wide, narrow = names if found.blind[0] > found.blind[1] else names[::-1]
-        return (
-            f"can't be told: the posterior is more than {MAX_WIDTH_RATIO:g} times as wide at the "
-            f"{wide} as at the {narrow}"
-        )
-    return ""
+    return unlike_widths(found.blind, names)
+
+
+def unlike_widths(blind: np.ndarray, names: tuple[str, str]) -> str:
+    """Why keyframes whose posteriors have these variances are not compared, or nothing."""
+    if blind.min() * MAX_WIDTH_RATIO**2 >= blind.max():
+        return ""
+    wide, narrow = names if blind[0] > blind[1] else names[::-1]
+    return (
+        f"can't be told: the posterior is more than {MAX_WIDTH_RATIO:g} times as wide at the "
+        f"{wide} as at the {narrow}"
+    )
 
 
 def _of_sums(sums: np.ndarray, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

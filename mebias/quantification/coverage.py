@@ -279,6 +279,18 @@ def _kind(quantity: str, source: str, windowed: bool) -> str:
     return NORMAL if source.split(":")[0] in ("motion", "motion-blind") else ANY
 
 
+def falls_short(coverage_note: str) -> bool:
+    """Whether an interval covers too little to be called by its nominal level.
+
+    Examples
+    --------
+    >>> falls_short("nominal 95 %; measured 86.2 % in simulation (12 subjects)")
+    True
+    """
+    measured = _MEASURED.search(coverage_note)
+    return measured is not None and float(measured[1]) < 100 * LEAST
+
+
 def interval_label(conf_level: float, coverage_note: str = "") -> str:
     """How a report may call an interval: never by a level that it does not reach.
 
@@ -300,16 +312,9 @@ def interval_label(conf_level: float, coverage_note: str = "") -> str:
         return "interval"
     level = f"{100 * conf_level:g} %"
     measured = _MEASURED.search(coverage_note)
-    if not measured or float(measured[1]) >= 100 * LEAST:
+    if measured is None or not falls_short(coverage_note):
         return f"{level} interval"
     share = f"measured {float(measured[1]):.0f} %"
     if not math.isclose(conf_level, LEVEL):
         share += " where nominal is 95 %"
     return f"interval (nominal {level}, {share})"
-
-
-def interval_labels(estimates: pd.DataFrame) -> pd.Series:
-    """The label of every row's interval (`interval_label`), from its level and coverage note."""
-    pairs = zip(estimates["conf_level"], estimates["coverage_note"], strict=True)
-    labels = [interval_label(level, note) for level, note in pairs]
-    return pd.Series(labels, index=estimates.index, dtype="str")

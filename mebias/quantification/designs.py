@@ -8,6 +8,7 @@ Satterthwaite degrees of freedom), whose statistic is then nearly noncentral t.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -182,6 +183,15 @@ def subjects_needed(
     def enough(n: int) -> bool:
         return bool(power_at(design.of_size(n), shift, alpha) >= power)
 
+    return fewest(enough, low)
+
+
+def fewest(enough: Callable[[int], bool], low: int) -> float:
+    """The least number above ``low`` that is enough, as all above it are; NaN beyond 100,000.
+
+    >>> fewest(lambda n: n * n >= 50, 1)
+    8.0
+    """
     high = low + 1
     while not enough(high):
         low, high = high, 2 * high

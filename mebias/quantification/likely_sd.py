@@ -16,14 +16,14 @@ coders: it is 5 to 12 % too small, and intervals hold the truth in 70 to 87 % of
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
-from mebias.quantification.coder_sd import MAX_WIDTH_RATIO, jackknife_error
+from mebias.quantification.coder_sd import unlike_widths, with_ratio_bounds, with_sd_bounds
 from mebias.quantification.flags import Missed
-from mebias.quantification.interval import Interval, t_half_width, undefined
+from mebias.quantification.interval import Interval, undefined
 from mebias.quantification.spread import MIN_SUBJECTS
 
 METHOD = (
@@ -97,15 +97,7 @@ def likely_sd_interval(
         return bare(found.estimate, f"fewer than {MIN_SUBJECTS} subjects")
     if not (found.left_out > 0).all():
         return bare(found.estimate, "the spread rests on one subject")
-    error = jackknife_error(np.sort(np.log(found.left_out)))
-    factor = math.exp(t_half_width(error, n_subjects - 1, conf_level))
-    return replace(
-        bare(found.estimate, ""),
-        std_error=found.estimate * error,
-        df=n_subjects - 1,
-        conf_low=found.estimate / factor,
-        conf_high=found.estimate * factor,
-    )
+    return with_sd_bounds(bare(found.estimate, ""), np.sort(np.log(found.left_out)))
 
 
 def likely_log_ratio_interval(
@@ -170,17 +162,8 @@ def likely_log_ratio_interval(
         return bare(estimate, f"fewer than {MIN_SUBJECTS} subjects")
     if not ((one.left_out > 0) & (other.left_out > 0)).all():
         return bare(estimate, "the spread rests on one subject")
-    error = jackknife_error(np.sort(np.log(one.left_out / other.left_out)))
-    if error == 0:
-        return bare(estimate, "the ratio is the same without each subject")
-    half = t_half_width(error, n_subjects - 1, conf_level)
-    return replace(
-        bare(estimate, ""),
-        std_error=error,
-        df=n_subjects - 1,
-        conf_low=estimate - half,
-        conf_high=estimate + half,
-    )
+    left_out = np.sort(np.log(one.left_out / other.left_out))
+    return with_ratio_bounds(bare(estimate, ""), left_out)
 
 
 @dataclass(frozen=True)
@@ -196,13 +179,7 @@ def _not_comparable(fits: tuple[_Fit, _Fit], blind: np.ndarray, names: tuple[str
     for fit, name in zip(fits, names, strict=True):
         if 2 * fit.gain < _SEPARABLE:
             return f"can't be told for the {name}: {_AS_LIKELY}"
-    if blind.min() * MAX_WIDTH_RATIO**2 < blind.max():
-        wide, narrow = names if blind[0] > blind[1] else names[::-1]
-        return (
-            f"can't be told: the posterior is more than {MAX_WIDTH_RATIO:g} times as wide at the "
-            f"{wide} as at the {narrow}"
-        )
-    return ""
+    return unlike_widths(blind, names)
 
 
 def _fitted(errors: np.ndarray, blind: np.ndarray, subjects: np.ndarray, missed: Missed) -> _Fit:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 import pandas as pd
 
 from mebias import tables
+from mebias.quantification.coverage import falls_short
 from mebias.reporting.blocks import Cell, Grid, Notes
 from mebias.reporting.formats import (
     NONE,
@@ -35,18 +36,32 @@ def group_label(group: str) -> str:
 
 
 def value_cell(value: Value | None, notes: Notes, *, sign: bool = True) -> Cell:
-    """A number with its interval; an undefined one carries a mark to its reason."""
+    """A number with its interval; what is undefined or covers too little has a mark to a note."""
     if value is None:
         return Cell(NONE, numeric=True)
     text = with_interval(value.estimate, value.low, value.high, value.unit, sign=sign)
-    explained = is_missing(value.estimate) or is_missing(value.low)
-    return Cell(text, numeric=True, mark=notes.mark(value.reason if explained else ""))
+    if is_missing(value.estimate) or is_missing(value.low):
+        return Cell(text, numeric=True, mark=notes.mark(value.reason))
+    short = falls_short(value.coverage_note)
+    return Cell(text, numeric=True, mark=notes.mark(value.coverage_note if short else ""))
+
+
+def column_level(values: Iterable[Value | None]) -> str:
+    """What a column calls its intervals: by their level where all have one and reach it.
+
+    An interval that covers less than 90 % in the nearest simulated cohorts has no level.
+    """
+    known = [value for value in values if value is not None]
+    if any(falls_short(value.coverage_note) for value in known):
+        return "interval"
+    return per_cent_level([value.level for value in known])
 
 
 def shift_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
     """Mean shift, that of a random frame, what lies beyond it, and spread, of one rule."""
     notes = Notes()
-    rows, levels = [], []
+    rows: list[tuple[Cell, ...]] = []
+    shown: list[tuple[Value | None, ...]] = []
     for keyframe in estimates.keyframes(part):
         for group in estimates.groups(part):
             mean, null, beyond, spread = (
@@ -57,7 +72,7 @@ def shift_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
             )  # fmt: skip
             if mean is None:
                 continue
-            levels.append(mean.level)
+            shown.append((mean, beyond, spread))
             rows.append((
                 Cell(keyframe, head=True),
                 Cell(group_label(group), head=True),
@@ -67,15 +82,15 @@ def shift_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
                 value_cell(beyond, notes),
                 value_cell(spread, notes, sign=False),
             ))  # fmt: skip
-    level = per_cent_level(levels)
+    levels = [column_level(values) for values in zip(*shown, strict=True)] or [""] * 3
     head = (
         ("Keyframe", False),
         ("Group", False),
         ("Clips / subjects", True),
-        (f"Mean shift, ms [{level}]", True),
+        (f"Mean shift, ms [{levels[0]}]", True),
         ("Random frame, ms", True),
-        (f"Beyond the random frame, ms [{level}]", True),
-        (f"SD of shifts, ms [{level}]", True),
+        (f"Beyond the random frame, ms [{levels[1]}]", True),
+        (f"SD of shifts, ms [{levels[2]}]", True),
     )
     legend = (
         "Shift = selected - human, positive = later, averaged over subjects. Random frame: the "
@@ -87,7 +102,8 @@ def shift_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
 def share_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
     """Shares of keyframes moved, immovable and at an edge, of one rule."""
     notes = Notes()
-    rows, levels = [], []
+    rows: list[tuple[Cell, ...]] = []
+    shown: list[list[Value | None]] = []
     quantities = ("share_moved", "share_immovable", "share_at_edge")
     for keyframe in estimates.keyframes(part):
         for group in estimates.groups(part):
@@ -95,7 +111,7 @@ def share_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
             sizes = next((v for v in values if v is not None), None)
             if sizes is None:
                 continue
-            levels.append(sizes.level)
+            shown.append(values)
             rows.append((
                 Cell(keyframe, head=True),
                 Cell(group_label(group), head=True),
@@ -103,11 +119,12 @@ def share_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
                 *(value_cell(v, notes) for v in values),
             ))  # fmt: skip
     heads = ("Moved", "Immovable", "At edge")
+    levels = [column_level(values) for values in zip(*shown, strict=True)] or [""] * 3
     head = (
         ("Keyframe", False),
         ("Group", False),
         ("Clips / subjects", True),
-        *((f"{name} [{per_cent_level(levels)}]", True) for name in heads),
+        *((f"{name} [{level}]", True) for name, level in zip(heads, levels, strict=True)),
     )
     legend = "At edge: of the keyframes whose window has freedom."
     return without_empty(Grid(caption, head, tuple(rows), (legend, *notes.lines())))

@@ -9,7 +9,7 @@ import pandas as pd
 from mebias import tables
 from mebias.reporting.blocks import Cell, Grid, Notes
 from mebias.reporting.formats import is_missing, number, share, whole, with_interval
-from mebias.reporting.grids import value_cell, without_empty
+from mebias.reporting.grids import column_level, value_cell, without_empty
 from mebias.reporting.lookup import Estimates, Part, Value
 
 Column = tuple[str, str, str | None]
@@ -120,12 +120,14 @@ def _by_part(
     revised: Mapping[Hashable, float] | None = None,
 ) -> Grid:
     notes, rows, counts = Notes(), [], revised or {}
+    shown: list[list[Value | None]] = []
     for part in parts:
         for keyframe in estimates.keyframes(part):
             values = [estimates.get(part, keyframe, q, unit=unit) for q, _, unit in columns]
             sizes = next((v for v in values if v is not None), None)
             if sizes is None:
                 continue
+            shown.append(values)
             rows.append((
                 Cell(_expressions(part.stratum), head=True),
                 Cell(keyframe, head=True),
@@ -138,12 +140,13 @@ def _by_part(
                     for (quantity, _, _), v in zip(columns, values, strict=True)
                 ),
             ))  # fmt: skip
+    levels = [column_level(values) for values in zip(*shown, strict=True)] or [""] * len(columns)
     head = (
         ("Expressions", False),
         ("Keyframe", False),
         ("Labels / subjects", True),
         ("Number revised", True),
-        *((f"{text} [95\u00a0%]", True) for _, text, _ in columns),
+        *((f"{text} [{level}]", True) for (_, text, _), level in zip(columns, levels, strict=True)),
     )
     return without_empty(Grid(caption, head, tuple(rows), (legend, *notes.lines())))
 
