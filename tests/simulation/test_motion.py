@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mebias.manifests import get_manifest
@@ -38,6 +38,7 @@ def test_a_reversal_steps_back_once_on_the_way_up():
     assert np.count_nonzero(np.diff(steps[steps != 0])) == 2
 
 
+@example(1292)  # a time 2e-6 of the fall after its plateau, where 1 - 1e-17 is 1 as a double
 @given(st.integers(0, 10_000))
 def test_drawn_courses_peak_at_the_apex_and_nowhere_else(seed):
     rng = np.random.default_rng(seed)
@@ -48,8 +49,11 @@ def test_drawn_courses_peak_at_the_apex_and_nowhere_else(seed):
     moved = extent(time, course)
     assert moved.min() >= 0
     assert moved[time <= course.onset].max() == 0
-    away = (time < course.apex_low) | (time > course.apex_high)
-    assert moved[away].max() < 1
+    assert moved.max() <= 1
+    least = 1e-4  # of a phase: nearer to the plateau doubles do not tell a cubic course from 1
+    before = time < course.apex_low - least * (course.apex_low - course.onset)
+    after = time > course.apex_high + least * (course.offset - course.apex_high)
+    assert moved[before | after].max() < 1
     assert float(extent(course.apex, course)) == pytest.approx(1)
 
 
