@@ -1,0 +1,168 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def add_command(commands: Any, name: str, text: str, run: Callable[..., None]) -> Any:
+    """A command with its texts, and what every command has."""
+    command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    command.set_defaults(run=run)
+    command.add_argument("--quiet", action="store_true", help="no progress, no summary")
+    command.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return command
+
+
+def add_out(command: Any, default: str) -> None:
+    """Where results go."""
+    command.add_argument("--out", metavar="DIR", type=Path, help=f"output folder ({default})")
+
+
+def add_seed(command: Any) -> None:
+    """The seed of everything random."""
+    command.add_argument("--seed", metavar="N", type=_seed, default=0, help="seed (0)")
+
+
+def add_data(command: Any) -> None:
+    """Which data, which labels, and what is planted in simulated ones."""
+    command.add_argument(
+        "--root",
+        metavar="DIR",
+        action="append",
+        default=[],
+        help="the dataset's folder; for several datasets NAME=DIR, repeated",
+    )
+    command.add_argument("--ethnicity", metavar="FILE.csv", type=Path, help="subject, ethnicity")
+    command.add_argument("--fps", metavar="F", type=float, help="override the frame rate")
+    command.add_argument(
+        "--labels", metavar="VERSION", help="version of the labels (see: datasets NAME)"
+    )
+    command.add_argument(
+        "--errata",
+        metavar="FILE.csv",
+        nargs="?",
+        const=True,
+        help="apply corrections: those that come with mebias, or a CSV of your own",
+    )
+    add_simulation(command)
+    add_seed(command)
+
+
+def add_frames(command: Any) -> None:
+    """Which frames, and what of them is looked at."""
+    command.add_argument(
+        "--context", metavar="DIR", type=Path, help="untrimmed recordings of cut clips"
+    )
+    command.add_argument(
+        "--crops", metavar="DIR", type=Path, help="cropped frames, in the layout of the dataset"
+    )
+    command.add_argument(
+        "--boxes", metavar="FILE.csv", type=Path, help="clip,x,y,w,h: one box per clip to cut to"
+    )
+    command.add_argument(
+        "--crop", choices=["auto"], help="auto: one box per clip from a face detector"
+    )
+    command.add_argument(
+        "--mask", choices=["eyes", "mouth"], help="blank the eyes, or keep only the mouth"
+    )
+
+
+def add_simulation(command: Any) -> None:
+    """How a cohort is simulated."""
+    command.add_argument(
+        "--plant",
+        metavar="GROUP:onset,apex,offset",
+        action="append",
+        default=[],
+        help="simulated data: mean error (ms) that a group's coders make",
+    )
+    command.add_argument(
+        "--trimmed", action="store_true", help="simulated data: clips cut at the human labels"
+    )
+
+
+def add_jobs(command: Any) -> None:
+    """How many processes."""
+    command.add_argument("--jobs", metavar="N", type=int, default=1, help="worker processes (1)")
+
+
+def add_selection(command: Any) -> None:
+    """Which rules select, on which distance."""
+    command.add_argument(
+        "--rule",
+        metavar="R",
+        action="append",
+        help="gamdss, gamdss-released, -later-apex, -wide, -narrow, -return, -symmetric, -global, "
+        "jitter, least, motion, motion-blind; another share of the phase after a colon "
+        "(gamdss:0.2), or another definition of the keyframes (motion:onset=0.1,offset=0.2); may "
+        "be repeated",
+    )
+    command.add_argument(
+        "--distance",
+        metavar="D",
+        action="append",
+        help="signed, uint8, stabilized (without flicker and head motion), flow (optical flow); "
+        "may be repeated",
+    )
+    command.add_argument(
+        "--skip-bad-frames",
+        action="store_true",
+        help="leave clips with missing or unreadable images out, instead of stopping at the first",
+    )
+    add_jobs(command)
+    command.add_argument(
+        "--cache",
+        metavar="DIR",
+        type=Path,
+        help="keep results of selection here, by the content of the frames ($MEBIAS_CACHE, else "
+        "nothing is kept)",
+    )
+    command.add_argument(
+        "--dry-run", action="store_true", help="print clips, frames, time and disk, and stop"
+    )
+
+
+def add_min_subjects(command: Any) -> None:
+    """Which groups are large enough to be tested."""
+    command.add_argument(
+        "--min-subjects",
+        metavar="N",
+        type=int,
+        default=5,
+        help="smaller groups are described, not tested (5)",
+    )
+
+
+def add_merge_small(command: Any) -> None:
+    """Whether the others are merged."""
+    command.add_argument("--merge-small", action="store_true", help="merge smaller groups into one")
+
+
+def add_follow(command: Any) -> None:
+    """An analysis plan to follow."""
+    command.add_argument(
+        "--plan",
+        metavar="FILE.toml",
+        type=Path,
+        help="follow an analysis plan (see: plan); options that contradict it are reported",
+    )
+    # None tells an option that was not given from one that repeats the default.
+    command.set_defaults(seed=None, min_subjects=None)
+
+
+def _seed(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+def size(text: str) -> tuple[int, int]:
+    """Height and width from `HxW`."""
+    height, _, width = text.casefold().partition("x")
+    if not (height.isdecimal() and width.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not HEIGHTxWIDTH, such as 128x128")
+    return int(height), int(width)
