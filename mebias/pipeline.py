@@ -22,6 +22,7 @@ from mebias.errors import (
     listed,
 )
 from mebias.manifests import Manifest, get_manifest
+from mebias.measuring import check_form, measure, recognition_record
 from mebias.quantification import (
     Findings,
     compare,
@@ -34,6 +35,7 @@ from mebias.quantification.coverage import with_coverage_notes
 from mebias.quantification.design import recording_issues
 from mebias.quantification.following import follow, quantify_planned, with_planned
 from mebias.quantification.identification import undefined_keyframes
+from mebias.quantification.measured import with_recognition
 from mebias.quantification.plan import Plan
 from mebias.selection import reselect
 from mebias.selection.rules import Rule, get_rules
@@ -159,12 +161,14 @@ def report(
     merge_small: bool = False,
     plan: str | Path | None = None,
     skip_bad_frames: bool = False,
+    recognizer: str = "short",
     jobs: int = 1,
+    training_jobs: int | None = 1,
     cache: str | Path | None = None,
     progress: bool = False,
     **reading: Any,
 ) -> Report:
-    """From a dataset to its report: select, compare, quantify, write.
+    """From a dataset to its report: select, compare, quantify, recognize, write.
 
     Parameters
     ----------
@@ -187,8 +191,12 @@ def report(
         reported as deviations.
     skip_bad_frames : bool
         As in `mebias.reselect`.
-    jobs : int
-        Worker processes for the selection.
+    recognizer : str
+        ``short`` (5 folds by subject, 3 seeds), ``full`` (one subject left out, 5 seeds) or
+        ``none``; see `mebias.measuring.measure`, also for predictions that are there already.
+    jobs, training_jobs : int
+        Worker processes for the selection, and for the recognizer (None: one per core; a
+        script that starts them needs the usual ``if __name__ == "__main__":``).
     cache : path, optional
         As in `mebias.reselect`.
     progress : bool
@@ -213,7 +221,7 @@ def report(
     --------
     >>> import mebias, tempfile
     >>> cohort = mebias.simulate("4dme", n_subjects=12, n_clips=30, size=(32, 32))
-    >>> report = mebias.report(cohort, out=tempfile.mkdtemp())
+    >>> report = mebias.report(cohort, out=tempfile.mkdtemp(), recognizer="none")
     >>> report.path.name
     'report.html'
     """
@@ -226,6 +234,7 @@ def report(
     seed = planned.seed if followed or seed is None else seed
     min_subjects = planned.min_subjects if followed or min_subjects is None else min_subjects
     get_rules(rule)
+    check_form(recognizer)
     cohorts = get_cohorts(
         data, root=root, seed=seed, trimmed=trimmed, plant=plant, fps=fps, **reading
     )
@@ -233,18 +242,10 @@ def report(
         raise OptionError("a plan is for one dataset; report each dataset with its own plan.")
     folder = Path(out) if out is not None else default_out(cohorts)
     prepare_output(folder)
+    selecting = {"skip_bad_frames": skip_bad_frames, "jobs": jobs, "cache": cache}
     chosen = [
-        reselect(
-            cohort,
-            rule,
-            distance=distance,
-            skip_bad_frames=skip_bad_frames,
-            seed=seed,
-            jobs=jobs,
-            cache=cache,
-            progress=progress,
-        )
-        for cohort in cohorts
+        reselect(c, rule, distance=distance, seed=seed, progress=progress, **selecting)
+        for c in cohorts
     ]
     keyframes = pd.concat(chosen, ignore_index=True)
     parts = [(c, keyframes[keyframes["dataset"] == c.name]) for c in cohorts]
@@ -253,7 +254,11 @@ def report(
         findings = quantify_planned(shifts, followed)
     else:
         findings = quantify(shifts, seed=seed, min_subjects=min_subjects, merge_small=merge_small)
-    findings = with_cohorts(findings, cohorts)
+    measured = measure(
+        cohorts, keyframes, recognizer, folder, seed=seed, min_subjects=min_subjects,
+        training_jobs=training_jobs, progress=progress, **selecting,
+    )  # fmt: skip
+    findings = with_recognition(with_cohorts(findings, cohorts), measured)
     arguments = {
         "rule": [r.name for r in get_rules(rule)],
         "distance": [distance] if isinstance(distance, str) else list(distance),
@@ -261,6 +266,7 @@ def report(
         "min_subjects": min_subjects,
         "merge_small": merge_small,
         "skip_bad_frames": skip_bad_frames,
+        "recognizer": recognizer,
         **(followed.record() if followed else {}),
     }
     return write_report(
@@ -270,7 +276,9 @@ def report(
         findings=findings,
         keyframes=keyframes,
         extra_tables=_extra_tables(cohorts),
-        provenance=provenance.record("report", arguments, {c.name: c.settings for c in cohorts}),
+        measured=measured,
+        provenance=provenance.record("report", arguments, {c.name: c.settings for c in cohorts})
+        | {"recognition": recognition_record(measured)},
         progress=_show if progress else None,
     )
 

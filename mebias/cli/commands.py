@@ -238,6 +238,7 @@ def quantify(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """``mebias report``."""
+    from mebias.measuring import check_form
     from mebias.pipeline import get_cohorts, report, report_versions
 
     given = {"seed": options.seed, "min_subjects": options.min_subjects, "plan": options.plan}
@@ -247,6 +248,7 @@ def report(options: argparse.Namespace) -> None:
         raise OptionError(
             "--merge-small is for a report of shifts; a plan says itself whether groups are merged."
         )
+    check_form(options.recognizer)
     followed = _follow(options)
     if options.versions:
         if len(options.datasets) > 1:
@@ -270,7 +272,9 @@ def report(options: argparse.Namespace) -> None:
         cohorts,
         out=options.out,
         skip_bad_frames=options.skip_bad_frames,
+        recognizer=options.recognizer,
         jobs=options.jobs,
+        training_jobs=options.jobs if options.jobs > 1 else None,
         cache=cache(options),
         progress=progress(options),
         merge_small=options.merge_small,

@@ -159,6 +159,14 @@ def _add_report(commands: Any) -> None:
         type=Path,
         help="report on two versions of the labels instead: the old and the new annotation table",
     )
+    command.add_argument(
+        "--recognizer",
+        metavar="FORM",
+        default="short",
+        help="short: 5 folds by subject, 3 seeds; full: one subject left out, 5 seeds; none. "
+        "Predictions of `recognize` in the output folder are used instead, if they are of the "
+        "same data (short)",
+    )
     add_min_subjects(command)
     add_merge_small(command)
     add_follow(command)

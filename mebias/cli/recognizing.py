@@ -51,12 +51,33 @@ def recognize(options: argparse.Namespace) -> None:
         **({} if options.epochs is None else {"epochs": options.epochs}),
     )
     write(out, {"predictions": predictions})
+    _record(options, cohort, names, out)
     if len(arms) < 2:
         say(options, f"{cohort.name}: predictions of one arm in {out}")
         return
     gains = gain(predictions, min_subjects=options.min_subjects, seed=options.seed)
     write(out, {"gains": gains.estimates, "gain_tests": gains.tests})
     say(options, f"{_summary(gains)}\ntables in {out}")
+
+
+def _record(
+    options: argparse.Namespace, cohort: Cohort, names: list[str], out: Path
+) -> None:
+    """What the predictions are of, so that a report can use them."""
+    from mebias.recognition.record import OWN, make_record, write_record
+
+    made = make_record(
+        cohort,
+        seed=options.seed,
+        form=OWN,
+        arms=names,
+        folds=options.folds,
+        seeds=options.seeds,
+        model=options.model,
+        maps=options.maps,
+        labels=options.classes,
+    )
+    write_record(made, out)
 
 
 def _selected(options: argparse.Namespace, cohort: Cohort) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import OptionError, OutputError, listed, suggest
+from mebias.quantification.findings import as_records
 from mebias.quantification.gain_conclusions import conclusion_rows
 from mebias.quantification.gain_coverage import with_gain_notes
 from mebias.quantification.gain_estimates import (
@@ -74,6 +75,29 @@ class Gains:
         e = self.estimates
         chosen = e["quantity"].isin(["uf1", "uf1_gain"]) & e["ethnicity"].eq(tables.ALL)
         return e[chosen & e["dataset"].eq(e["dataset"].iloc[0])].reset_index(drop=True)
+
+    def to_dict(self) -> dict[str, object]:
+        """All tables but the predictions, as lists of records; NaN becomes None.
+
+        Returns
+        -------
+        dict
+            JSON types only: datasets, simulated, estimates, tests, conclusions, issues.
+
+        Examples
+        --------
+        >>> import mebias
+        >>> rows = [{"clip": f"{i}", "subject": f"{i % 6}", "arm": a, "label": i % 2, "predicted": 0}
+        ...         for i in range(12) for a in ("human", "gamdss")]
+        >>> found = mebias.gain(pd.DataFrame(rows), n_swaps=19).to_dict()
+        >>> list(found), found["tests"][0]["p_value"]
+        (['datasets', 'simulated', 'estimates', 'tests', 'conclusions', 'issues'], None)
+        """
+        return {
+            "datasets": [str(name) for name in self.predictions["dataset"].unique()],
+            "simulated": self.simulated,
+            **{name: as_records(getattr(self, name)) for name in WRITTEN},
+        }
 
     def to_csv(self, folder: str | Path) -> list[Path]:
         """Write estimates, tests, conclusions and issues under their names.

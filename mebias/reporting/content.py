@@ -18,6 +18,7 @@ from mebias.reporting.text import group_sizes
 
 if TYPE_CHECKING:
     from mebias.quantification import Findings
+    from mebias.quantification.measured import Measured
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Content:
         Tables written beside the findings: clips; transitions, subjects.
     provenance : mapping
         The record of the run.
+    measured : sequence of Measured
+        What a recognizer gains, per dataset.
     """
 
     title: str
@@ -46,6 +49,7 @@ class Content:
     keyframes: pd.DataFrame | None
     extra_tables: Mapping[str, pd.DataFrame]
     provenance: Mapping[str, object]
+    measured: Sequence[Measured] = ()
 
     @cached_property
     def run(self) -> Run:
@@ -101,6 +105,18 @@ class Content:
     def part(self, dataset: str) -> Part | None:
         """The rule the report leads with."""
         return main_part(self.estimates.parts(dataset))
+
+    def recognition(self, dataset: str) -> Measured | None:
+        """What a recognizer gains on one dataset; None where nobody asked."""
+        return next((m for m in self.measured if m.dataset == dataset), None)
+
+    @cached_property
+    def issues(self) -> pd.DataFrame:
+        """What audit, design check and recognizer noticed."""
+        noticed = [m.noticed for m in self.measured if len(m.noticed)]
+        if not noticed:
+            return self.findings.issues
+        return tables.conform(pd.concat([self.findings.issues, *noticed]), "issues")
 
     def sizes(self, dataset: str) -> dict[str, int]:
         """Subjects per group, of all clips where they are known, else of the shifts."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mebias import tables
+from mebias.quantification.findings import as_records
+from mebias.recognition.record import write_record
 from mebias.reporting.content import Content
 
 MEANING: dict[str, str] = {
@@ -29,6 +31,12 @@ MEANING: dict[str, str] = {
     "tables/issues.csv": "what audit and design check found",
     "tables/planted.csv": "what was planted in the simulation against what was found",
     "tables/flags.csv": "clips to look at again",
+    "tables/predictions.csv": "what the recognizer gave each clip, per arm and seed",
+    "tables/predictions.json": "what these predictions are of, and how they were made",
+    "tables/conclusions.csv": "what each gain in recognition lets one conclude, and its power",
+    "tables/influence.csv": "conclusions with each subject, or the clip that matters most, left out",
+    "tables/power.csv": "what this design could find",
+    "tables/specifications.csv": "the primary contrast under every defensible choice",
     "tables/transitions.csv": "expression types, old version against new",
     "tables/subjects.csv": "revisions per subject and keyframe",
 }
@@ -41,12 +49,16 @@ def report_tables(content: Content) -> dict[str, pd.DataFrame]:
     named = {
         "keyframes": content.keyframes,
         "shifts": found.shifts,
-        "estimates": found.estimates,
-        "tests": found.tests,
+        "estimates": _with(found.estimates, [m.estimates for m in content.measured], "estimates"),
+        "tests": _with(found.tests, [m.tests for m in content.measured], "tests"),
         "claims": found.claims,
-        "issues": found.issues,
+        "issues": content.issues,
         "planted": found.planted,
         "flags": found.flags,
+        "conclusions": _with(
+            tables.empty("conclusions"), [m.conclusions for m in content.measured], "conclusions"
+        ),
+        "predictions": _predictions(content),
         **content.extra_tables,
     }
     return {
@@ -56,11 +68,31 @@ def report_tables(content: Content) -> dict[str, pd.DataFrame]:
     }
 
 
+def _with(own: pd.DataFrame, others: Sequence[pd.DataFrame], name: str) -> pd.DataFrame:
+    """A table with the rows of others below."""
+    rows = [table for table in others if len(table)]
+    return tables.conform(pd.concat([own, *rows]), name) if rows else own
+
+
+def _predictions(content: Content) -> pd.DataFrame | None:
+    """Predictions of all datasets; probabilities stay where their classes are the same."""
+    found = [m.gains.predictions for m in content.measured if m.gains is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+    kept = [c for c in found[0] if all(c in table for table in found)]
+    if any(set(table) != set(kept) for table in found):
+        kept = [c for c in kept if not str(c).startswith(tables.PROBABILITY)]
+    return tables.conform(pd.concat([table[kept] for table in found]), "predictions")
+
+
 def write_tables(content: Content, folder: Path) -> None:
     """Each table as a CSV under its name."""
     folder.mkdir()
     for name, table in report_tables(content).items():
         tables.write_csv(table, folder / f"{name}.csv")
+    made = [m.record for m in content.measured if m.record is not None]
+    if len(made) == 1 and len(content.measured) == 1:
+        write_record(made[0], folder)
 
 
 def findings_json(content: Content) -> str:
@@ -77,7 +109,17 @@ def findings_json(content: Content) -> str:
         for name in ("transitions",)
         if name in content.extra_tables
     }
-    found = {"title": content.title, **content.findings.to_dict(), "gains": [], **extra}
+    every = {"issues": content.issues} | {
+        name: table for name, table in report_tables(content).items()
+        if name in ("estimates", "tests")
+    }  # fmt: skip
+    found = {
+        "title": content.title,
+        **content.findings.to_dict(),
+        **{name: as_records(table) for name, table in every.items()},
+        "gains": [m.to_dict() for m in content.measured],
+        **extra,
+    }
     return as_json(found)
 
 

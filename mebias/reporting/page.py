@@ -104,11 +104,11 @@ def _sections(
 
 
 def _warnings(content: Content) -> Iterator[Block]:
-    found = notices(content.findings.issues)
+    found = notices(content.issues)
     if not found:
         yield Text("Audit and design check found nothing to warn of.")
         return
-    yield Text(f"Audit and design check found {tally(content.findings.issues)}.")
+    yield Text(f"Audit and design check found {tally(content.issues)}.")
     grave = [n for n in found if n.severity != "note"]
     yield from grave[:_OPEN]
     if grave[_OPEN:]:

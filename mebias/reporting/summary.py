@@ -85,7 +85,7 @@ def next_steps(content: Content) -> list[Text]:
              "Do not read a mean shift as an error of the labels."),
     ]  # fmt: skip
     steps += [step for step in (_cut(content), _groups(content), _frames(content)) if step]
-    problems = content.findings.issues
+    problems = content.issues
     problems = problems[problems["severity"].isin(["error", "warning"])]
     if len(problems):
         steps.append(Text(f"There are {tally(problems)}.", "Read the design warnings first."))

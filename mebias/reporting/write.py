@@ -20,6 +20,7 @@ from mebias.reporting.staging import LAST, RECORD, file_names, hashes, staged
 
 if TYPE_CHECKING:
     from mebias.quantification import Findings
+    from mebias.quantification.measured import Measured
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,14 @@ class Report:
         The folder with figures, tables, findings, methods and provenance.
     findings : Findings
         What the report tells.
+    measured : sequence of Measured
+        What a recognizer gains, per dataset: ``measured[0].gains``.
     """
 
     path: Path
     out: Path
     findings: Findings = field(repr=False, compare=False)
+    measured: Sequence[Measured] = field(default=(), repr=False, compare=False)
 
     def _repr_html_(self) -> str:
         mark = f"<p><b>{tables.SIMULATED}</b></p>" if self.findings.simulated else ""
@@ -62,6 +66,7 @@ def write_report(
     keyframes: pd.DataFrame | None,
     extra_tables: Mapping[str, pd.DataFrame],
     provenance: Mapping[str, object],
+    measured: Sequence[Measured] = (),
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Write a report: whole, or not at all.
@@ -83,6 +88,8 @@ def write_report(
         versions of the labels.
     provenance : mapping
         As made by `mebias.provenance.record`: JSON types, no path of this machine.
+    measured : sequence of Measured
+        What a recognizer gains, per dataset; nothing is told of recognition without it.
     progress : callable, optional
         Called with the name of each piece before it is made.
 
@@ -100,7 +107,7 @@ def write_report(
     from mebias.reporting.page import drawings, page, sections
 
     out, tell = Path(out), progress or (lambda name: None)
-    content = Content(title, cohorts, findings, keyframes, extra_tables, provenance)
+    content = Content(title, cohorts, findings, keyframes, extra_tables, provenance, measured)
     with staged(out) as stage:
         (stage / "figures").mkdir()
         pictures = render(
@@ -122,7 +129,7 @@ def write_report(
         _write(stage / LAST, page(content, pictures, names))
         outputs = hashes(stage, file_names(stage))
         _write(stage / RECORD, provenance_json(content, outputs))
-    return Report(path=out / LAST, out=out, findings=findings)
+    return Report(path=out / LAST, out=out, findings=findings, measured=measured)
 
 
 def _write(path: Path, text: str) -> None:
