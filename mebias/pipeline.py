@@ -160,6 +160,7 @@ def report(
     min_subjects: int | None = None,
     merge_small: bool = False,
     plan: str | Path | None = None,
+    since: str | Path | None = None,
     skip_bad_frames: bool = False,
     recognizer: str = "short",
     jobs: int = 1,
@@ -189,6 +190,8 @@ def report(
     plan : path, optional
         An analysis plan to follow; options given beside it that contradict it are used, and
         reported as deviations.
+    since : path, optional
+        The ``findings.json`` of an earlier report, or its folder: what changed is told.
     skip_bad_frames : bool
         As in `mebias.reselect`.
     recognizer : str
@@ -225,8 +228,9 @@ def report(
     >>> report.path.name
     'report.html'
     """
-    from mebias.reporting import prepare_output, write_report
+    from mebias.reporting import prepare_output, read_earlier, write_report
 
+    earlier = None if since is None else read_earlier(since)
     followed = follow(plan, {"seed": seed, "min_subjects": min_subjects}) if plan else None
     planned = followed.plan if followed else Plan("none")
     rule = with_planned(rule, DEFAULT_RULES, planned.rule)
@@ -242,6 +246,8 @@ def report(
         raise OptionError("a plan is for one dataset; report each dataset with its own plan.")
     folder = Path(out) if out is not None else default_out(cohorts)
     prepare_output(folder)
+    if earlier is not None:
+        earlier.refuse_other_kind(simulated=any(c.simulated for c in cohorts))
     selecting = {"skip_bad_frames": skip_bad_frames, "jobs": jobs, "cache": cache}
     chosen = [
         reselect(c, rule, distance=distance, seed=seed, progress=progress, **selecting)
@@ -267,6 +273,7 @@ def report(
         "merge_small": merge_small,
         "skip_bad_frames": skip_bad_frames,
         "recognizer": recognizer,
+        **({"since": earlier.name} if earlier else {}),
         **(followed.record() if followed else {}),
     }
     return write_report(
@@ -277,6 +284,7 @@ def report(
         keyframes=keyframes,
         extra_tables=_extra_tables(cohorts),
         measured=measured,
+        earlier=earlier,
         provenance=provenance.record("report", arguments, {c.name: c.settings for c in cohorts})
         | {"recognition": recognition_record(measured)},
         progress=_show if progress else None,

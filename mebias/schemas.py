@@ -258,8 +258,9 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "p_after": _real("adjusted p-value now"),
         "grade_before": _text("grade in the earlier report"),
         "grade_after": _text("grade now"),
-        "change": _text("same, moved, moved beyond its earlier interval, new, gone, other grade, "
-                        "crossed 5 %"),
+        "change": _text(
+            "same, moved, moved beyond its earlier interval, new, gone, other grade, crossed 5 %"
+        ),
     },
     "calibration": {
         "cell": _text("the simulated cohorts, in words", None),

@@ -253,6 +253,8 @@ def report(options: argparse.Namespace) -> None:
     if options.versions:
         if len(options.datasets) > 1:
             raise OptionError("--versions compares two tables of one dataset; name one.")
+        if options.compare:
+            raise OptionError("--compare is for a report of shifts, not for one of --versions.")
         made = report_versions(
             *options.versions,
             dataset=options.datasets[0],
@@ -273,6 +275,7 @@ def report(options: argparse.Namespace) -> None:
         out=options.out,
         skip_bad_frames=options.skip_bad_frames,
         recognizer=options.recognizer,
+        since=options.compare,
         jobs=options.jobs,
         training_jobs=options.jobs if options.jobs > 1 else None,
         cache=cache(options),

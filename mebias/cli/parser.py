@@ -167,6 +167,12 @@ def _add_report(commands: Any) -> None:
         "Predictions of `recognize` in the output folder are used instead, if they are of the "
         "same data (short)",
     )
+    command.add_argument(
+        "--compare",
+        metavar="FINDINGS.json",
+        type=Path,
+        help="tell what changed since an earlier report: its findings.json, or its folder",
+    )
     add_min_subjects(command)
     add_merge_small(command)
     add_follow(command)

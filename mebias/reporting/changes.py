@@ -48,6 +48,22 @@ class Earlier:
     name: str
     found: Mapping[str, Any]
 
+    def refuse_other_kind(self, *, simulated: bool) -> None:
+        """Real findings are not compared with simulated ones.
+
+        Raises
+        ------
+        MixedDataError
+            One of the two is simulated, the other is not.
+        """
+        own = bool(self.found.get("simulated"))
+        if own != simulated:
+            kinds = {True: "simulated", False: "real"}
+            raise MixedDataError(
+                f"{self.name} is of {kinds[own]} data and this report of {kinds[simulated]} ones, "
+                f"which do not mix; compare a report with one of its own kind."
+            )
+
 
 def read_earlier(path: str | Path) -> Earlier:
     """Read the ``findings.json`` of an earlier report.
@@ -108,12 +124,7 @@ def changes(earlier: Earlier, findings: Findings) -> pd.DataFrame:
     MixedDataError
         One of the two is simulated, the other is not.
     """
-    if bool(earlier.found.get("simulated")) != findings.simulated:
-        raise MixedDataError(
-            f"{earlier.name} is {'simulated' if earlier.found.get('simulated') else 'real'} and "
-            f"this report is {'simulated' if findings.simulated else 'real'}; real and simulated "
-            f"data do not mix: compare a report with one of its own kind."
-        )
+    earlier.refuse_other_kind(simulated=findings.simulated)
     now: Mapping[str, Any] = findings.to_dict()
     rows = [row for kind in _KEYS for row in _paired(kind, earlier.found, now)]
     return tables.from_rows(rows, "changes")
@@ -196,6 +207,7 @@ def _paired(
         row = dict(zip(_KEYS[kind], key, strict=True))
         row["what"] = row.pop(_WHAT[kind])
         row = {name: value for name, value in row.items() if name not in ("topic", "family")}
+        row = {"source": "", "keyframe": "", **row}
         yield row | {
             "kind": kind,
             "unit": str((at_last or then).get("unit") or ""),

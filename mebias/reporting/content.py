@@ -19,6 +19,7 @@ from mebias.reporting.text import group_sizes
 if TYPE_CHECKING:
     from mebias.quantification import Findings
     from mebias.quantification.measured import Measured
+    from mebias.reporting.changes import Earlier
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Content:
         The record of the run.
     measured : sequence of Measured
         What a recognizer gains, per dataset.
+    earlier : Earlier, optional
+        Findings of an earlier report to compare with.
     """
 
     title: str
@@ -50,6 +53,7 @@ class Content:
     extra_tables: Mapping[str, pd.DataFrame]
     provenance: Mapping[str, object]
     measured: Sequence[Measured] = ()
+    earlier: Earlier | None = None
 
     @cached_property
     def run(self) -> Run:
@@ -109,6 +113,17 @@ class Content:
     def recognition(self, dataset: str) -> Measured | None:
         """What a recognizer gains on one dataset; None where nobody asked."""
         return next((m for m in self.measured if m.dataset == dataset), None)
+
+    @cached_property
+    def changes(self) -> pd.DataFrame:
+        """Each number, test and claim of the earlier report beside those of now."""
+        from mebias.reporting.changes import changes
+
+        return (
+            tables.empty("changes")
+            if self.earlier is None
+            else changes(self.earlier, self.findings)
+        )
 
     @cached_property
     def issues(self) -> pd.DataFrame:

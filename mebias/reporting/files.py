@@ -29,6 +29,7 @@ MEANING: dict[str, str] = {
     "tables/tests.csv": "every test with its family and adjusted p-value",
     "tables/claims.csv": "claims with their grades",
     "tables/issues.csv": "what audit and design check found",
+    "tables/changes.csv": "every number, test and claim of an earlier report beside those of now",
     "tables/planted.csv": "what was planted in the simulation against what was found",
     "tables/flags.csv": "clips to look at again",
     "tables/predictions.csv": "what the recognizer gave each clip, per arm and seed",
@@ -55,6 +56,7 @@ def report_tables(content: Content) -> dict[str, pd.DataFrame]:
         "issues": content.issues,
         "planted": found.planted,
         "flags": found.flags,
+        "changes": content.changes,
         "conclusions": _with(
             tables.empty("conclusions"), [m.conclusions for m in content.measured], "conclusions"
         ),

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mebias import tables
 from mebias.provenance import version
-from mebias.reporting import cohort_sections, methods, summary, version_sections
+from mebias.reporting import changes, cohort_sections, methods, summary, version_sections
 from mebias.reporting.blocks import (
     Block,
     Cell,
@@ -90,6 +90,8 @@ def _sections(
 ) -> Iterator[Section]:
     room = version_sections if content.of_versions else cohort_sections
     yield Section("in-short", "In short", summary.blocks(content))
+    if content.earlier is not None:
+        yield changes.section(content.earlier, content.changes)
     yield Section("warnings", "Before you read the numbers", tuple(_warnings(content)))
     yield from room.sections(content, pictures)
     yield Section("methods", "Methods", tuple(_methods(content)))

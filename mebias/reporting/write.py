@@ -21,6 +21,7 @@ from mebias.reporting.staging import LAST, RECORD, file_names, hashes, staged
 if TYPE_CHECKING:
     from mebias.quantification import Findings
     from mebias.quantification.measured import Measured
+    from mebias.reporting.changes import Earlier
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def write_report(
     extra_tables: Mapping[str, pd.DataFrame],
     provenance: Mapping[str, object],
     measured: Sequence[Measured] = (),
+    earlier: Earlier | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Write a report: whole, or not at all.
@@ -90,6 +92,8 @@ def write_report(
         As made by `mebias.provenance.record`: JSON types, no path of this machine.
     measured : sequence of Measured
         What a recognizer gains, per dataset; nothing is told of recognition without it.
+    earlier : Earlier, optional
+        Findings of an earlier report: the page tells what changed since.
     progress : callable, optional
         Called with the name of each piece before it is made.
 
@@ -107,7 +111,9 @@ def write_report(
     from mebias.reporting.page import drawings, page, sections
 
     out, tell = Path(out), progress or (lambda name: None)
-    content = Content(title, cohorts, findings, keyframes, extra_tables, provenance, measured)
+    content = Content(
+        title, cohorts, findings, keyframes, extra_tables, provenance, measured, earlier
+    )
     with staged(out) as stage:
         (stage / "figures").mkdir()
         pictures = render(
