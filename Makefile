@@ -5,7 +5,7 @@ DATASET ?= 4dme
 ROOT ?=
 RUN = $(VENV)/bin/python
 
-.PHONY: report test lint proof clean
+.PHONY: report test lint proof docs clean
 report: $(VENV)/.installed
 	$(RUN) -m mebias report $(DATASET) $(if $(ROOT),--root "$(ROOT)")
 
@@ -18,6 +18,10 @@ proof: $(VENV)/.installed
 	$(RUN) -m mebias calibrate statistics --recovery --full
 	$(RUN) -m mebias calibrate gain --cohorts 10000
 	$(RUN) -m mebias calibrate selection
+
+# The site, its notebooks run at reduced size (in full with MEBIAS_FAST=0): build/site/index.html
+docs: $(VENV)/.installed-docs
+	$(RUN) -m sphinx -q -W --keep-going -c notebooks/site notebooks build/site
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .
@@ -34,6 +38,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	@touch $@
 
 clean:
