@@ -12,6 +12,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
+from mebias.recognition.metrics import confusion_table
 from mebias.reporting.lookup import Estimates, Part, main_part
 from mebias.reporting.methods import Run
 from mebias.reporting.text import group_sizes
@@ -19,6 +20,9 @@ from mebias.reporting.text import group_sizes
 if TYPE_CHECKING:
     from mebias.quantification import Findings
     from mebias.quantification.measured import Measured
+
+ROBUSTNESS_ROWS = 100_000
+"""Tables of shifts with more rows get no influence, power and specifications in a report."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,41 @@ class Content:
     def recognition(self, dataset: str) -> Measured | None:
         """What a recognizer gains on one dataset; None where nobody asked."""
         return next((m for m in self.measured if m.dataset == dataset), None)
+
+    @cached_property
+    def _confusion(self) -> dict[str, pd.DataFrame]:
+        return {
+            m.dataset: confusion_table(m.gains.predictions)
+            for m in self.measured
+            if m.gains is not None
+        }
+
+    def confusion(self, dataset: str) -> pd.DataFrame:
+        """Confusion matrices of one dataset, as `confusion_table` makes them."""
+        return self._confusion[dataset]
+
+    @property
+    def confusions(self) -> pd.DataFrame | None:
+        """Confusion matrices of all datasets."""
+        found = [table.assign(dataset=name) for name, table in self._confusion.items()]
+        return tables.conform(pd.concat(found), "confusion") if found else None
+
+    @cached_property
+    def robust(self) -> bool:
+        """Whether influence, power and other choices are computed: not for huge tables."""
+        return not self.of_versions and len(self.findings.shifts) <= ROBUSTNESS_ROWS
+
+    def robustness(self, name: str, dataset: str) -> pd.DataFrame:
+        """Rows of influence, power or specifications of one dataset."""
+        if not self.robust:
+            return tables.empty(name)
+        table: pd.DataFrame = getattr(self.findings, name)
+        return table[table["dataset"] == dataset]
+
+    @property
+    def specification_tests(self) -> pd.DataFrame:
+        """Tests of all specifications together."""
+        return self.findings.specification_tests if self.robust else tables.empty("tests")
 
     @cached_property
     def issues(self) -> pd.DataFrame:

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from mebias import tables
 from mebias.reporting.figure_style import (
@@ -76,10 +77,11 @@ def gain_plot(
     there = [name for name in GAINS if (gains["quantity"] == name).any()]
     figure = new_figure(width_mm, 22 + 6.2 * len(lines), gains)
     panels = np.atleast_1d(figure.subplots(1, len(there), sharey=True))
+    reach = _reach(gains, [known[name] for name in there])
     for axes, quantity in zip(panels, there, strict=True):
         own = gains[gains["quantity"] == quantity].set_index(["arm", "ethnicity"])
         axes.set_title(GAINS[quantity])
-        _gains(axes, own, lines, known[quantity])
+        _gains(axes, own, lines, known[quantity], reach)
         axes.set_xlabel("gain")
     panels[0].set_yticks(range(len(lines)), [_line_name(*line) for line in lines])
     panels[0].set_ylim(len(lines) - 0.4, -0.6)
@@ -88,7 +90,7 @@ def gain_plot(
             Line2D([], [], marker="o", markersize=4, color=INK, label="gain and interval"),
             Line2D([], [], color=_BAND, linewidth=6, label="smaller than what matters"),
         ],
-        loc="outside lower center", ncols=2, handletextpad=0.4,
+        loc="outside lower center", ncols=2, handletextpad=0.7,
     )  # fmt: skip
     return figure
 
@@ -108,17 +110,20 @@ def _line_name(arm: str, ethnicity: str) -> str:
     return name if ethnicity == tables.ALL else f"{short(ethnicity, 18)}: {short(name, 20)}"
 
 
+def _reach(gains: pd.DataFrame, margins: Sequence[float]) -> float:
+    """Half-width of the axes: it holds every gain, and bounds that are not far beyond."""
+    values = np.abs(gains[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float))
+    values = values[np.isfinite(values)]
+    held = [*margins, *values[values <= 4 * max(margins)]]
+    held += np.abs(gains["estimate"].dropna()).tolist()
+    return 1.12 * max(held)
+
+
 def _gains(
-    axes: Axes, own: pd.DataFrame, lines: Sequence[tuple[str, str]], margin: float
+    axes: Axes, own: pd.DataFrame, lines: Sequence[tuple[str, str]], margin: float, reach: float
 ) -> None:
-    held = [margin]
-    for line in lines:
-        if line in own.index:
-            row = own.loc[[line]].iloc[0]
-            values = np.abs(row[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float))
-            held += values[np.isfinite(values)].tolist()
-    reach = 1.12 * max(held)
     axes.set_xlim(-reach, reach)
+    axes.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
     axes.axvspan(-margin, margin, color=_BAND, zorder=-1)
     zero_line(axes)
     for height, line in enumerate(lines):

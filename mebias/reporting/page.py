@@ -83,6 +83,8 @@ def _sections(
 ) -> Iterator[Section]:
     room = version_sections if content.of_versions else cohort_sections
     yield Section("in-short", "In short", summary.blocks(content))
+    if not content.of_versions:
+        yield cohort_sections.answer(content, pictures)
     yield Section("warnings", "Before you read the numbers", tuple(_warnings(content)))
     yield from room.sections(content, pictures)
     told = [Text(text, f"{head}.") for head, text in methods.paragraphs(content.run)]

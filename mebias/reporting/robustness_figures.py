@@ -203,7 +203,7 @@ def influence_plot(influence: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
                    markeredgecolor=INK, label="changes the conclusion"),
             Line2D([], [], color=_BAND, linewidth=6, label="interval of all subjects"),
         ],
-        loc="outside lower center", ncols=3, handletextpad=0.4,
+        loc="outside lower center", ncols=3, handletextpad=0.7,
     )  # fmt: skip
     return figure
 
@@ -281,7 +281,7 @@ def power_plot(power: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figu
             Line2D([], [], marker="o", markersize=4, linestyle="", markerfacecolor="white",
                    markeredgecolor=INK, label="found with 80 % power"),
         ],
-        loc="outside lower center", ncols=4, handletextpad=0.4,
+        loc="outside lower center", ncols=4, handletextpad=0.7,
     )  # fmt: skip
     return figure
 
