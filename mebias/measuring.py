@@ -128,8 +128,10 @@ def measure(
         if len(cohorts) == 1:
             known = _given(cohort, folder, form, seed, min_subjects, refused)
         if known is None:
-            known = _run(cohort, keyframes, form, folder, seed, min_subjects, training_jobs, progress,
-                         selecting)  # fmt: skip
+            known = _run(
+                cohort, keyframes, form, folder, seed, min_subjects, training_jobs, progress,
+                selecting,
+            )  # fmt: skip
         if refused:
             rows = [_issue("warning", text, cohort.name) for text in refused]
             noticed = [tables.from_rows(rows, "issues"), *_listed(known.issues)]
@@ -154,7 +156,7 @@ def _given(
             if not why:
                 predictions = read_predictions(place / TABLE)
                 gains = gain(predictions, min_subjects=min_subjects, seed=seed)
-                issues = tables.from_rows(list(record.noticed), "issues")
+                issues = tables.from_rows([dict(row) for row in record.noticed], "issues")
                 origin = name if record.form == OWN else ""
                 return Measured(cohort.name, form, gains, record, origin, issues=issues)
         except MebiasError as error:
@@ -193,13 +195,9 @@ def _run(
         )  # fmt: skip
     except MebiasError as error:
         return Measured(cohort.name, form, missing=str(error).rstrip("."))
-    issues = tables.conform(
-        pd.concat([inputs.issues, tables.from_rows(rows, "issues")]), "issues"
-    )
-    noticed = tuple({k: str(v) for k, v in r.items()} for r in issues.to_dict("records"))
-    return Measured(
-        cohort.name, form, gains, replace(record, noticed=noticed), issues=issues
-    )
+    issues = tables.conform(pd.concat([inputs.issues, tables.from_rows(rows, "issues")]), "issues")
+    noticed = tuple({str(k): str(v) for k, v in r.items()} for r in issues.to_dict("records"))
+    return Measured(cohort.name, form, gains, replace(record, noticed=noticed), issues=issues)
 
 
 def _selected(
@@ -313,4 +311,3 @@ def recognition_record(measured: Sequence[Measured]) -> dict[str, object]:
             made.pop("predictions")  # the report's own file, whose hash stands with the outputs
         found[one.dataset] = made | {"from": one.origin or "this report"}
     return found
-

@@ -245,7 +245,7 @@ def report(
         raise OptionError("a plan is for one dataset; report each dataset with its own plan.")
     folder = Path(out) if out is not None else default_out(cohorts)
     prepare_output(folder)
-    selecting = {"skip_bad_frames": skip_bad_frames, "jobs": jobs, "cache": cache}
+    selecting: dict[str, Any] = {"skip_bad_frames": skip_bad_frames, "jobs": jobs, "cache": cache}
     chosen = [
         reselect(c, rule, distance=distance, seed=seed, progress=progress, **selecting)
         for c in cohorts

@@ -60,9 +60,7 @@ def recognize(options: argparse.Namespace) -> None:
     say(options, f"{_summary(gains)}\ntables in {out}")
 
 
-def _record(
-    options: argparse.Namespace, cohort: Cohort, names: list[str], out: Path
-) -> None:
+def _record(options: argparse.Namespace, cohort: Cohort, names: list[str], out: Path) -> None:
     """What the predictions are of, so that a report can use them."""
     from mebias.recognition.record import OWN, make_record, write_record
 

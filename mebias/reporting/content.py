@@ -60,7 +60,7 @@ class Content:
         """What the methods rest on."""
         return Run(
             self.cohorts, self.findings.shifts, self.findings.estimates, self.findings.tests,
-            self.provenance, self.of_versions,
+            self.provenance, self.of_versions, self.measured,
         )  # fmt: skip
 
     @cached_property

@@ -169,7 +169,7 @@ def influence_grid(influence: pd.DataFrame, caption: str) -> Grid:
         known = own[own["estimate"].notna() & own["change"].notna()]
         if known.empty:
             continue
-        most = known.loc[known["change"].abs().idxmax()]
+        most = known.iloc[int(known["change"].abs().to_numpy().argmax())]
         hanging = known[known["changes_conclusion"]]
         what = "mean shift" if ethnicity == tables.ALL else str(ethnicity)
         rows.append((
@@ -212,10 +212,13 @@ def flags_grid(flags: pd.DataFrame, caption: str, most: int = 20) -> Grid:
             Cell(row["keyframe"]),
             *([Cell(row["coder"])] if flags["coder"].ne("").any() else []),
             Cell(whole(row["human"]), numeric=True),
-            Cell(f"{amount(row['posterior_mean'], '', sign=False)} ± "
-                 f"{amount(row['posterior_sd'], '', sign=False)}", numeric=True),
+            Cell(
+                f"{amount(row['posterior_mean'], '', sign=False)} ± "
+                f"{amount(row['posterior_sd'], '', sign=False)}",
+                numeric=True,
+            ),
             Cell(share(row["p_outside_tolerance"]), numeric=True),
-        )  # fmt: skip
+        )
         for row in records(flags.sort_values("rank").head(most))
     )
     coder = [("Coder", False)] if flags["coder"].ne("").any() else []
@@ -237,7 +240,7 @@ def tests_grid(tests: pd.DataFrame, caption: str) -> Grid:
         adjusted = row["p_adjusted"]
         low = not is_missing(adjusted) and adjusted < 0.05
         rows.append((
-            Cell(text if keyframe in ("", tables.ALL) or keyframe in text else f"{keyframe}: {text}",
+            Cell(text if keyframe == tables.ALL or keyframe in text else f"{keyframe}: {text}",
                  head=True, mark=notes.mark(row["reason"] if unsaid else "")),
             Cell(shown, numeric=True),
             Cell(str(row["unit"]) if not is_missing(row["estimate"]) else NONE),

@@ -24,16 +24,16 @@ _NO_JUDGE = (
 _AGREEMENT = (
     Quantity("mean_iou", "Overlap of the two intervals", "share", sign=False),
     Quantity("share_iou_half", "Overlap of a half or more", "share", sign=False),
-    Quantity("mean_difference_rise", "Rise, selected - human, ms"),
-    Quantity("mean_difference_fall", "Fall, selected - human, ms"),
-    Quantity("mean_difference_duration", "Duration, selected - human, ms"),
+    Quantity("mean_difference_rise", "Rise, ms"),
+    Quantity("mean_difference_fall", "Fall, ms"),
+    Quantity("mean_difference_duration", "Duration, ms"),
+)
+_COEFFICIENTS = (
     Quantity("ccc_duration", "CCC of durations", "coefficient", sign=False),
     Quantity("icc_a1_duration", "ICC(A,1) of durations", "coefficient", sign=False),
     Quantity("share_status_changed", "Micro or macro changed", "share", sign=False),
 )
 _LIMITS = (
-    Quantity("limit_low", "Lower limit of agreement, ms"),
-    Quantity("limit_high", "Upper limit of agreement, ms"),
     Quantity("quantile_05", "5 % quantile, ms"),
     Quantity("median_shift", "Median, ms"),
     Quantity("quantile_95", "95 % quantile, ms"),
@@ -77,9 +77,7 @@ def drawings(content: Content, dataset: str) -> Iterator[Drawing]:
 
 def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Section]:
     """Uncertainty, nulls, posterior."""
-    yield Section(
-        "uncertainty", "Are offsets less certain", tuple(_uncertainty(content, pictures))
-    )
+    yield Section("uncertainty", "Are offsets less certain", tuple(_uncertainty(content, pictures)))
     yield Section("nulls", "What chance alone would do", tuple(_nulls(content)))
     yield Section("posterior", "What the movement says of the labels", tuple(_posterior(content)))
 
@@ -163,16 +161,15 @@ def _nulls(content: Content) -> Iterator[Block]:
         grid = grids.quantity_grid(
             content.estimates, part, [
                 Quantity("mean_shift", "Mean shift, ms"),
-                Quantity("mean_excess_uniform", "Beyond a random frame, ms"),
                 Quantity("accurate_null_mean", "Labels without error, ms"),
-                Quantity("mean_excess_accurate", "Beyond them, ms"),
-                Quantity("unbiased_null_mean", "Noisy labels without bias, ms"),
-                Quantity("mean_excess_unbiased", "Beyond them, ms"),
-                Quantity("share_undetectable", "Nothing moves detectably", "share", sign=False),
+                Quantity("unbiased_null_mean", "Noisy labels, ms"),
+                Quantity("mean_excess_unbiased", "Beyond noisy labels, ms"),
+                Quantity("share_undetectable", "Nothing moves", "share", sign=False),
             ],
             f"{dataset}, {part.label}: mean shifts beside their nulls",
-            legend="Noisy labels without bias: clips rebuilt from their own movement and noise, "
-            "with annotation errors of the coders' spread and mean 0.",
+            legend="What the rule would give: labels without error, and noisy labels without "
+            "bias, whose errors have the coders' spread and mean 0; of clips rebuilt from their "
+            "own movement and noise. Nothing moves: clips in which no movement is detected.",
         )  # fmt: skip
         if grid.rows:
             yield grid
@@ -270,11 +267,14 @@ def _agreement(content: Content) -> Iterator[Block]:
         where = f"{dataset}, {part.label}"
         found = [
             grids.quantity_grid(content.estimates, part, _AGREEMENT,
-                                f"{where}: overlap and durations", keyframes=("",)),
+                                f"{where}: overlap, and how durations differ", keyframes=("",),
+                                legend="Rise, fall, duration: selected - human."),
+            grids.quantity_grid(content.estimates, part, _COEFFICIENTS,
+                                f"{where}: agreement of durations", keyframes=("",)),
             grids.quantity_grid(
                 content.estimates, part, _LIMITS, f"{where}: where most differences lie",
-                legend="Windows bound the shifts of their rule, so that normal limits of agreement "
-                "are not given for it; the quantiles are.",
+                legend="Windows bound the shifts of their rule, so that quantiles are read here, "
+                "not normal limits of agreement; where those hold, they stand in estimates.csv.",
             ),
             grids.quantity_grid(
                 content.estimates, part, [
@@ -286,13 +286,14 @@ def _agreement(content: Content) -> Iterator[Block]:
             ),
         ]  # fmt: skip
         yield Text(agreement_sentence(content.estimates, part))
-        yield found[0]
-        yield found[1]
-        others = tuple(grid for grid in found[2:] if grid.rows)
+        yield from (grid for grid in found[:3] if grid.rows)
+        others = tuple(grid for grid in found[3:] if grid.rows)
         tests = content.tests(dataset)
         missing = tests[tests["family"] == "missingness"]
         told = (grids.tests_grid(missing, f"{dataset}: is it missing alike in all groups"),)
-        yield Fold("Missing labels", (*others, *(told if len(missing) else ())))
+        lacking = (*others, *(told if len(missing) else ()))
+        if lacking:
+            yield Fold("Missing labels", lacking)
 
 
 def agreement_sentence(estimates: Estimates, part: Part) -> str:
@@ -305,8 +306,8 @@ def agreement_sentence(estimates: Estimates, part: Part) -> str:
     if longer is None or is_missing(longer.estimate):
         return f"{text}."
     return (
-        f"{text}; selected ones last {_interval(longer, 'ms')} ms longer (a minus: shorter), of "
-        f"which windows that reach inward cause a part by themselves."
+        f"{text}; durations differ by {_interval(longer, 'ms')} ms (selected - human), to which "
+        f"windows that reach inward alone contribute."
     )
 
 

@@ -34,7 +34,7 @@ MEANING: dict[str, str] = {
     "tables/confusion.csv": "confusion matrices: clips per true and given class, mean over seeds",
     "tables/nulls.csv": "what the rule would do to labels without error, and without bias",
     "tables/conclusions.csv": "what each gain in recognition lets one conclude, and its power",
-    "tables/influence.csv": "conclusions with each subject, or the clip that matters most, left out",
+    "tables/influence.csv": "conclusions with single subjects and clips left out",
     "tables/power.csv": "what this design could find",
     "tables/specifications.csv": "the primary contrast under every defensible choice",
     "tables/transitions.csv": "expression types, old version against new",

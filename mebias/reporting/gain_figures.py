@@ -13,9 +13,8 @@ from matplotlib.ticker import MaxNLocator
 
 from mebias import tables
 from mebias.reporting.figure_style import (
-
+    FAINT,
     INK,
-
     SOFT,
     TWO_COLUMNS_MM,
     interval_line,
@@ -77,7 +76,9 @@ def gain_plot(
     there = [name for name in GAINS if (gains["quantity"] == name).any()]
     figure = new_figure(width_mm, 22 + 6.2 * len(lines), gains)
     panels = np.atleast_1d(figure.subplots(1, len(there), sharey=True))
-    reach = _reach(gains, [known[name] for name in there])
+    keys = list(zip(gains["arm"], gains["ethnicity"], strict=True))
+    shown = gains[[key in lines for key in keys]]
+    reach = _reach(shown, [known[name] for name in there])
     for axes, quantity in zip(panels, there, strict=True):
         own = gains[gains["quantity"] == quantity].set_index(["arm", "ethnicity"])
         axes.set_title(GAINS[quantity])
@@ -116,7 +117,7 @@ def _reach(gains: pd.DataFrame, margins: Sequence[float]) -> float:
     values = values[np.isfinite(values)]
     held = [*margins, *values[values <= 4 * max(margins)]]
     held += np.abs(gains["estimate"].dropna()).tolist()
-    return 1.12 * max(held)
+    return float(1.12 * max(held))
 
 
 def _gains(
@@ -179,8 +180,9 @@ def confusion_plot(confusion: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
     columns = min(_PER_ROW, len(arms))
     rows = -(-len(arms) // columns)
     side = (width_mm - 20) / columns
-    figure = new_figure(width_mm, 12 + rows * (min(side, 62) + 10), confusion)
-    panels = figure.subplots(rows, columns, squeeze=False)
+    height = min(side - 4, 13 * len(classes))
+    figure = new_figure(width_mm, 14 + rows * (height + 18), confusion)
+    panels = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"wspace": 0.12})
     for place, axes in enumerate(panels.flat):
         if place >= len(arms):
             axes.set_axis_off()
@@ -207,7 +209,7 @@ def _matrix(axes: Axes, own: pd.DataFrame, classes: Sequence[str]) -> None:
         at = place[str(row["label"])], place.get(str(row["predicted"]), -1)
         if at[1] >= 0:
             share[at], clips[at] = row["share"], row["n_clips"]
-    axes.imshow(share, cmap="Greys", vmin=0, vmax=1.15, aspect="equal")
+    axes.imshow(share, cmap="Greys", vmin=0, vmax=1.15, aspect="auto")
     size = 6.5 if len(classes) <= 7 else 6.0
     for i, j in np.ndindex(share.shape):
         if np.isfinite(clips[i, j]) and clips[i, j] > 0:
@@ -216,4 +218,4 @@ def _matrix(axes: Axes, own: pd.DataFrame, classes: Sequence[str]) -> None:
                       color="white" if share[i, j] > 0.55 else INK)  # fmt: skip
     axes.tick_params(length=0)
     for spine in axes.spines.values():
-        spine.set_visible(False)
+        spine.set(visible=True, color=FAINT, linewidth=0.5)

@@ -51,8 +51,7 @@ def drawings(content: Content, dataset: str) -> Iterator[Drawing]:
     ]
     if len(gains):
         margins = {
-            f"{row['quantity']}_gain": float(row["margin"])
-            for row in records(measured.conclusions)
+            f"{row['quantity']}_gain": float(row["margin"]) for row in records(measured.conclusions)
         }
         yield Drawing(
             content.slug("gains", dataset),
@@ -117,6 +116,16 @@ def _blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
         yield Fold("Classes, and what the second branch costs", tuple(_details(measured, caption)))
 
 
+def in_short(measured: Measured) -> str:
+    """The gain in a sentence, labeled where it is of the short form."""
+    if measured.gains is None:
+        return missing_sentence(measured)
+    short = measured.record is not None and measured.record.short
+    lead = f"{MARK}, on which no claim is graded: " if short else ""
+    told = gain_sentence(measured.conclusions, measured.gains.estimates)
+    return f"{lead}{told[0].lower()}{told[1:]}" if lead else told
+
+
 def missing_sentence(measured: Measured | None) -> str:
     """Why nothing was measured, and what would.
 
@@ -144,12 +153,19 @@ def made_sentence(measured: Measured) -> str:
     record = measured.record
     if record is None or measured.gains is None:
         return ""
-    where = f"Predictions that were there already were used ({measured.origin}): " \
-        if measured.origin else ""
+    where = (
+        f"Predictions that were there already were used ({measured.origin}): "
+        if measured.origin
+        else ""
+    )
     counts = measured.gains.conclusions
-    sizes = "" if counts.empty else (
-        f", {whole(counts['n_clips'].iloc[0])} clips of {whole(counts['n_subjects'].iloc[0])} "
-        f"subjects"
+    sizes = (
+        ""
+        if counts.empty
+        else (
+            f", {whole(counts['n_clips'].iloc[0])} clips of {whole(counts['n_subjects'].iloc[0])} "
+            f"subjects"
+        )
     )
     own = "" if record.form != OWN else " A run of the command recognize, with its own settings."
     return (
@@ -220,8 +236,8 @@ def power_sentence(conclusions: pd.DataFrame) -> str:
         return "What gain this design could find can't be told."
     row = records(known)[0]
     text = (
-        f"With these {whole(row['n_subjects'])} subjects a gain of {number(row['smallest_gain'], 3)}"
-        f" in UF1 is found with 80\u00a0% power, one of {number(row['margin'], 2)}, the smallest "
+        f"With these {whole(row['n_subjects'])} subjects a gain of "
+        f"{number(row['smallest_gain'], 3)} in UF1 is found with 80\u00a0% power, one of {number(row['margin'], 2)}, the smallest "
         f"that matters, with {share(row['power'])}"
     )
     settle = str(row["would_settle"])
@@ -231,9 +247,13 @@ def power_sentence(conclusions: pd.DataFrame) -> str:
 def conclusion_grid(conclusions: pd.DataFrame, tests: pd.DataFrame, caption: str) -> Grid:
     """Gains with their interval, adjusted p, power and what may be concluded."""
     notes, rows = Notes(), []
-    for row in records(conclusions):
+    pairs = conclusions["arm"] + " vs " + conclusions["against"]
+    ordered = conclusions.assign(pair=pairs).sort_values("pair", kind="stable", key=lambda c: (
+        c.map({name: i for i, name in enumerate(pairs.unique())})
+    ))  # fmt: skip
+    for row in records(ordered):
         rows.append((
-            Cell(f"{row['arm']} against {row['against']}", head=True),
+            Cell(row["pair"].replace(" ", "\u00a0"), head=True),
             Cell(SCORES[row["quantity"]], head=True),
             Cell(row["conclusion"], tone=_TONES.get(row["conclusion"], ""),
                  mark=notes.mark(row["would_settle"])),
@@ -303,7 +323,8 @@ def group_grid(estimates: pd.DataFrame, caption: str) -> Grid:
             Cell(f"{whole(sizes.n_clips)} / {whole(sizes.n_subjects)}", numeric=True),
             *(value_cell(v, notes) for v in values),
         ))  # fmt: skip
-    rows.sort(key=lambda row: row[0].text != f"{GAMDSS} vs {HUMAN}")
+    arms = list(dict.fromkeys(estimates.loc[estimates["ethnicity"] == tables.ALL, "arm"]))
+    rows.sort(key=lambda row: arms.index(row[0].text) if row[0].text in arms else len(arms))
     head = (
         ("Arms", False), ("Group", False), ("Clips / subjects", True),
         *((f"Gain in {name} [interval]", True) for name in SCORES.values()),
@@ -334,9 +355,8 @@ def _details(measured: Measured, caption: str) -> Iterator[Block]:
             ("Recall [interval]", True))  # fmt: skip
     if rows:
         yield Grid(f"{caption}: classes", head, tuple(rows), notes.lines())
-    made = {row["quantity"]: row["estimate"] for row in records(estimates)
-            if row["quantity"] in ("model_parameters", "added_parameters", "compute_ratio")}  # fmt: skip
-    if made:
+    made = {str(row["quantity"]): row["estimate"] for row in records(estimates)}
+    if "added_parameters" in made:
         yield Text(
             f"The model learns {made['model_parameters']:,.0f} parameters; the falling phase "
             f"through the same weights, as a second branch, adds {made['added_parameters']:.0f}, "
@@ -370,9 +390,7 @@ def _score(estimates: pd.DataFrame, arm: str, quantity: str) -> str:
     return _headline(estimates, arm, quantity, sign=False) or ""
 
 
-def _headline(
-    estimates: pd.DataFrame, arm: str, quantity: str, *, sign: bool = True
-) -> str | None:
+def _headline(estimates: pd.DataFrame, arm: str, quantity: str, *, sign: bool = True) -> str | None:
     rows = estimates[estimates["ethnicity"] == tables.ALL]
     value = _value(rows, arm, quantity)
     if value is None or is_missing(value.estimate):

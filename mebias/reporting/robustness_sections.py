@@ -16,7 +16,6 @@ from mebias.reporting.formats import (
     count,
     is_missing,
     joined,
-    p_value,
     share,
     whole,
     with_interval,
@@ -136,6 +135,7 @@ def curve_sentence(curve: pd.DataFrame) -> str:
         if len(tested):
             text += f", {low} of {len(tested)} with an unadjusted p below 0.05"
         told.append(text)
+    told[0] = told[0][0].upper() + told[0][1:]
     return (
         f"{'; '.join(told)}. The specifications are of the same clips, so their number counts "
         f"for nothing by itself; the tests of all of them together take that into account."
