@@ -78,7 +78,7 @@ def _robustness(content: Content) -> dict[str, pd.DataFrame]:
     """Influence, power and specifications."""
     if not content.robust:
         return {}
-    found = content.findings
+    found = content.tested
     return {name: getattr(found, name) for name in ("influence", "power", "specifications")}
 
 

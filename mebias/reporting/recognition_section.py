@@ -237,8 +237,8 @@ def power_sentence(conclusions: pd.DataFrame) -> str:
     row = records(known)[0]
     text = (
         f"With these {whole(row['n_subjects'])} subjects a gain of "
-        f"{number(row['smallest_gain'], 3)} in UF1 is found with 80\u00a0% power, one of {number(row['margin'], 2)}, the smallest "
-        f"that matters, with {share(row['power'])}"
+        f"{number(row['smallest_gain'], 3)} in UF1 is found with 80\u00a0% power, one of "
+        f"{number(row['margin'], 2)}, the smallest that matters, with {share(row['power'])}"
     )
     settle = str(row["would_settle"])
     return f"{text}. It would be settled by {settle}." if settle else f"{text}."
