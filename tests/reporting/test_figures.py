@@ -157,10 +157,10 @@ def test_every_figure_is_marked_by_its_data_and_has_the_same_bytes_twice(finding
         with figures.style():
             drawn = every_figure(findings, "SIMULATED test")
             made.append([p for n, f in drawn.items() for p in figures.save(f, folder, n)])
-    assert [p.suffix for p in made[0]] == [".svg", ".pdf", ".png"] * 7
+    assert [p.suffix for p in made[0]] == [".svg", ".pdf", ".png"] * 13
     for first, second in zip(*made, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
-    assert len(list((tmp_path / "a").iterdir())) == 21
+    assert len(list((tmp_path / "a").iterdir())) == 39
     for svg in (p for p in made[0] if p.suffix == ".svg"):
         text = svg.read_text(encoding="utf-8")
         assert text.count('id="simulated-mark"') == text.count("SIMULATED data") == 1, svg.name
