@@ -158,9 +158,7 @@ def test_predictions_of_the_command_are_used_and_named(
     made = mebias.recognize(cohort, list(ARMS), keyframes=mebias.reselect(
         cohort, rule=["gamdss", "jitter"]), seeds=2, folds=3, epochs=1, jobs=1)  # fmt: skip
     tables.write_csv(made, tmp_path / "predictions.csv")
-    write_record(
-        make_record(cohort, seed=0, form="own", arms=ARMS, folds=3, seeds=2), tmp_path
-    )
+    write_record(make_record(cohort, seed=0, form="own", arms=ARMS, folds=3, seeds=2), tmp_path)
     from mebias.recognition import experiment
 
     monkeypatch.setattr(experiment, "recognize_inputs", never)
@@ -195,9 +193,7 @@ def test_predictions_that_nobody_vouches_for_are_refused_in_words(
     assert found.noticed["message"].str.contains(words, regex=False).any()
 
 
-def test_predictions_of_other_data_are_refused_in_words(
-    capsys, cohort, keyframes, tmp_path, quick
-):
+def test_predictions_of_other_data_are_refused_in_words(capsys, cohort, keyframes, tmp_path, quick):
     other = mebias.simulate("4dme", **{**TINY, "seed": 1})
     prepared(other, tmp_path)
     measured(cohort, keyframes, tmp_path)

@@ -434,7 +434,9 @@ def test_the_power_curve_meets_80_per_cent_where_the_table_says(findings):
         smallest = own.loc[own["quantity"] == "smallest_shift", "shift_ms"].item()
         assert ring.get_xdata().tolist() == [smallest]
         curve = own[own["quantity"] == "power"]
-        assert np.interp(smallest, curve["shift_ms"], curve["power"]) == pytest.approx(0.8, abs=0.01)
+        assert np.interp(smallest, curve["shift_ms"], curve["power"]) == pytest.approx(
+            0.8, abs=0.01
+        )
 
 
 def test_nulls_and_the_coders_spread_are_drawn_where_they_are_known(findings):
