@@ -18,6 +18,8 @@ from mebias.reporting.content import Content
 MEANING: dict[str, str] = {
     "findings.json": "estimates, tests, claims, flags and issues for programs; undefined is null",
     "methods.md": "the methods paragraph, to quote",
+    "references.bib": "the works that it names, for BibTeX",
+    "report.pdf": "this report as pages",
     "provenance.json": "inputs and outputs with their hashes, options, versions of the software",
     "tables/clips.csv": "the clips, one row each",
     "tables/boxes.csv": "the box that each clip's frames were cut to (pixels)",

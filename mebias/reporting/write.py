@@ -12,7 +12,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
-from mebias.reporting import methods
+from mebias.reporting import latex, methods, pdf, references
 from mebias.reporting.content import Content
 from mebias.reporting.files import findings_json, provenance_json, write_tables
 from mebias.reporting.formats import with_interval
@@ -104,7 +104,7 @@ def write_report(
         The folder cannot be written; an earlier report in it is as it was.
     """
     from mebias.reporting.drawing import render
-    from mebias.reporting.page import drawings, page
+    from mebias.reporting.page import drawings, page, sections
 
     out, tell = Path(out), progress or (lambda name: None)
     content = Content(title, cohorts, findings, keyframes, extra_tables, provenance, measured)
@@ -117,8 +117,15 @@ def write_report(
         write_tables(content, stage / "tables")
         _write(stage / "findings.json", findings_json(content))
         _write(stage / "methods.md", methods.markdown(title, content.run))
-        tell("page")
+        _write(stage / "references.bib", references.bibtex(methods.used_references(content.run)))
+        for name, text in latex.page_tables(sections(content, pictures, ())).items():
+            _write(stage / "tables" / f"{name}.tex", text)
         names = [*file_names(stage), RECORD]
+        if pdf.installed():
+            tell(pdf.NAME)
+            names.append(pdf.NAME)
+            pdf.write_pdf(pdf.source(content, sections(content, pictures, names)), stage)
+        tell("page")
         _write(stage / LAST, page(content, pictures, names))
         outputs = hashes(stage, file_names(stage))
         _write(stage / RECORD, provenance_json(content, outputs))

@@ -254,7 +254,7 @@ def test_progress_names_the_pieces(tmp_path, inputs):
     told = []
     write_report(tmp_path, **inputs.cohort(), progress=told.append)
     assert told[0] == "shifts"
-    assert told[-2:] == ["tables", "page"]
+    assert told[-3:] == ["tables", "report.pdf", "page"]
 
 
 def test_a_report_shows_itself_as_a_card(written):
