@@ -15,6 +15,7 @@ import pandas as pd
 from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import MebiasError, OptionError, TrainingWarning, listed, suggest
+from mebias.provenance import version
 from mebias.quantification.gain import gain
 from mebias.quantification.measured import Measured
 from mebias.recognition.arms import arm_sources, get_arms, needed_rules
@@ -151,8 +152,9 @@ def _given(
         try:
             record = read_record(place)
             why = unlike(record, cohort, seed)
-            if not why and record.form not in (OWN, form):
-                continue  # an earlier report's, of another form: neither wrong nor wanted
+            current = record.form == form and record.version == version()
+            if record.form != OWN and (why or not current):
+                continue  # an earlier report's own, which this one writes anew
             if not why:
                 predictions = read_predictions(place / TABLE)
                 gains = gain(predictions, min_subjects=min_subjects, seed=seed)

@@ -203,7 +203,19 @@ def test_predictions_of_other_data_are_refused_in_words(capsys, cohort, keyframe
     assert data_hash(replace(cohort, keyframes=labels)) != data_hash(cohort)
 
 
-def prepared(cohort, folder):
+def test_an_earlier_reports_own_predictions_of_another_seed_or_form_go_without_a_word(
+    capsys, cohort, keyframes, tmp_path, quick
+):
+    (tmp_path / "tables").mkdir()
+    for form, seed in (("full", 0), ("short", 1)):
+        prepared(cohort, tmp_path / "tables", form=form, seed=seed)
+        found = measured(cohort, keyframes, tmp_path)
+        assert found.record.form == "short"
+        assert "not used" not in capsys.readouterr().err
+        assert not found.noticed["message"].str.contains("not used").any()
+
+
+def prepared(cohort, folder, form="own", seed=0):
     rows = [
         {**row, "arm": arm, "seed": 0.0, "label": row["emotion"], "predicted": row["emotion"]}
         for arm in ARMS for row in cohort.clips.to_dict("records")
@@ -211,7 +223,8 @@ def prepared(cohort, folder):
     kept = ["dataset", "clip", "subject", "ethnicity", "arm", "seed", "label", "predicted"]
     tables.write_csv(tables.conform(pd.DataFrame(rows)[kept], "predictions"),
                      folder / "predictions.csv")  # fmt: skip
-    write_record(make_record(cohort, seed=0, form="own", arms=ARMS, folds=2, seeds=1), folder)
+    record = make_record(cohort, seed=seed, form=form, arms=ARMS, folds=2, seeds=1)
+    write_record(record, folder)
 
 
 def test_the_command_recognize_vouches_for_its_predictions(tmp_path, monkeypatch):
