@@ -15,6 +15,7 @@ import pandas as pd
 from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import MebiasError, OptionError, TrainingWarning, listed, suggest
+from mebias.provenance import version
 from mebias.quantification.gain import gain
 from mebias.quantification.measured import Measured
 from mebias.recognition.arms import arm_sources, get_arms, needed_rules
@@ -128,8 +129,10 @@ def measure(
         if len(cohorts) == 1:
             known = _given(cohort, folder, form, seed, min_subjects, refused)
         if known is None:
-            known = _run(cohort, keyframes, form, folder, seed, min_subjects, training_jobs, progress,
-                         selecting)  # fmt: skip
+            known = _run(
+                cohort, keyframes, form, folder, seed, min_subjects, training_jobs, progress,
+                selecting,
+            )  # fmt: skip
         if refused:
             rows = [_issue("warning", text, cohort.name) for text in refused]
             noticed = [tables.from_rows(rows, "issues"), *_listed(known.issues)]
@@ -149,12 +152,13 @@ def _given(
         try:
             record = read_record(place)
             why = unlike(record, cohort, seed)
-            if not why and record.form not in (OWN, form):
-                continue  # an earlier report's, of another form: neither wrong nor wanted
+            current = record.form == form and record.version == version()
+            if record.form != OWN and (why or not current):
+                continue  # an earlier report's own, which this one writes anew
             if not why:
                 predictions = read_predictions(place / TABLE)
                 gains = gain(predictions, min_subjects=min_subjects, seed=seed)
-                issues = tables.from_rows(list(record.noticed), "issues")
+                issues = tables.from_rows([dict(row) for row in record.noticed], "issues")
                 origin = name if record.form == OWN else ""
                 return Measured(cohort.name, form, gains, record, origin, issues=issues)
         except MebiasError as error:
@@ -193,13 +197,9 @@ def _run(
         )  # fmt: skip
     except MebiasError as error:
         return Measured(cohort.name, form, missing=str(error).rstrip("."))
-    issues = tables.conform(
-        pd.concat([inputs.issues, tables.from_rows(rows, "issues")]), "issues"
-    )
-    noticed = tuple({k: str(v) for k, v in r.items()} for r in issues.to_dict("records"))
-    return Measured(
-        cohort.name, form, gains, replace(record, noticed=noticed), issues=issues
-    )
+    issues = tables.conform(pd.concat([inputs.issues, tables.from_rows(rows, "issues")]), "issues")
+    noticed = tuple({str(k): str(v) for k, v in r.items()} for r in issues.to_dict("records"))
+    return Measured(cohort.name, form, gains, replace(record, noticed=noticed), issues=issues)
 
 
 def _selected(
@@ -313,4 +313,3 @@ def recognition_record(measured: Sequence[Measured]) -> dict[str, object]:
             made.pop("predictions")  # the report's own file, whose hash stands with the outputs
         found[one.dataset] = made | {"from": one.origin or "this report"}
     return found
-

@@ -21,6 +21,7 @@ from mebias.errors import (
     SimulatedDataWarning,
     listed,
 )
+from mebias.judging import with_nulls
 from mebias.manifests import Manifest, get_manifest
 from mebias.measuring import check_form, measure, recognition_record
 from mebias.quantification import (
@@ -44,7 +45,7 @@ from mebias.simulation import simulate
 if TYPE_CHECKING:
     from mebias.reporting import Report
 
-DEFAULT_RULES: tuple[str, ...] = ("gamdss", "gamdss-released")
+DEFAULT_RULES: tuple[str, ...] = ("gamdss", "gamdss-released", "motion-blind")
 DEFAULT_DISTANCES: tuple[str, ...] = ("signed", "uint8")
 
 Roots = str | Path | Mapping[str, str | Path] | None
@@ -180,7 +181,9 @@ def report(
     out : path, optional
         Where to write; ``reports/<dataset>`` by default.
     rule, distance : str or sequence of str, optional
-        As in `mebias.reselect`; tests rest on ``gamdss`` with ``signed``.
+        As in `mebias.reselect`; tests rest on ``gamdss`` with ``signed``. Where the blind
+        posterior ``motion-blind`` is among the rules, as it is by default, it judges the
+        labels, and the nulls of the tested rule are drawn.
     seed : int, optional
         Seed of the simulation and of the permutations; 0, or the plan's.
     min_subjects : int, optional
@@ -248,7 +251,7 @@ def report(
     prepare_output(folder)
     if earlier is not None:
         earlier.refuse_other_kind(simulated=any(c.simulated for c in cohorts))
-    selecting = {"skip_bad_frames": skip_bad_frames, "jobs": jobs, "cache": cache}
+    selecting: dict[str, Any] = {"skip_bad_frames": skip_bad_frames, "jobs": jobs, "cache": cache}
     chosen = [
         reselect(c, rule, distance=distance, seed=seed, progress=progress, **selecting)
         for c in cohorts
@@ -264,6 +267,7 @@ def report(
         cohorts, keyframes, recognizer, folder, seed=seed, min_subjects=min_subjects,
         training_jobs=training_jobs, progress=progress, **selecting,
     )  # fmt: skip
+    findings, drawn = with_nulls(findings, cohorts, seed=seed, jobs=jobs, progress=progress)
     findings = with_recognition(with_cohorts(findings, cohorts), measured)
     arguments = {
         "rule": [r.name for r in get_rules(rule)],
@@ -282,7 +286,7 @@ def report(
         cohorts=cohorts,
         findings=findings,
         keyframes=keyframes,
-        extra_tables=_extra_tables(cohorts),
+        extra_tables=_extra_tables(cohorts) | ({"nulls": drawn} if len(drawn) else {}),
         measured=measured,
         earlier=earlier,
         provenance=provenance.record("report", arguments, {c.name: c.settings for c in cohorts})

@@ -431,6 +431,14 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "label": _text("class of the clip", None),
         "predicted": _text("class that the model gives it", None),
     },
+    "confusion": {
+        "dataset": _DATASET,
+        "arm": _text("arm of a recognition run", None),
+        "label": _text("true class", None),
+        "predicted": _text("class that the model gives", None),
+        "n_clips": _real("clips, mean over seeds", None),
+        "share": _real("share of the clips of the true class", None),
+    },
     "conclusions": {
         "dataset": _DATASET,
         "arm": _text("arm that is compared", None),

@@ -74,9 +74,7 @@ def _against(row: Record, rule: str, other: str) -> bool:
     return first.split(" ")[0] == rule and second == other
 
 
-def _gain(
-    scope: Scope, row: Record, beside: Record | None, size: int, seeds: float | None
-) -> Row:
+def _gain(scope: Scope, row: Record, beside: Record | None, size: int, seeds: float | None) -> Row:
     quantity = str(row["quantity"])
     evidence = of_estimate(row, MARGINS[quantity], family=RECOGNITION, family_size=size)
     grade, settle = graded(evidence), ""

@@ -87,8 +87,8 @@ class Gains:
         Examples
         --------
         >>> import mebias
-        >>> rows = [{"clip": f"{i}", "subject": f"{i % 6}", "arm": a, "label": i % 2, "predicted": 0}
-        ...         for i in range(12) for a in ("human", "gamdss")]
+        >>> clips = [{"clip": f"{i}", "subject": f"{i % 6}", "label": i % 2} for i in range(12)]
+        >>> rows = [c | {"arm": a, "predicted": 0} for c in clips for a in ("human", "gamdss")]
         >>> found = mebias.gain(pd.DataFrame(rows), n_swaps=19).to_dict()
         >>> list(found), found["tests"][0]["p_value"]
         (['datasets', 'simulated', 'estimates', 'tests', 'conclusions', 'issues'], None)

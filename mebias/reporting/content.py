@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
+from mebias.quantification.checks import primary_source
+from mebias.recognition.metrics import confusion_table
 from mebias.reporting.lookup import Estimates, Part, main_part
 from mebias.reporting.methods import Run
 from mebias.reporting.text import group_sizes
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from mebias.quantification import Findings
     from mebias.quantification.measured import Measured
     from mebias.reporting.changes import Earlier
+
+ROBUSTNESS_ROWS = 100_000
+"""Tables of shifts with more rows get no influence, power and specifications in a report."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Content:
         """What the methods rest on."""
         return Run(
             self.cohorts, self.findings.shifts, self.findings.estimates, self.findings.tests,
-            self.provenance, self.of_versions,
+            self.provenance, self.of_versions, self.measured,
         )  # fmt: skip
 
     @cached_property
@@ -124,6 +129,56 @@ class Content:
             if self.earlier is None
             else changes(self.earlier, self.findings)
         )
+
+    def _confusion(self) -> dict[str, pd.DataFrame]:
+        return {
+            m.dataset: confusion_table(m.gains.predictions)
+            for m in self.measured
+            if m.gains is not None
+        }
+
+    def confusion(self, dataset: str) -> pd.DataFrame:
+        """Confusion matrices of one dataset, as `confusion_table` makes them."""
+        return self._confusion[dataset]
+
+    @property
+    def confusions(self) -> pd.DataFrame | None:
+        """Confusion matrices of all datasets."""
+        found = [table.assign(dataset=name) for name, table in self._confusion.items()]
+        return tables.conform(pd.concat(found), "confusion") if found else None
+
+    @cached_property
+    def robust(self) -> bool:
+        """Whether influence, power and other choices are computed: not for huge tables."""
+        return not self.of_versions and len(self.findings.shifts) <= ROBUSTNESS_ROWS
+
+    @cached_property
+    def tested(self) -> Findings:
+        """Findings whose robustness is that of the rule which the tests rest on.
+
+        A plan may name a rule that is not the one taken by default; its shifts alone are looked
+        at then.
+        """
+        primary = self.findings.tests[self.findings.tests["family"] == "primary"]
+        rules = set(primary[["source", "distance"]].itertuples(index=False, name=None))
+        shifts = self.findings.shifts
+        if len(rules) != 1 or rules == {primary_source(shifts)}:
+            return self.findings
+        ((source, distance),) = rules
+        own = shifts[(shifts["source"] == source) & (shifts["distance"] == distance)]
+        return replace(self.findings, shifts=own.reset_index(drop=True))
+
+    def robustness(self, name: str, dataset: str) -> pd.DataFrame:
+        """Rows of influence, power or specifications of one dataset."""
+        if not self.robust:
+            return tables.empty(name)
+        table: pd.DataFrame = getattr(self.tested, name)
+        return table[table["dataset"] == dataset]
+
+    @property
+    def specification_tests(self) -> pd.DataFrame:
+        """Tests of all specifications together."""
+        return self.tested.specification_tests if self.robust else tables.empty("tests")
 
     @cached_property
     def issues(self) -> pd.DataFrame:

@@ -34,8 +34,10 @@ MEANING: dict[str, str] = {
     "tables/flags.csv": "clips to look at again",
     "tables/predictions.csv": "what the recognizer gave each clip, per arm and seed",
     "tables/predictions.json": "what these predictions are of, and how they were made",
+    "tables/confusion.csv": "confusion matrices: clips per true and given class, mean over seeds",
+    "tables/nulls.csv": "what the rule would do to labels without error, and without bias",
     "tables/conclusions.csv": "what each gain in recognition lets one conclude, and its power",
-    "tables/influence.csv": "conclusions with each subject, or the clip that matters most, left out",
+    "tables/influence.csv": "conclusions with single subjects and clips left out",
     "tables/power.csv": "what this design could find",
     "tables/specifications.csv": "the primary contrast under every defensible choice",
     "tables/transitions.csv": "expression types, old version against new",
@@ -51,7 +53,11 @@ def report_tables(content: Content) -> dict[str, pd.DataFrame]:
         "keyframes": content.keyframes,
         "shifts": found.shifts,
         "estimates": _with(found.estimates, [m.estimates for m in content.measured], "estimates"),
-        "tests": _with(found.tests, [m.tests for m in content.measured], "tests"),
+        "tests": _with(
+            found.tests,
+            [content.specification_tests, *(m.tests for m in content.measured)],
+            "tests",
+        ),
         "claims": found.claims,
         "issues": content.issues,
         "planted": found.planted,
@@ -61,6 +67,8 @@ def report_tables(content: Content) -> dict[str, pd.DataFrame]:
             tables.empty("conclusions"), [m.conclusions for m in content.measured], "conclusions"
         ),
         "predictions": _predictions(content),
+        "confusion": content.confusions,
+        **_robustness(content),
         **content.extra_tables,
     }
     return {
@@ -68,6 +76,14 @@ def report_tables(content: Content) -> dict[str, pd.DataFrame]:
         for name, table in named.items()
         if table is not None and (len(table) or name in _ALWAYS)
     }
+
+
+def _robustness(content: Content) -> dict[str, pd.DataFrame]:
+    """Influence, power and specifications."""
+    if not content.robust:
+        return {}
+    found = content.tested
+    return {name: getattr(found, name) for name in ("influence", "power", "specifications")}
 
 
 def _with(own: pd.DataFrame, others: Sequence[pd.DataFrame], name: str) -> pd.DataFrame:

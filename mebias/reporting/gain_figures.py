@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from mebias import tables
 from mebias.reporting.figure_style import (
-
+    FAINT,
     INK,
-
     SOFT,
     TWO_COLUMNS_MM,
     interval_line,
@@ -76,10 +76,13 @@ def gain_plot(
     there = [name for name in GAINS if (gains["quantity"] == name).any()]
     figure = new_figure(width_mm, 22 + 6.2 * len(lines), gains)
     panels = np.atleast_1d(figure.subplots(1, len(there), sharey=True))
+    keys = list(zip(gains["arm"], gains["ethnicity"], strict=True))
+    shown = gains[[key in lines for key in keys]]
+    reach = _reach(shown, [known[name] for name in there])
     for axes, quantity in zip(panels, there, strict=True):
         own = gains[gains["quantity"] == quantity].set_index(["arm", "ethnicity"])
         axes.set_title(GAINS[quantity])
-        _gains(axes, own, lines, known[quantity])
+        _gains(axes, own, lines, known[quantity], reach)
         axes.set_xlabel("gain")
     panels[0].set_yticks(range(len(lines)), [_line_name(*line) for line in lines])
     panels[0].set_ylim(len(lines) - 0.4, -0.6)
@@ -88,7 +91,7 @@ def gain_plot(
             Line2D([], [], marker="o", markersize=4, color=INK, label="gain and interval"),
             Line2D([], [], color=_BAND, linewidth=6, label="smaller than what matters"),
         ],
-        loc="outside lower center", ncols=2, handletextpad=0.4,
+        loc="outside lower center", ncols=2, handletextpad=0.7,
     )  # fmt: skip
     return figure
 
@@ -108,17 +111,20 @@ def _line_name(arm: str, ethnicity: str) -> str:
     return name if ethnicity == tables.ALL else f"{short(ethnicity, 18)}: {short(name, 20)}"
 
 
+def _reach(gains: pd.DataFrame, margins: Sequence[float]) -> float:
+    """Half-width of the axes: it holds every gain, and bounds that are not far beyond."""
+    values = np.abs(gains[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float))
+    values = values[np.isfinite(values)]
+    held = [*margins, *values[values <= 4 * max(margins)]]
+    held += np.abs(gains["estimate"].dropna()).tolist()
+    return float(1.12 * max(held))
+
+
 def _gains(
-    axes: Axes, own: pd.DataFrame, lines: Sequence[tuple[str, str]], margin: float
+    axes: Axes, own: pd.DataFrame, lines: Sequence[tuple[str, str]], margin: float, reach: float
 ) -> None:
-    held = [margin]
-    for line in lines:
-        if line in own.index:
-            row = own.loc[[line]].iloc[0]
-            values = np.abs(row[["estimate", "conf_low", "conf_high"]].to_numpy(dtype=float))
-            held += values[np.isfinite(values)].tolist()
-    reach = 1.12 * max(held)
     axes.set_xlim(-reach, reach)
+    axes.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
     axes.axvspan(-margin, margin, color=_BAND, zorder=-1)
     zero_line(axes)
     for height, line in enumerate(lines):
@@ -174,8 +180,9 @@ def confusion_plot(confusion: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
     columns = min(_PER_ROW, len(arms))
     rows = -(-len(arms) // columns)
     side = (width_mm - 20) / columns
-    figure = new_figure(width_mm, 12 + rows * (min(side, 62) + 10), confusion)
-    panels = figure.subplots(rows, columns, squeeze=False)
+    height = min(side - 4, 13 * len(classes))
+    figure = new_figure(width_mm, 14 + rows * (height + 18), confusion)
+    panels = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"wspace": 0.12})
     for place, axes in enumerate(panels.flat):
         if place >= len(arms):
             axes.set_axis_off()
@@ -202,7 +209,7 @@ def _matrix(axes: Axes, own: pd.DataFrame, classes: Sequence[str]) -> None:
         at = place[str(row["label"])], place.get(str(row["predicted"]), -1)
         if at[1] >= 0:
             share[at], clips[at] = row["share"], row["n_clips"]
-    axes.imshow(share, cmap="Greys", vmin=0, vmax=1.15, aspect="equal")
+    axes.imshow(share, cmap="Greys", vmin=0, vmax=1.15, aspect="auto")
     size = 6.5 if len(classes) <= 7 else 6.0
     for i, j in np.ndindex(share.shape):
         if np.isfinite(clips[i, j]) and clips[i, j] > 0:
@@ -211,4 +218,4 @@ def _matrix(axes: Axes, own: pd.DataFrame, classes: Sequence[str]) -> None:
                       color="white" if share[i, j] > 0.55 else INK)  # fmt: skip
     axes.tick_params(length=0)
     for spine in axes.spines.values():
-        spine.set_visible(False)
+        spine.set(visible=True, color=FAINT, linewidth=0.5)

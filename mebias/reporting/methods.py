@@ -10,7 +10,9 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
-from mebias.reporting import references
+from mebias.quantification.blind import JUDGE
+from mebias.quantification.measured import Measured
+from mebias.reporting import evidence_methods, references
 from mebias.reporting.formats import count, joined
 from mebias.reporting.references import Reference
 
@@ -33,6 +35,7 @@ class Run:
     tests: pd.DataFrame
     provenance: Mapping[str, object]
     versions_of_labels: bool
+    measured: Sequence[Measured] = ()
 
     @property
     def arguments(self) -> Mapping[str, object]:
@@ -65,9 +68,11 @@ def paragraphs(run: Run) -> list[tuple[str, str]]:
         found.append(("Pairing", _pairing(run)))
     else:
         found.append(("Selection", _selection(run)))
+        found.append(("Posterior and nulls", evidence_methods.posterior(run.estimates)))
     found.append(("Shifts", _shifts(run)))
     found.append(("Estimates", _estimates(run)))
     found.append(("Tests", _tests(run)))
+    found.append(("Recognition", evidence_methods.recognition(run.measured)))
     found.append(("Software", _software(run)))
     return [(head, text) for head, text in found if text]
 
@@ -155,7 +160,7 @@ def _reading(cohort: Cohort) -> str:
 
 
 def _selection(run: Run) -> str:
-    rules = [str(s) for s in run.shifts["source"].unique()]
+    rules = [str(s) for s in run.shifts["source"].unique() if s != JUDGE]
     distances = [str(d) for d in run.shifts["distance"].unique() if d]
     known = [_FORMULA[rule] for rule in rules if rule in _FORMULA]
     text = f"Keyframes were re-selected with {joined(rules)}"

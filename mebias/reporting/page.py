@@ -90,6 +90,8 @@ def _sections(
 ) -> Iterator[Section]:
     room = version_sections if content.of_versions else cohort_sections
     yield Section("in-short", "In short", summary.blocks(content))
+    if not content.of_versions:
+        yield cohort_sections.answer(content, pictures)
     if content.earlier is not None:
         yield changes.section(content.earlier, content.changes)
     yield Section("warnings", "Before you read the numbers", tuple(_warnings(content)))

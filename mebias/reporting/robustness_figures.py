@@ -27,9 +27,7 @@ _BAND = "#e6ebf0"
 _CHOICES = ("source", "distance", "clips", "truncation", "stratum", "labels", "tails", "weighting")
 
 
-def specification_plot(
-    specifications: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM
-) -> Figure:
+def specification_plot(specifications: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figure:
     """The primary contrast under every defensible choice, in ms, per keyframe.
 
     Parameters
@@ -55,14 +53,13 @@ def specification_plot(
     --------
     >>> import mebias
     >>> findings = mebias.quantify(mebias.example(), min_subjects=4, n_permutations=99)
-    >>> [axes.get_title(loc="left") for axes in specification_plot(findings.specifications).axes[:3]]
+    >>> figure = specification_plot(findings.specifications)
+    >>> [axes.get_title(loc="left") for axes in figure.axes[:3]]
     ['Onset', 'Apex', 'Offset']
     """
     columns = ["keyframe", "unit", "is_primary", "estimate", "conf_low", "conf_high", *_CHOICES]
     need(specifications, columns, "specification curve")
-    rows = specifications[
-        specifications["unit"].eq("ms") & specifications["estimate"].notna()
-    ]
+    rows = specifications[specifications["unit"].eq("ms") & specifications["estimate"].notna()]
     need(rows, [], "specification curve (specifications in ms)")
     levels = _levels(rows)
     names = [k for k in tables.KEYFRAMES if (rows["keyframe"] == k).any()]
@@ -98,7 +95,7 @@ def _levels(rows: pd.DataFrame) -> list[tuple[str, str]]:
     """Choices with more than one level, and their levels; source and distance as one."""
     found: list[tuple[str, str]] = []
     rules = _rules(rows)
-    if rules.nunique() > 1:
+    if len(rules.unique()) > 1:
         found += [("rule", str(level)) for level in rules.unique()]
     for column in _CHOICES[2:]:
         levels = sorted(map(str, rows[column].unique()), key=lambda level: (level != "all", level))
@@ -203,7 +200,7 @@ def influence_plot(influence: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
                    markeredgecolor=INK, label="changes the conclusion"),
             Line2D([], [], color=_BAND, linewidth=6, label="interval of all subjects"),
         ],
-        loc="outside lower center", ncols=3, handletextpad=0.4,
+        loc="outside lower center", ncols=3, handletextpad=0.7,
     )  # fmt: skip
     return figure
 
@@ -225,7 +222,8 @@ def _left_out(axes: Axes, own: pd.DataFrame) -> None:
               markerfacecolor=COLORS[1], markeredgecolor=INK, zorder=3)  # fmt: skip
     most = int(np.abs(change).argmax())
     axes.set_xlabel(
-        f"{len(own)} subjects, each left out in turn\nmost: {short(str(own['left_out'].iloc[most]), 18)}"
+        f"{len(own)} subjects, each left out in turn\n"
+        f"most: {short(str(own['left_out'].iloc[most]), 18)}"
     )
     axes.set_xticks([])
     axes.margins(x=0.04)
@@ -281,7 +279,7 @@ def power_plot(power: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figu
             Line2D([], [], marker="o", markersize=4, linestyle="", markerfacecolor="white",
                    markeredgecolor=INK, label="found with 80 % power"),
         ],
-        loc="outside lower center", ncols=4, handletextpad=0.4,
+        loc="outside lower center", ncols=4, handletextpad=0.7,
     )  # fmt: skip
     return figure
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -130,7 +131,7 @@ def _spreads(axes: Axes, rows: pd.DataFrame) -> list[Line2D]:
     return handles
 
 
-def _dot(axes: Axes, row: dict[str, object], height: float, marker: str, color: str) -> None:
+def _dot(axes: Axes, row: Mapping[Any, Any], height: float, marker: str, color: str) -> None:
     estimate, low, high = (float(str(row[c])) for c in ("estimate", "conf_low", "conf_high"))
     known = np.isfinite(low) and np.isfinite(high)
     if known:
