@@ -162,6 +162,7 @@ def report(
     merge_small: bool = False,
     plan: str | Path | None = None,
     since: str | Path | None = None,
+    shareable: bool = False,
     skip_bad_frames: bool = False,
     recognizer: str = "short",
     jobs: int = 1,
@@ -195,6 +196,9 @@ def report(
         reported as deviations.
     since : path, optional
         The ``findings.json`` of an earlier report, or its folder: what changed is told.
+    shareable : bool
+        A report to pass on: pseudonyms for subjects and clips, no table with rows of single
+        clips, groups of fewer than ``min_subjects`` merged with others.
     skip_bad_frames : bool
         As in `mebias.reselect`.
     recognizer : str
@@ -231,7 +235,7 @@ def report(
     >>> report.path.name
     'report.html'
     """
-    from mebias.reporting import prepare_output, read_earlier, write_report
+    from mebias.reporting import prepare_output, read_earlier, with_large_groups, write_report
 
     earlier = None if since is None else read_earlier(since)
     followed = follow(plan, {"seed": seed, "min_subjects": min_subjects}) if plan else None
@@ -247,6 +251,8 @@ def report(
     )
     if followed and len(cohorts) > 1:
         raise OptionError("a plan is for one dataset; report each dataset with its own plan.")
+    if shareable:
+        cohorts = [with_large_groups(cohort, min_subjects) for cohort in cohorts]
     folder = Path(out) if out is not None else default_out(cohorts)
     prepare_output(folder)
     if earlier is not None:
@@ -277,6 +283,7 @@ def report(
         "merge_small": merge_small,
         "skip_bad_frames": skip_bad_frames,
         "recognizer": recognizer,
+        **({"shareable": True} if shareable else {}),
         **({"since": earlier.name} if earlier else {}),
         **(followed.record() if followed else {}),
     }
@@ -289,6 +296,7 @@ def report(
         extra_tables=_extra_tables(cohorts) | ({"nulls": drawn} if len(drawn) else {}),
         measured=measured,
         earlier=earlier,
+        share=shareable,
         provenance=provenance.record("report", arguments, {c.name: c.settings for c in cohorts})
         | {"recognition": recognition_record(measured)},
         progress=_show if progress else None,

@@ -253,6 +253,8 @@ def report(options: argparse.Namespace) -> None:
     if options.versions:
         if len(options.datasets) > 1:
             raise OptionError("--versions compares two tables of one dataset; name one.")
+        if options.shareable:
+            raise OptionError("--shareable is for a report of shifts, not for one of --versions.")
         if options.compare:
             raise OptionError("--compare is for a report of shifts, not for one of --versions.")
         made = report_versions(
@@ -276,6 +278,7 @@ def report(options: argparse.Namespace) -> None:
         skip_bad_frames=options.skip_bad_frames,
         recognizer=options.recognizer,
         since=options.compare,
+        shareable=options.shareable,
         jobs=options.jobs,
         training_jobs=options.jobs if options.jobs > 1 else None,
         cache=cache(options),

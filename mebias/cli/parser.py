@@ -168,6 +168,12 @@ def _add_report(commands: Any) -> None:
         "same data (short)",
     )
     command.add_argument(
+        "--shareable",
+        action="store_true",
+        help="to pass on: pseudonyms for subjects and clips, no rows of single clips, small groups "
+        "merged with others",
+    )
+    command.add_argument(
         "--compare",
         metavar="FINDINGS.json",
         type=Path,

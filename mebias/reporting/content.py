@@ -49,6 +49,8 @@ class Content:
         What a recognizer gains, per dataset.
     earlier : Earlier, optional
         Findings of an earlier report to compare with.
+    shareable : bool
+        Whether names are pseudonyms and rows of single clips are not written.
     """
 
     title: str
@@ -59,6 +61,7 @@ class Content:
     provenance: Mapping[str, object]
     measured: Sequence[Measured] = ()
     earlier: Earlier | None = None
+    shareable: bool = False
 
     @cached_property
     def run(self) -> Run:
@@ -130,6 +133,7 @@ class Content:
             else changes(self.earlier, self.findings)
         )
 
+    @cached_property
     def _confusion(self) -> dict[str, pd.DataFrame]:
         return {
             m.dataset: confusion_table(m.gains.predictions)

@@ -14,6 +14,7 @@ from mebias import tables
 from mebias.quantification.findings import as_records
 from mebias.recognition.record import write_record
 from mebias.reporting.content import Content
+from mebias.reporting.shareable import ROWS
 
 MEANING: dict[str, str] = {
     "findings.json": "estimates, tests, claims, flags and issues for programs; undefined is null",
@@ -71,10 +72,11 @@ def report_tables(content: Content) -> dict[str, pd.DataFrame]:
         **_robustness(content),
         **content.extra_tables,
     }
+    hidden = ROWS if content.shareable else ()
     return {
         name: table
         for name, table in named.items()
-        if table is not None and (len(table) or name in _ALWAYS)
+        if table is not None and (len(table) or name in _ALWAYS) and name not in hidden
     }
 
 
@@ -109,7 +111,7 @@ def write_tables(content: Content, folder: Path) -> None:
     for name, table in report_tables(content).items():
         tables.write_csv(table, folder / f"{name}.csv")
     made = [m.record for m in content.measured if m.record is not None]
-    if len(made) == 1 and len(content.measured) == 1:
+    if len(made) == 1 and len(content.measured) == 1 and not content.shareable:
         write_record(made[0], folder)
 
 

@@ -108,6 +108,13 @@ def _sections(
 
 
 def _warnings(content: Content) -> Iterator[Block]:
+    if content.shareable:
+        yield Text(
+            f"Subjects and clips have pseudonyms, rows of single clips are not written, and groups "
+            f"of fewer than {content.min_subjects} subjects are merged with others. Who has the "
+            f"dataset may still find a clip by its numbers.",
+            "Shareable form.",
+        )
     found = notices(content.issues)
     if not found:
         yield Text("Audit and design check found nothing to warn of.")

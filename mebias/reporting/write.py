@@ -16,6 +16,7 @@ from mebias.reporting import latex, methods, pdf, references
 from mebias.reporting.content import Content
 from mebias.reporting.files import findings_json, provenance_json, write_tables
 from mebias.reporting.formats import with_interval
+from mebias.reporting.shareable import shareable
 from mebias.reporting.staging import LAST, RECORD, file_names, hashes, staged
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def write_report(
     provenance: Mapping[str, object],
     measured: Sequence[Measured] = (),
     earlier: Earlier | None = None,
+    share: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Write a report: whole, or not at all.
@@ -94,6 +96,8 @@ def write_report(
         What a recognizer gains, per dataset; nothing is told of recognition without it.
     earlier : Earlier, optional
         Findings of an earlier report: the page tells what changed since.
+    share : bool
+        Write no rows of single clips, and pseudonyms for subjects and clips.
     progress : callable, optional
         Called with the name of each piece before it is made.
 
@@ -114,6 +118,7 @@ def write_report(
     content = Content(
         title, cohorts, findings, keyframes, extra_tables, provenance, measured, earlier
     )
+    content = shareable(content) if share else content
     with staged(out) as stage:
         (stage / "figures").mkdir()
         pictures = render(
