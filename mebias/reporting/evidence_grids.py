@@ -230,7 +230,7 @@ def flags_grid(flags: pd.DataFrame, caption: str, most: int = 20) -> Grid:
     return Grid(caption, head, rows, (f"{left} more in flags.csv.",) if left > 0 else ())
 
 
-def tests_grid(tests: pd.DataFrame, caption: str) -> Grid:
+def hypothesis_grid(tests: pd.DataFrame, caption: str) -> Grid:
     """Tests that have one p-value: estimate, margin, p and adjusted p."""
     notes, rows = Notes(), []
     for row in records(tests):

@@ -229,7 +229,7 @@ def _posterior(content: Content) -> Iterator[Block]:
         ):
             own = tests[tests["family"].str.startswith(start)]
             if len(own):
-                yield Fold(summary, (grids.tests_grid(own, f"{dataset}: {summary.lower()}"),))
+                yield Fold(summary, (grids.hypothesis_grid(own, f"{dataset}: {summary.lower()}"),))
 
 
 def error_sentence(estimates: Estimates, judged: Part) -> str:
@@ -288,7 +288,7 @@ def _agreement(content: Content) -> Iterator[Block]:
         others = tuple(grid for grid in found[3:] if grid.rows)
         tests = content.tests(dataset)
         missing = tests[tests["family"] == "missingness"]
-        told = (grids.tests_grid(missing, f"{dataset}: is it missing alike in all groups"),)
+        told = (grids.hypothesis_grid(missing, f"{dataset}: is it missing alike in all groups"),)
         lacking = (*others, *(told if len(missing) else ()))
         if lacking:
             yield Fold("Missing labels", lacking)

@@ -64,7 +64,7 @@ def gain_plot(
     >>> import pandas as pd
     >>> row = {"dataset": "SIMULATED d", "arm": "gamdss vs human", "ethnicity": "all",
     ...        "quantity": "uf1_gain", "estimate": 0.01, "conf_low": -0.02, "conf_high": 0.04}
-    >>> [axes.get_title(loc="left") for axes in gain_plot(pd.DataFrame([row])).axes]
+    >>> [axes.get_title() for axes in gain_plot(pd.DataFrame([row])).axes]
     ['UF1']
     """
     columns = ["arm", "ethnicity", "quantity", "estimate", "conf_low", "conf_high"]
@@ -171,7 +171,7 @@ def confusion_plot(confusion: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
     >>> import pandas as pd
     >>> rows = [{"arm": "human", "label": a, "predicted": b, "n_clips": 3.0, "share": 0.5}
     ...         for a in "xy" for b in "xy"]
-    >>> confusion_plot(pd.DataFrame(rows)).axes[0].get_title(loc="left")
+    >>> confusion_plot(pd.DataFrame(rows)).axes[0].get_title()
     'human'
     """
     need(confusion, ["arm", "label", "predicted", "n_clips", "share"], "confusion plot")

@@ -111,7 +111,7 @@ def _blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
             ~measured.tests["family"].str.startswith(("gain-uf1", "gain-uar", "gain-accuracy"))
         ]
         if len(others):
-            grid = evidence.tests_grid(others, f"{caption}: the other families of tests")
+            grid = evidence.hypothesis_grid(others, f"{caption}: the other families of tests")
             yield Fold("Random frames, groups and McNemar's statistic", (grid,))
         yield Fold("Classes, and what the second branch costs", tuple(_details(measured, caption)))
 

@@ -54,7 +54,7 @@ def specification_plot(specifications: pd.DataFrame, *, width_mm: float = TWO_CO
     >>> import mebias
     >>> findings = mebias.quantify(mebias.example(), min_subjects=4, n_permutations=99)
     >>> figure = specification_plot(findings.specifications)
-    >>> [axes.get_title(loc="left") for axes in figure.axes[:3]]
+    >>> [axes.get_title() for axes in figure.axes[:3]]
     ['Onset', 'Apex', 'Offset']
     """
     columns = ["keyframe", "unit", "is_primary", "estimate", "conf_low", "conf_high", *_CHOICES]

@@ -83,7 +83,7 @@ def _blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
         tests = content.specification_tests
         tests = tests[tests["dataset"] == dataset]
         if len(tests):
-            grid = grids.tests_grid(tests, f"{dataset}: all choices together")
+            grid = grids.hypothesis_grid(tests, f"{dataset}: all choices together")
             yield Fold("Tests of all choices together", (grid,))
         influence = content.robustness("influence", dataset)
         yield Text(influence_sentence(influence), "Single subjects.")
@@ -102,7 +102,7 @@ def _blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
         ):
             rows = own[own["family"] == family]
             if len(rows):
-                yield Fold(summary, (grids.tests_grid(rows, f"{dataset}: {summary.lower()}"),))
+                yield Fold(summary, (grids.hypothesis_grid(rows, f"{dataset}: {summary.lower()}"),))
 
 
 def _kept(grid: Grid) -> Iterator[Grid]:

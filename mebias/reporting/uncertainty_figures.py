@@ -69,7 +69,7 @@ def uncertainty_plot(
     --------
     >>> import mebias
     >>> findings = mebias.quantify(mebias.example(), n_permutations=99)
-    >>> [axes.get_title(loc="left") for axes in uncertainty_plot(findings.estimates).axes]
+    >>> [axes.get_title() for axes in uncertainty_plot(findings.estimates).axes]
     ['Mean shift among nulls', 'Spread']
     """
     columns = ["ethnicity", "source", "distance", "keyframe", "quantity", "unit", "estimate",
