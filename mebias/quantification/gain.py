@@ -34,8 +34,6 @@ from mebias.quantification.swaps import N_SWAPS
 from mebias.recognition.predictions import checked_predictions
 
 HUMAN, GAMDSS, JITTER = "human", "gamdss", "jitter"
-COMPOSITE = "composite"
-"""Dataset name of several datasets pooled."""
 ENOUGH_SEEDS = 5
 WRITTEN = ("estimates", "tests", "conclusions", "issues")
 
@@ -185,7 +183,7 @@ def gain(
     """
     checked = checked_predictions(predictions)
     asked = _asked(margins, min_subjects, conf_level, n_swaps, seed)
-    name = _name(checked)
+    name = tables.pooled_name(checked["dataset"])
     pairs, control = _pairs(checked, against)
     whole = scored(checked, name)
     done = gain_tests(whole, pairs, control, asked)
@@ -227,14 +225,6 @@ def _asked(
     if seed < 0:
         raise OptionError(f"seed is {seed}; expected 0 or more.")
     return Asked(conf_level, min_subjects, n_swaps, seed, chosen)
-
-
-def _name(checked: pd.DataFrame) -> str:
-    names = list(checked["dataset"].unique())
-    if len(names) == 1:
-        return str(names[0])
-    simulated = tables.is_simulated(str(names[0]))
-    return f"{tables.SIMULATED} {COMPOSITE}" if simulated else COMPOSITE
 
 
 def _pairs(checked: pd.DataFrame, against: str) -> tuple[list[Pair], Pair | None]:
