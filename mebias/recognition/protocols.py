@@ -17,7 +17,7 @@ from mebias.recognition.arms import Arm
 from mebias.recognition.curves import choose_epochs, curve_rows, pooled_rows
 from mebias.recognition.folds import Folds, deal_folds, inner_split
 from mebias.recognition.inputs import Inputs
-from mebias.recognition.metrics import confusion_matrix, margins
+from mebias.recognition.metrics import confusion_matrix, present_f1
 from mebias.recognition.models import Build, Recipe, get_model
 from mebias.recognition.predictions import make_predictions
 from mebias.recognition.runs import recipe_of, train_arms
@@ -201,12 +201,9 @@ def _best(inputs: Inputs, dealt: Folds, trained: Trained, fixed: int) -> dict[st
     for (_, test), scored in zip(dealt, trained.by_fold, strict=True):
         labels = inputs.labels[test]
         confusions = np.stack(list(_confusions(labels, scored[:fixed])))
-        true, hit, said = margins(confusions)
-        there = (true + said) > 0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            each = np.where(there, 2 * hit / (true + said), 0.0)
-        hits.append(int(hit.sum(axis=-1).argmax()) + 1)
-        f1.append(int((each.sum(axis=-1) / there.sum(axis=-1)).argmax()) + 1)
+        right = np.trace(confusions, axis1=-2, axis2=-1)
+        hits.append(int(right.argmax()) + 1)
+        f1.append(int(present_f1(confusions).argmax()) + 1)
     return {RELEASED: np.array(hits), RELEASED_F1: np.array(f1)}
 
 
