@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,10 @@ from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import OptionError
 from mebias.recognition.arms import Arm, arm_sources, get_arms, given_arms
+from mebias.recognition.fold_pool import FoldPool
 from mebias.recognition.folds import Folds, k_folds, leave_one_subject_out
 from mebias.recognition.inputs import Inputs, make_inputs
+from mebias.recognition.maps_file import write_maps
 from mebias.recognition.models import MODELS, Build, Model, get_model
 from mebias.recognition.predictions import make_predictions
 from mebias.recognition.training import train_folds
@@ -36,6 +39,7 @@ def recognize(
     folds: int | None = None,
     seeds: int = 5,
     keep: str | Path | None = None,
+    export_maps: str | Path | None = None,
     progress: bool = False,
     **training: Any,
 ) -> pd.DataFrame:
@@ -63,6 +67,8 @@ def recognize(
         Runs of each arm: initial weights, batches and what is drawn differ.
     keep : path, optional
         Keep finished folds in this folder, so that a run that was stopped goes on.
+    export_maps : path, optional
+        Write the maps of every source of keyframes here, see `mebias.recognition.maps_file`.
     progress : bool
         Show a progress bar on stderr.
     **training
@@ -100,6 +106,8 @@ def recognize(
         labels=labels,
         progress=progress,
     )
+    for source in inputs.sources if export_maps is not None else ():
+        write_maps(inputs, Path(str(export_maps)), source)
     return recognize_inputs(
         inputs,
         known,
@@ -147,22 +155,27 @@ def recognize_inputs(
     dealt = _folds(inputs, folds)
     runs = [(arm, seed) for arm in arms for seed in range(seeds)]
     made = []
-    for arm, seed in _bar(runs, progress):
-        train, test = arm.training(seed), arm.testing(seed)
-        trained = train_folds(
-            model,
-            _maps(inputs, train, chosen),
-            inputs.labels,
-            list(dealt),
-            test_inputs=None if test == train else _maps(inputs, test, chosen),
-            classes=len(inputs.classes),
-            seed=seed,
-            recipe=_recipe(chosen, inputs),
-            keep=None if keep is None else Path(keep) / f"{arm.name}-{seed}",
-            arm=arm.name,
-            **training,
-        )
-        made.append(make_predictions(inputs, arm.name, seed, dealt, trained.probabilities))
+    with ExitStack() as stack:
+        tick = _bar(stack, len(runs) * len(dealt), progress)
+        if training.get("pool") is None:  # processes take seconds to start: once for all runs
+            training["pool"] = stack.enter_context(FoldPool(training.pop("jobs", None)))
+        for arm, seed in runs:
+            train, test = arm.training(seed), arm.testing(seed)
+            trained = train_folds(
+                model,
+                _maps(inputs, train, chosen),
+                inputs.labels,
+                list(dealt),
+                test_inputs=None if test == train else _maps(inputs, test, chosen),
+                classes=len(inputs.classes),
+                seed=seed,
+                recipe=_recipe(chosen, inputs),
+                keep=None if keep is None else Path(keep) / f"{arm.name}-{seed}",
+                arm=arm.name,
+                progress=tick,
+                **training,
+            )
+            made.append(make_predictions(inputs, arm.name, seed, dealt, trained.probabilities))
     return tables.conform(pd.concat(made, ignore_index=True), "predictions")
 
 
@@ -187,7 +200,7 @@ def _folds(inputs: Inputs, folds: int | None) -> Folds:
 def _maps(inputs: Inputs, source: str, model: Model) -> np.ndarray:
     """Maps of one source; with the frames that they start from, where the model sees them."""
     maps = inputs.maps(source)
-    if model.channels != WITH_CONTEXT or model.name not in MODELS:
+    if model.channels != WITH_CONTEXT or model.name not in MODELS or inputs.kind == "given":
         return maps
     return np.concatenate([maps, inputs.context(source)], axis=2)
 
@@ -198,10 +211,15 @@ def _recipe(model: Model, inputs: Inputs) -> Any:
     return replace(model.recipe, augment=augment)
 
 
-def _bar(runs: list[tuple[Arm, int]], progress: bool) -> Iterable[tuple[Arm, int]]:
+def _bar(stack: ExitStack, n_folds: int, progress: bool) -> Callable[[int], None] | bool:
+    """What to call after each fold: a bar that says how much time is left."""
     if not progress:
-        return runs
+        return False
     from tqdm.auto import tqdm
 
-    bar: Iterable[tuple[Arm, int]] = tqdm(runs, desc="training", unit="run")
-    return bar
+    bar = stack.enter_context(tqdm(total=n_folds, desc="training", unit="fold"))
+
+    def tick(_: int) -> None:
+        bar.update()
+
+    return tick
