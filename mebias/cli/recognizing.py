@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mebias.cli.given_maps import check_sources, recognize_maps, training
 from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write
 from mebias.errors import OptionError
 
@@ -25,13 +26,17 @@ def recognize(options: argparse.Namespace) -> None:
     from mebias.recognition.arms import get_arms
     from mebias.recognition.experiment import recognize
 
-    names = options.arms.split(",")
-    arms = get_arms(names)
+    check_sources(options)
     if options.seeds < 1:
         raise OptionError(f"--seeds is {options.seeds}; expected 1 or more.")
+    if options.inputs is not None:
+        recognize_maps(options)
+        return
+    names = options.arms.split(",")
+    arms = get_arms(names)
     (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
     if options.dry_run:
-        dry_run([cohort], [arm.source for arm in arms if arm.source != "human"], options.jobs)
+        dry_run([cohort], [arm.source for arm in arms if arm.source != "human"], options.jobs or 1)
         return
     out = options.out or Path("reports") / cohort.manifest.id
     writable(out)
@@ -47,8 +52,9 @@ def recognize(options: argparse.Namespace) -> None:
         keep=out / ".folds",
         progress=progress(options),
         device=options.device,
-        jobs=options.jobs if options.jobs > 1 else None,
-        **({} if options.epochs is None else {"epochs": options.epochs}),
+        jobs=options.jobs,
+        export_maps=out / "maps" if options.export_maps else None,
+        **training(options),
     )
     write(out, {"predictions": predictions})
     if len(arms) < 2:
@@ -74,7 +80,7 @@ def _selected(options: argparse.Namespace, cohort: Cohort) -> pd.DataFrame:
             distance=distance,
             skip_bad_frames=options.skip_bad_frames,
             seed=options.seed,
-            jobs=options.jobs,
+            jobs=options.jobs or 1,
             cache=cache(options),
             progress=progress(options),
         )

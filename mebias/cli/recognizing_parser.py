@@ -10,10 +10,10 @@ from mebias.cli.options import (
     add_command,
     add_data,
     add_frames,
-    add_jobs,
     add_min_subjects,
     add_out,
     add_seed,
+    positive,
 )
 
 
@@ -21,7 +21,8 @@ def add_recognize(commands: Any) -> None:
     """The command `recognize`."""
     text = "train a recognizer on human and on re-selected keyframes: predictions.csv, gains.csv"
     command = add_command(commands, "recognize", text, recognizing.recognize)
-    command.add_argument("dataset", help="a dataset id, folder, or a manifest file")
+    command.add_argument("dataset", nargs="?", help="a dataset id, folder, or a manifest file")
+    _add_maps(command)
     command.add_argument(
         "--arms",
         metavar="A,B,...",
@@ -44,12 +45,37 @@ def add_recognize(commands: Any) -> None:
     command.add_argument("--device", default="auto", help="cpu, cuda (auto)")
     add_data(command)
     add_frames(command)
-    add_jobs(command)
+    command.add_argument(
+        "--jobs", metavar="N", type=positive, help="worker processes (training: one per core)"
+    )
     command.add_argument("--skip-bad-frames", action="store_true", help="as in reselect")
     command.add_argument("--cache", metavar="DIR", type=Path, help="as in reselect")
     command.add_argument("--dry-run", action="store_true", help="print clips and frames, and stop")
     add_min_subjects(command)
     add_out(command, "reports/<dataset>")
+
+
+def _add_maps(command: Any) -> None:
+    """Maps of one's own, in and out."""
+    command.add_argument(
+        "--inputs",
+        metavar="MAPS.npz",
+        type=Path,
+        help="maps of your own instead of a dataset: clip (ids, unicode), rising and, if wanted, "
+        "falling (clips x channels x height x width)",
+    )
+    command.add_argument(
+        "--clips",
+        metavar="CLIPS.csv",
+        type=Path,
+        help="to --inputs: clip, subject, label; if wanted dataset, ethnicity",
+    )
+    command.add_argument(
+        "--falling-loss", action="store_true", help="train on the falling maps, too (rising alone)"
+    )
+    command.add_argument(
+        "--export-maps", action="store_true", help="write the maps of each arm, as --inputs reads"
+    )
 
 
 def add_gain(commands: Any) -> None:

@@ -12,6 +12,7 @@ from mebias.cohort import Cohort
 from mebias.errors import OptionError, suggest
 from mebias.recognition.arms import Arm
 from mebias.recognition.inputs import Inputs
+from mebias.recognition.maps_file import write_maps
 from mebias.recognition.models import Build
 from mebias.recognition.protocols import FIXED, INNER, PROTOCOLS, RELEASED, run_protocols
 from mebias.recognition.runs import arm_inputs
@@ -31,6 +32,7 @@ def recognize(
     seeds: int = 5,
     protocol: str = FIXED,
     keep: str | Path | None = None,
+    export_maps: str | Path | None = None,
     progress: bool = False,
     **training: Any,
 ) -> pd.DataFrame:
@@ -65,6 +67,8 @@ def recognize(
         See `mebias.recognition.run_protocols`.
     keep : path, optional
         Keep finished folds in this folder, so that a run that was stopped goes on.
+    export_maps : path, optional
+        Write the maps of every source of keyframes here, see `mebias.recognition.maps_file`.
     progress : bool
         Show a progress bar on stderr.
     **training
@@ -104,6 +108,8 @@ def recognize(
         seeds=seeds,
         progress=progress,
     )
+    for source in inputs.sources if export_maps is not None else ():
+        write_maps(inputs, Path(str(export_maps)), source)
     return recognize_inputs(
         inputs,
         known,

@@ -184,7 +184,7 @@ def _curves(
             # a class that some inner split lacks only costs that curve a little
             warnings.simplefilter("ignore", TrainingWarning)
             runs = train_arms(inputs, arms, splits, seeds=[seed], keep=kept, overlap=True,
-                              record_epochs=True, **training)  # fmt: skip
+                              record_epochs=True, what="inner splits", **training)  # fmt: skip
             for arm, _, trained in runs:
                 own = [curve_rows(inputs, pair, name, scored, recipe.class_weights)
                        for name, pair, scored in zip(splits.names, splits, trained.by_fold,

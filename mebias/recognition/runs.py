@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -103,6 +103,7 @@ def train_arms(
     seeds: int | Sequence[int] = 5,
     keep: str | Path | None = None,
     progress: bool = False,
+    what: str = "training",
     **training: Any,
 ) -> Iterator[tuple[Arm, int, Trained]]:
     """Train each arm with each seed, and give each as it is done.
@@ -114,6 +115,8 @@ def train_arms(
     arms : sequence of Arm
     folds : Folds
         The same for all.
+    what : str
+        Name of the progress bar.
     model, seeds, keep, progress, **training
         As in `mebias.recognize`.
     """
@@ -121,9 +124,10 @@ def train_arms(
     numbers = range(seeds) if isinstance(seeds, int) else seeds
     runs = [(arm, seed) for arm in arms for seed in numbers]
     with ExitStack() as stack:
-        if training.get("pool") is None:  # started at the first fold that is sent to it, once
-            training["pool"] = stack.enter_context(FoldPool(training.get("jobs")))
-        for arm, seed in _bar(runs, progress):
+        tick = _bar(stack, len(runs) * len(folds), progress, what)
+        if training.get("pool") is None:  # processes take seconds to start: once for all runs
+            training["pool"] = stack.enter_context(FoldPool(training.pop("jobs", None)))
+        for arm, seed in runs:
             train, test = arm.training(seed), arm.testing(seed)
             own = {} if arm.falling_loss is None else {"falling_loss": arm.falling_loss}
             trained = train_folds(
@@ -136,6 +140,7 @@ def train_arms(
                 seed=seed,
                 keep=None if keep is None else Path(keep) / f"{arm.name}-{seed}",
                 arm=arm.name,
+                progress=tick,
                 **{"recipe": recipe_of(chosen, inputs)} | training | own,
             )
             yield arm, seed, trained
@@ -174,15 +179,20 @@ def _own(table: pd.DataFrame | None, cohort: Cohort) -> pd.DataFrame | None:
 def _maps(inputs: Inputs, source: str, model: Model, rows: np.ndarray | None = None) -> np.ndarray:
     """Maps of one source; with the frames that they start from, where the model sees them."""
     maps = inputs.maps(source, rows)
-    if model.channels != WITH_CONTEXT or model.name not in MODELS:
+    if model.channels != WITH_CONTEXT or model.name not in MODELS or inputs.kind == "given":
         return maps
     return np.concatenate([maps, inputs.context(source, rows)], axis=2)
 
 
-def _bar(runs: list[tuple[Arm, int]], progress: bool) -> Iterable[tuple[Arm, int]]:
+def _bar(stack: ExitStack, n_folds: int, progress: bool, what: str) -> Callable[[int], None] | bool:
+    """What to call after each fold: a bar that says how much time is left."""
     if not progress:
-        return runs
+        return False
     from tqdm.auto import tqdm
 
-    bar: Iterable[tuple[Arm, int]] = tqdm(runs, desc="training", unit="run")
-    return bar
+    bar = stack.enter_context(tqdm(total=n_folds, desc=what, unit="fold"))
+
+    def tick(_: int) -> None:
+        bar.update()
+
+    return tick
