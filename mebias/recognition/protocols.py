@@ -119,7 +119,7 @@ def run_protocols(
         raise OptionError(f"seeds is {seeds}; expected 1 or more.")
     dealt = deal_folds(inputs.clips, evaluation, folds)
     recipe = _recipe(model, inputs, training)
-    shared = {"model": model, "seeds": seeds, "keep": keep, "progress": progress}
+    shared: dict[str, Any] = {"model": model, "seeds": seeds, "keep": keep, "progress": progress}
     curves, epochs = tables.empty("curves"), {}
     if inner:
         further = dict(training, epochs=FURTHER * recipe.epochs)

@@ -1,4 +1,4 @@
-"""The figure of inner curves: was the fixed number of epochs tuned on test subjects?"""
+"""The figure of inner curves, which no test subject has a part in."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _draw(
 ) -> None:
     for place, arm in enumerate(whole["arm"].unique()):
         color = COLORS[place % len(COLORS)]
-        own = whole[whole["arm"] == arm].pivot(index="epoch", columns="seed", values=quantity)
+        own = whole[whole["arm"] == arm].set_index(["epoch", "seed"])[quantity].unstack()  # noqa: PD010
         if own.shape[1] > 1:
             axes.plot(own.index, own.to_numpy(), color=color, linewidth=0.4, alpha=0.45)
         axes.plot(own.index, own.mean(axis=1), color=color, linewidth=1.6, label=short(str(arm)))
