@@ -158,7 +158,7 @@ def _is_said(row: dict[Any, Any], options: argparse.Namespace) -> bool:
     """Epochs chosen by the inner split; the best epoch, and all released habits together."""
     if row["leaks"]:
         released = row["protocol"] == "released" or row["habit"].startswith("all:")
-        return options.protocol == "released" and released
+        return bool(options.protocol == "released" and released)
     return bool(row["protocol"] == "inner")
 
 

@@ -31,7 +31,7 @@ from mebias.quantification.gain_tests import (
     mcnemar_rows,
 )
 from mebias.quantification.swaps import N_SWAPS
-from mebias.recognition.predictions import checked_predictions
+from mebias.recognition.predictions import LEAKS, checked_predictions
 
 HUMAN, GAMDSS, JITTER = "human", "gamdss", "jitter"
 ENOUGH_SEEDS = 5
@@ -279,6 +279,18 @@ def _issues(
 ) -> Iterator[Row]:
     counts = whole.counts
     n_seeds = len(counts.seeds)
+    leaking = sorted(set(checked["protocol"]) & set(LEAKS))
+    if leaking:
+        yield tables.issue(
+            "error",
+            "the epoch of each fold was picked on the test clips: every score is too high and not "
+            "to be reported; use the predictions with fixed epochs.",
+            dataset=whole.dataset,
+            field="protocol",
+            found=listed(leaking),
+            expected="fixed or inner",
+            check="gain",
+        )
     if n_seeds < ENOUGH_SEEDS:
         yield tables.issue(
             "warning",

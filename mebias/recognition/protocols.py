@@ -25,8 +25,6 @@ from mebias.recognition.training import Trained
 
 FIXED, INNER, RELEASED, RELEASED_F1 = "fixed", "inner", "released", "released-f1"
 PROTOCOLS = (FIXED, INNER, RELEASED)
-LEAKS = (RELEASED, RELEASED_F1)
-"""Protocols that look at the clips they are judged on: to be measured, never to be reported."""
 LEAK = (
     "RELEASED PROTOCOL: the best epoch is picked on the test subject; these scores are too high "
     "and not to be reported"
