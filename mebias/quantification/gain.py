@@ -23,6 +23,7 @@ from mebias.quantification.gain_estimates import (
     scored,
     too_few,
 )
+from mebias.quantification.gain_groups import group_score_tests
 from mebias.quantification.gain_tests import (
     MARGINS,
     Asked,
@@ -133,8 +134,9 @@ def gain(
     UAR: from counts pooled over folds per seed, mean over seeds, with a delete-one-subject
     jackknife. Tests swap two arms for whole subjects, all clips and seeds together. Families,
     fixed by the arms there are: per score every arm against ``against``; gamdss against
-    jitter, which tells a gain from plain augmentation; and, where groups are stated, whether
-    accuracy gains more in the largest group than in the others. McNemar's statistic and gains
+    jitter, which tells a gain from plain augmentation; and, where groups are stated, for each
+    score whether it gains more in the largest group than in the others (UF1 and UAR: a jackknife
+    difference, groups dealt out to subjects anew). McNemar's statistic and gains
     per group are descriptions.
 
     Intervals and tests take the trained models as given; the spread between seeds, which
@@ -188,9 +190,10 @@ def gain(
     whole = scored(checked, name)
     done = gain_tests(whole, pairs, control, asked)
     groups, differences = group_tests(whole, pairs, _of_clips(whole), asked)
+    score_tests, score_differences = group_score_tests(whole, pairs, asked)
     every = [*pairs, *([control] if control else [])]
-    rows = [*_estimates(checked, whole, every, asked), *differences]
-    tests = [*(t.row for t in done), *groups, *mcnemar_rows(whole, every, conf_level)]
+    rows = [*_estimates(checked, whole, every, asked), *differences, *score_differences]
+    tests = [*(t.row for t in done), *groups, *score_tests, *mcnemar_rows(whole, every, conf_level)]
     return Gains(
         predictions=checked,
         estimates=with_gain_notes(tables.from_rows(rows, "estimates")),
