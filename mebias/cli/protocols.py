@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mebias.cli.shared import progress, write
+from mebias.errors import TrainingWarning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +83,8 @@ def run(
     from mebias.quantification.habits import habit_rows
     from mebias.recognition.protocols import run_protocols
 
+    # of a class that a fold lacks the caller has told by name
+    warnings.filterwarnings("ignore", "no training clip of a class", TrainingWarning)
     done = run_protocols(
         inputs,
         arms,
