@@ -195,7 +195,7 @@ def price_line(options: argparse.Namespace, inputs: Inputs) -> str:
     backbone = model.build(shape[0], len(inputs.classes))
     large = model.size > LARGE and device == "cpu"
     found = price(backbone, shape, batch=1 if large else model.recipe.batch,
-                  repeats=1 if large else 5, device=device)  # fmt: skip
+                  repeats=1 if large else 51, device=device)  # fmt: skip
     return f"two branches around {model.name}, one -> both: {found} to train on ({device})"
 
 
