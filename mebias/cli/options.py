@@ -160,6 +160,13 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
 def size(text: str) -> tuple[int, int]:
     """Height and width from `HxW`."""
     height, _, width = text.casefold().partition("x")

@@ -5,11 +5,12 @@ Nothing in a file is ever run: arrays of objects (pickles) are refused by numpy.
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,18 @@ ARM = "input"
 ARRAYS = ("clip", "rising", "falling")
 MOST_BYTES = 16 * 2**30
 """Arrays that would take more memory than this are not read."""
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, OSError)
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    ValueError,
+    KeyError,
+    OSError,
+    NotImplementedError,
+    RuntimeError,
+    SyntaxError,
+)
+"""What a file that is no archive of plain arrays, or a damaged one, raises when it is read."""
 
 
 def read_maps(maps: str | Path, clips: str | Path) -> Inputs:
@@ -78,6 +90,51 @@ def read_maps(maps: str | Path, clips: str | Path) -> Inputs:
         issues=tables.from_rows(issues, "issues"),
         store=Given({ARM: np.stack(branches, axis=1)}),
     )
+
+
+def check_fit(inputs: Inputs, model: str) -> None:
+    """Refuse maps that a shipped model cannot take, and clips that nothing can be learned from.
+
+    Raises
+    ------
+    MapError
+        The model cannot take maps of this size or number of channels.
+    TableError
+        All clips are of one class.
+    OptionError
+        No model has this name.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"dataset": "d", "clip": ["1", "2"], "subject": ["a", "b"],
+    ...                       "ethnicity": "unknown", "label": ["x", "y"]})
+    >>> maps = Given({ARM: np.zeros((2, 1, 3, 2, 2), dtype=np.float32)})
+    >>> issues = tables.empty("issues")
+    >>> check_fit(Inputs(table, ("x", "y"), ("a", "b", "c"), "given", issues, maps), "tiny")
+    Traceback (most recent call last):
+    mebias.errors.MapError: the model tiny cannot take maps of 3 channels x 2 x 2 ...
+    """
+    import torch
+
+    from mebias.recognition.models import get_model
+
+    chosen = get_model(model)
+    if len(inputs.classes) < 2:
+        raise TableError(
+            f"all {len(inputs)} clips are of one class ({listed(inputs.classes)}); to tell "
+            f"classes apart, two or more are needed."
+        )
+    shape = inputs.maps(ARM, np.arange(1)).shape[2:]
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            chosen.build(shape[0], len(inputs.classes)).eval()(torch.zeros(2, *shape))
+    except (RuntimeError, ValueError) as error:
+        wants = f"{chosen.channels} x {chosen.size} x {chosen.size}"
+        raise MapError(
+            f"the model {model} cannot take maps of {shape[0]} channels x {shape[1]} x {shape[2]} "
+            f"({str(error).splitlines()[0]}); it is made for {wants}: resize them, or choose "
+            f"another model."
+        ) from None
 
 
 def write_maps(inputs: Inputs, folder: str | Path, source: str) -> tuple[Path, Path]:
@@ -165,14 +222,41 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _check_sizes(path: Path) -> None:
-    """Refuse what would not fit into memory, before anything is unpacked."""
+    """Refuse what would not fit into memory, before anything is unpacked.
+
+    What an archive and what the header of an array say of their sizes is read, not believed:
+    an array that says it is larger than its entry of the archive is damaged.
+    """
     with zipfile.ZipFile(path) as archive:
-        total = sum(info.file_size for info in archive.infolist())
-    if total > MOST_BYTES:
-        raise MapError(
-            f"{path.name} unpacks to {total / 2**30:.1f} GiB; expected at most "
-            f"{MOST_BYTES / 2**30:.0f}: make the maps smaller, or split the clips."
-        )
+        entries = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        wanted = {name: info for name, info in entries.items() if name in ARRAYS}
+        total = sum(info.file_size for info in wanted.values())
+        if total > MOST_BYTES:
+            raise MapError(
+                f"{path.name} unpacks to {total / 2**30:.1f} GiB; expected at most "
+                f"{MOST_BYTES / 2**30:.0f}: make the maps smaller, or split the clips."
+            )
+        for name, info in wanted.items():
+            with archive.open(info) as entry:
+                claimed = _claimed_bytes(entry)
+            if claimed > info.file_size:
+                raise MapError(
+                    f"{path.name}: the header of {name!r} asks for {claimed / 2**20:,.0f} MiB, but "
+                    f"its entry unpacks to {info.file_size / 2**20:,.0f}; the file is damaged, "
+                    f"write it anew with numpy.savez."
+                )
+
+
+def _claimed_bytes(entry: IO[bytes]) -> int:
+    """Size of an array by its header; 0 for objects, which are refused when they are read."""
+    version = np.lib.format.read_magic(entry)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else _read_header_2
+    shape, _, dtype = read(entry)
+    return 0 if dtype.hasobject else math.prod(shape) * int(dtype.itemsize)
+
+
+def _read_header_2(entry: IO[bytes]) -> Any:
+    return np.lib.format.read_array_header_2_0(entry)
 
 
 def _check_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:
@@ -227,6 +311,7 @@ def _clips(path: Path) -> pd.DataFrame:
             raise TableError(
                 f"{path.name}, row {blank[0] + 2}, column {column}: found nothing, expected text."
             )
+    own["label"] = own["label"].str.replace(r"^(-?\d+)\.0+$", r"\1", regex=True)  # 1.0 is class 1
     repeated = own["clip"][own["clip"].duplicated()]
     if len(repeated):
         raise TableError(f"{path.name} has the clip {repeated.iloc[0]} twice; keep one row.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -189,7 +189,7 @@ def _grid(rows: pd.DataFrame, caption: str, total: int) -> Grid:
     return Grid(caption, head, tuple(cells), notes)
 
 
-def _then(row: Mapping[str, Any], when: str) -> str:
+def _then(row: Mapping[Hashable, Any], when: str) -> str:
     if row["kind"] == "claim":
         return str(row[f"grade_{when}"]) or "–"
     text = with_interval(row[when], row[f"{when}_low"], row[f"{when}_high"], row["unit"])

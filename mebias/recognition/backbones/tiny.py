@@ -18,8 +18,9 @@ class Tiny(nn.Module):
     ----------
     channels, classes : int
         Of the maps, and of the scores.
-    size : int
-        Height and width of the maps; a multiple of 4.
+    grid : int
+        Height and width of what the linear layer sees: a quarter of that of 28 x 28 maps. Maps
+        of another size, from 4 x 4 on, are averaged to it.
     width : int
         Channels of the first convolution; the second has twice as many.
     dropout : float
@@ -39,7 +40,7 @@ class Tiny(nn.Module):
         channels: int,
         classes: int,
         *,
-        size: int = 28,
+        grid: int = 7,
         width: int = 16,
         dropout: float = 0.5,
     ) -> None:
@@ -47,9 +48,10 @@ class Tiny(nn.Module):
         self.layers = nn.Sequential(
             *_half(channels, width),
             *_half(width, 2 * width),
+            nn.AdaptiveAvgPool2d(grid),
             nn.Flatten(),
             Dropout(dropout),
-            nn.Linear(2 * width * (size // 4) ** 2, classes),
+            nn.Linear(2 * width * grid**2, classes),
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
