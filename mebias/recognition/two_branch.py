@@ -65,18 +65,27 @@ def two_branch_loss(
     Parameters
     ----------
     scores : pair of Tensor
-        What `TwoBranch` returns.
+        What `TwoBranch` returns. A backbone with members, such as `Tiny`, gives samples x
+        members x classes in training: the loss is then the mean over members.
     labels : Tensor
         Class of each clip.
     weights : Tensor
         Weight of each clip. The loss is a sum: weights that sum to 1 make it a mean.
     """
     losses = [
-        F.cross_entropy(each.to(weights.dtype), labels, reduction="none") @ weights
+        _cross_entropy(each.to(weights.dtype), labels) @ weights
         for each in scores
         if each is not None
     ]
     return torch.stack(losses).sum()
+
+
+def _cross_entropy(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Of each sample; the mean over members, where there are some."""
+    if scores.ndim == 2:
+        return F.cross_entropy(scores, labels, reduction="none")
+    spread = labels[:, None].expand(scores.shape[:2])
+    return F.cross_entropy(scores.transpose(1, 2), spread, reduction="none").mean(1)
 
 
 @dataclass(frozen=True)

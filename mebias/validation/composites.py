@@ -35,9 +35,9 @@ SIZE = 28
 CLASSES = ("negative", "positive", "surprise")
 DATASETS = {"casme2": (24, (88, 32, 25)), "smic": (16, (70, 51, 43)), "samm": (28, (92, 26, 15))}
 """Subjects, and clips of each class."""
-NOISE = {"regions": 0.3, "patterns": 0.5, "energy": 0.2}
+NOISE = {"regions": 0.12, "patterns": 1.8, "energy": 0.18}
 """Standard deviation of the noise, where the strongest flow of a typical action is 1."""
-BLANK = {"regions": 0.15, "patterns": 0.15, "energy": 0.1}
+BLANK = {"regions": 0.05, "patterns": 0.15, "energy": 0.1}
 """Share of clips that show nothing of their class."""
 _SCALE = {"casme2": 0.9, "smic": 1.3, "samm": 1.0}
 _ACTIONS = {
@@ -125,7 +125,7 @@ def make_composite(
     scale = np.array([_SCALE[name] for name in datasets])[:, None, None, None]
     flows = [
         scale * (signal + level * k * _noise(len(labels), variant, rng))
-        for signal, k in ((rise, 1.0), (fall, 1.2))
+        for signal, k in ((rise, 1.0), (fall, 1.6))
     ]
     maps = np.stack([np.concatenate([f, strain(f)], axis=1) for f in flows], axis=1)
     return Composite(maps.astype(np.float32), labels, people, datasets)
