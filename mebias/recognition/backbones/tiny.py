@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from mebias.recognition.layers import Dropout
@@ -60,7 +61,7 @@ class Tiny(nn.Module):
         self.layers = nn.Sequential(
             *_half(channels, members * width, 1),
             *_half(members * width, members * wide, members),
-            nn.AdaptiveAvgPool2d(grid),
+            _Averaged(grid),
             nn.Flatten(),
             Dropout(dropout),
         )
@@ -82,6 +83,20 @@ class Tiny(nn.Module):
         if self.training:
             return scores
         return scores.log_softmax(-1).logsumexp(1) - math.log(self.members)
+
+
+class _Averaged(nn.Module):
+    """Maps averaged to a grid; those that have its size already are left as they are."""
+
+    def __init__(self, grid: int) -> None:
+        super().__init__()
+        self.grid = grid
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Samples x channels x grid x grid."""
+        if x.shape[-2:] == (self.grid, self.grid):
+            return x
+        return F.adaptive_avg_pool2d(x, self.grid)
 
 
 def _half(channels: int, width: int, groups: int) -> list[nn.Module]:
