@@ -25,12 +25,13 @@ class TwoBranch(nn.Module):
     Parameters
     ----------
     backbone : Module
-        From maps (samples x channels x height x width) to class scores (samples x classes).
+        From maps (samples x channels x height x width) to class scores (samples x classes; in
+        training samples x members x classes, where several nets stand side by side).
 
     Examples
     --------
     >>> from mebias.recognition.backbones import Tiny
-    >>> model = TwoBranch(Tiny(channels=3, classes=4))
+    >>> model = TwoBranch(Tiny(channels=3, classes=4)).eval()
     >>> clips = torch.zeros(5, 2, 3, 28, 28)
     >>> rising, falling = model(clips)
     >>> rising.shape, falling.shape

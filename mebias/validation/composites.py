@@ -158,7 +158,7 @@ def _cast(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 def _per(keys: np.ndarray, draw: Callable[[int], np.ndarray]) -> np.ndarray:
     """One draw per distinct key, given to each clip that has it."""
     names, places = np.unique(keys, return_inverse=True)
-    return draw(len(names))[places]
+    return np.asarray(draw(len(names))[places])
 
 
 def _bumps(places: np.ndarray, radius: np.ndarray) -> np.ndarray:
@@ -244,9 +244,8 @@ def _smooth(n: int, radius: float, rng: np.random.Generator) -> np.ndarray:
     """Random smooth flow of variance 1 (n x 2 x 28 x 28)."""
     white = rng.standard_normal((n, 2, SIZE, SIZE))
     # of white noise, a Gaussian filter leaves a variance of 1 / (4 pi radius^2)
-    return ndimage.gaussian_filter(white, (0, 0, radius, radius), mode="wrap") * (
-        2 * np.sqrt(np.pi) * radius
-    )
+    smooth = ndimage.gaussian_filter(white, (0, 0, radius, radius), mode="wrap")
+    return np.asarray(smooth * (2 * np.sqrt(np.pi) * radius))
 
 
 def _noise(n: int, variant: str, rng: np.random.Generator) -> np.ndarray:
