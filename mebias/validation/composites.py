@@ -173,7 +173,7 @@ def _placed(
 ) -> np.ndarray:
     """Where a place of the face lies in each clip: subjects and clips differ."""
     own = _per(people, lambda n: rng.normal(0, apart, (n, 2)))
-    return np.array(place) + own + rng.normal(0, 0.4 * apart, (len(people), 2))
+    return np.asarray(np.array(place) + own + rng.normal(0, 0.4 * apart, (len(people), 2)))
 
 
 def _regions(
