@@ -132,10 +132,10 @@ def check_fit(inputs: Inputs, model: str) -> None:
             chosen.build(shape[0], len(inputs.classes)).eval()(torch.zeros(2, *shape))
     except (RuntimeError, ValueError) as error:
         wants = f"{chosen.channels} x {chosen.size} x {chosen.size}"
+        why = str(error).splitlines()[0].rstrip(".")
         raise MapError(
             f"the model {model} cannot take maps of {shape[0]} channels x {shape[1]} x {shape[2]} "
-            f"({str(error).splitlines()[0].rstrip('.')}); it is made for {wants}: resize them, or choose "
-            f"another model."
+            f"({why}); it is made for {wants}: resize them, or choose another model."
         ) from None
 
 
