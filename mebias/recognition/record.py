@@ -123,9 +123,9 @@ def make_record(
     seed, form, arms, folds, seeds, model, maps, labels
         As they stand in a `Record`; ``folds`` None leaves one subject out.
     """
-    from mebias.recognition.runs import WITH_CONTEXT
     from mebias.recognition.flow import CHANNELS
     from mebias.recognition.models import get_model
+    from mebias.recognition.runs import WITH_CONTEXT
     from mebias.recognition.two_branch import price
 
     chosen = get_model(model)
