@@ -18,7 +18,7 @@ from mebias.quantification.disagreement import disagreement_of_checked
 from mebias.quantification.equivalence import equivalence_tests
 from mebias.quantification.error_contrasts import error_contrasts, reduction_contrasts
 from mebias.quantification.estimates import estimates_table
-from mebias.quantification.flags import flag_clips
+from mebias.quantification.flags import flag_clips, withheld_flags
 from mebias.quantification.keyframe_contrast import between_datasets, keyframe_contrasts
 from mebias.quantification.missing import missing_bounds, missingness
 from mebias.quantification.mixed import variance_components
@@ -113,6 +113,7 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
             estimates.append(one)
             found.append(other)
         flags = flag_clips(shifts)
+        issues = conform(pd.concat([issues, withheld_flags(shifts)]), "issues")
     if len(shifts["dataset"].unique()) > 1 and len(differences):
         estimates.append(pool(differences, conf_level=level))
     return Parts(

@@ -96,7 +96,7 @@ def excess(null: str, proof: str) -> Judge:
 
 
 def of_excess(estimates: pd.DataFrame, null: str, proof: str) -> Iterator[Found]:
-    """The same of estimates that are there."""
+    """The same of estimates that are there; what is withheld is not claimed."""
     own = estimates[estimates["quantity"] == f"mean_excess_{null}"]
     beyond = []
     for _, row in own.iterrows():
@@ -106,7 +106,8 @@ def of_excess(estimates: pd.DataFrame, null: str, proof: str) -> Iterator[Found]
     if null == "unbiased":
         name = proof.replace("excess over unbiased is 0", '"biased" claimed')
         told = [b for b in beyond if not math.isnan(b)]
-        hit = float(any(told)) if told else math.nan
+        withheld = own["reason"].str.startswith("can't be told").any()
+        hit = float(any(told)) if told or withheld else math.nan
         yield Found(name, "gamdss", tables.ALL, hit)
 
 

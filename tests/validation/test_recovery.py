@@ -145,6 +145,16 @@ def test_bias_is_claimed_where_an_interval_for_all_three_keyframes_leaves_0():
     assert math.isnan(hits(nothing, claim)[0])
 
 
+def test_what_is_withheld_is_not_claimed():
+    cut = estimates([9.0] * 3).assign(
+        conf_low=math.nan, conf_high=math.nan, std_error=math.nan, df=math.nan,
+        reason="can't be told: all 90 clips are cut at the human onset",
+    )  # fmt: skip
+    found = list(judge.of_excess(cut, "unbiased", "excess over unbiased is 0"))
+    assert math.isnan(hits(found, "excess over unbiased is 0", "onset")[0])
+    assert hits(found, '"biased" claimed') == [0.0]
+
+
 @pytest.mark.parametrize(("share", "claimed"), [(1.0, 1.0), (0.2, 0.0)])
 def test_a_rule_that_goes_to_the_posterior_seems_to_correct(share, claimed):
     blind = blind_shifts(2, sd=(30.0, 30.0, 60.0))
