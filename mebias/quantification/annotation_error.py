@@ -106,7 +106,8 @@ def reduces_error(
         An estimates table: ``error_reduction`` (ms), the mean of |human - blind mean| -
         |selected - blind mean| over clips judged and selected, per rule, group and keyframe;
         positive = the rule comes nearer. Undefined for ``motion``, which shares its model with
-        the judge. Rule and judge share the pixels, whose noise may draw both to one frame.
+        the judge, by any definition. Rule and judge share the pixels, whose noise may draw both
+        to one frame.
 
     Raises
     ------
@@ -219,7 +220,7 @@ def _phases(part: pd.DataFrame, conf_level: float) -> Iterator[Row]:
 
 def _reduction(own: pd.DataFrame, rule: str, conf_level: float) -> Iterator[Row]:
     reason = one_sided(own)
-    if rule == DRAWN_TO_LABELS:
+    if rule.startswith(DRAWN_TO_LABELS):
         reason = f"can't be told: {rule} rests on the same model as the judge"
     can = own[own["verdict"] == ""]
     yield from _means("error_reduction", can, "gain", WEIGHTINGS, reason, conf_level)

@@ -326,8 +326,8 @@ def _mean(
         of_missed = special.expit(odds + special.logit(share))
         weights = (1 - of_missed) / well + of_missed / unseen
         middle = float((weights * x).sum() / weights.sum())
-        kept = 1 - sd**2 * weights + sd**2 * away * (
-            (1 - of_missed) / well**2 + of_missed / unseen**2
+        kept = (
+            1 - sd**2 * weights + sd**2 * away * ((1 - of_missed) / well**2 + of_missed / unseen**2)
         )
         sd *= math.sqrt(float(kept.mean()))
         share = min(float(of_missed.mean()), _MOST * missed[0])

@@ -152,7 +152,7 @@ def test_clips_that_are_not_cut_make_the_excess():
         one, other = row(some, quantity), row(rest, quantity)
         assert one["n_clips"] == other["n_clips"] == 15
         assert one["estimate"] == pytest.approx(other["estimate"])
-        assert one["conf_low"] == pytest.approx(other["conf_low"])
+        assert one["conf_low"] == pytest.approx(other["conf_low"], nan_ok=True)
     assert "bias" in row(some, "mean_excess_unbiased")["method"]
 
 
