@@ -34,6 +34,7 @@ from mebias.quantification.claim_words import (
     relative,
     without_judge,
 )
+from mebias.quantification.coverage import falls_short
 from mebias.quantification.error_contrasts import FAMILY as ERROR
 from mebias.quantification.keyframe_contrast import CONTRASTS
 from mebias.quantification.keyframe_contrast import FAMILY as KEYFRAME
@@ -75,9 +76,16 @@ def exactness(scope: Scope) -> Iterator[Row]:
             f"Offset labels are placed less exactly than {other} labels",
             evidence,
             lead=of_judge(f"log of the SD of errors at the offset over that at the {other}"),
-            aside=relative("as right as the posterior's own SDs"),
+            aside=relative(f"as right as the posterior's own SDs{_covered(scope, other)}"),
         )
         yield by_every_definition(scope, made, evidence, f"log_sd_offset_{other}")
+
+
+def _covered(scope: Scope, other: str) -> str:
+    """What the interval of a ratio covers, where that is less than it should."""
+    row = scope.estimate(f"log_sd_offset_{other}", source=JUDGE)
+    note = "" if row is None else str(row["coverage_note"])
+    return f"; interval: {note}" if falls_short(note) else ""
 
 
 def absolute(scope: Scope) -> Iterator[Row]:

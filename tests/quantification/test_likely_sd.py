@@ -22,7 +22,7 @@ COHORTS = 300
 BAND = 3 * math.sqrt(0.05 * 0.95 / COHORTS)
 
 
-def cohort(rng, sd=12.0, missed=MISSED, n_subjects=29, n_clips=159, width=12.0):
+def cohort(rng, sd=12.0, missed=MISSED, n_subjects=29, n_clips=159, width=9.0):
     s = subjects_of(rng, n_subjects, n_clips)
     v = (width * rng.lognormal(-0.125, 0.5, n_clips)) ** 2
     e = errors(rng, s, (sd,), 0.1)[:, 0] + np.sqrt(v) * rng.standard_normal(n_clips)
@@ -130,6 +130,8 @@ def test_exact_labels_and_small_tables_have_reasons():
     exact = likely_sd_interval(np.sqrt(v) * rng.standard_normal(len(v)), v, s)
     assert math.isnan(exact.estimate)
     assert exact.reason == "can't be told: that labels do not err at all is about as likely"
+    wide = likely_sd_interval(e, 9 * v, s)
+    assert math.isnan(wide.estimate)
     few = likely_sd_interval(e[s < 5], v[s < 5], s[s < 5])
     assert few.estimate > 0
     assert math.isnan(few.conf_low)
