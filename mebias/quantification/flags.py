@@ -155,7 +155,7 @@ def withheld_flags(shifts: pd.DataFrame, *, source: str = JUDGE) -> pd.DataFrame
                 f"labels of clips cut at them are not flagged ({listed(told)}): whether they are "
                 f"far off cannot be told without the frames before the onset and after the offset "
                 f"(of the apex, without either); use the uncut recordings where they exist.",
-                dataset=dataset,
+                dataset=str(dataset),
                 field="flags",
                 found=int(counts.sum()),
                 expected=0,

@@ -66,9 +66,12 @@ def primaries(shifts: pd.DataFrame, margin_ms: float | None = None) -> Iterator[
         Margin of practical relevance; by default the larger of one frame and 10 ms.
     """
     for rows, margin in primary_rows(shifts, margin_ms):
-        place = (str(rows[column].iloc[0]) for column in ("dataset", "source", "distance"))
+        dataset, source, distance = (
+            str(rows[column].iloc[0]) for column in ("dataset", "source", "distance")
+        )
         stated = rows[~rows["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
-        yield Primary(*place, rows[complete(rows)], largest_first(stated), margin)
+        groups = largest_first(stated)
+        yield Primary(dataset, source, distance, rows[complete(rows)], groups, margin)
 
 
 def primary_rows(
