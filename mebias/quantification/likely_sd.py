@@ -23,12 +23,7 @@ from functools import partial
 import numpy as np
 from scipy import special
 
-from mebias.quantification.coder_sd import (
-    MAX_SHARE,
-    unlike_widths,
-    with_ratio_bounds,
-    with_sd_bounds,
-)
+from mebias.quantification.coder_sd import unlike_widths, with_ratio_bounds, with_sd_bounds
 from mebias.quantification.flags import Missed
 from mebias.quantification.interval import Interval, undefined
 from mebias.quantification.spread import MIN_SUBJECTS
@@ -81,9 +76,11 @@ def likely_sd_interval(
     Returns
     -------
     Interval
-        NaN with a reason where an SD of 0 is about as likely, or the posterior's variance
-        (median) is more than half of the two together; no bounds with fewer than 8 subjects.
-        The rounding of labels to whole frames is a part of the coders' error.
+        NaN with a reason where an SD of 0 is about as likely; no bounds with fewer than 8
+        subjects. That the posterior's variance is more than half of the total is no reason: a
+        limit on that share tells of the cohorts whose estimate is too large alone (1.29 of the
+        truth at the offset of filmed clips at 60 fps, 59 % covered; without it 1.06). The
+        rounding of labels to whole frames is a part of the coders' error.
 
     Examples
     --------
@@ -106,9 +103,8 @@ def likely_sd_interval(
     if np.ptp(errors) == 0:
         return bare(math.nan, f"all {len(errors)} errors are equal")
     found = _fitted(errors, blind, subjects, missed)
-    reason = _untold(found, float(np.median(blind)))
-    if reason:
-        return bare(math.nan, f"can't be told: {reason}")
+    if 2 * found.gain < _SEPARABLE:
+        return bare(math.nan, f"can't be told: {_AS_LIKELY}")
     if n_subjects < MIN_SUBJECTS:
         return bare(found.estimate, f"fewer than {MIN_SUBJECTS} subjects")
     if not (found.left_out > 0).all():
@@ -191,24 +187,10 @@ class _Fit:
     gain: float
 
 
-def _untold(fit: _Fit, blind: float) -> str:
-    """Why an SD can't be told from the posterior's variance (the median one), or nothing."""
-    if 2 * fit.gain < _SEPARABLE:
-        return _AS_LIKELY
-    share = blind / (blind + fit.estimate**2)
-    if share <= MAX_SHARE:
-        return ""
-    return (
-        f"the posterior's own variance is {share:.0%} of what labels and posterior vary together, "
-        f"more than {MAX_SHARE:.0%}"
-    )
-
-
 def _not_comparable(fits: tuple[_Fit, _Fit], blind: np.ndarray, names: tuple[str, str]) -> str:
-    for fit, name, width in zip(fits, names, blind, strict=True):
-        reason = _untold(fit, float(width))
-        if reason:
-            return f"can't be told for the {name}: {reason}"
+    for fit, name in zip(fits, names, strict=True):
+        if 2 * fit.gain < _SEPARABLE:
+            return f"can't be told for the {name}: {_AS_LIKELY}"
     return unlike_widths(blind, names)
 
 

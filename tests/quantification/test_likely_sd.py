@@ -130,8 +130,6 @@ def test_exact_labels_and_small_tables_have_reasons():
     exact = likely_sd_interval(np.sqrt(v) * rng.standard_normal(len(v)), v, s)
     assert math.isnan(exact.estimate)
     assert exact.reason == "can't be told: that labels do not err at all is about as likely"
-    wide = likely_sd_interval(e, 9 * v, s)
-    assert math.isnan(wide.estimate)
     few = likely_sd_interval(e[s < 5], v[s < 5], s[s < 5])
     assert few.estimate > 0
     assert math.isnan(few.conf_low)
