@@ -408,7 +408,9 @@ def with_cohorts(findings: Findings, cohorts: Sequence[Cohort]) -> Findings:
         for table in (c.issues, recording_issues(c.clips), _definitions(c))
         if len(table)
     ]
-    issues = tables.conform(pd.concat([*noticed, findings.issues]), "issues")
+    # What the clips tables say of cuts, the shifts have said of their clips.
+    own = findings.issues[~findings.issues["field"].isin(["lead_frames", "tail_frames"])]
+    issues = tables.conform(pd.concat([*noticed, own]), "issues")
     planted = [
         planted_vs_found(findings.shifts, findings, c.truth, c.planted)
         for c in cohorts
