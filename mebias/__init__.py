@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from mebias.datasets.roots import datasets_table as datasets
     from mebias.export.export import Exported, export
     from mebias.pipeline import compare_versions, example, report
+    from mebias.quantification.coding.coders import CoderFindings, coders
     from mebias.quantification.compare import compare
     from mebias.quantification.findings import Findings
     from mebias.quantification.gain import Gains, gain
@@ -46,15 +47,18 @@ if TYPE_CHECKING:
     from mebias.reporting.clip_figures import plot_distances, plot_film, plot_motion
     from mebias.selection.nulls import nulls
     from mebias.selection.reselect import reselect
+    from mebias.simulation.coding import simulate_coders
     from mebias.simulation.simulate import simulate
 
 __all__ = [
+    "CoderFindings",
     "Cohort",
     "Exported",
     "Findings",
     "Gains",
     "KeyframeDataset",
     "audit",
+    "coders",
     "compare",
     "compare_versions",
     "datasets",
@@ -72,15 +76,18 @@ __all__ = [
     "report",
     "reselect",
     "simulate",
+    "simulate_coders",
     "swap",
 ]
 
 _HOME = {
+    "CoderFindings": "mebias.quantification.coding",
     "Cohort": "mebias.cohort",
     "Exported": "mebias.export",
     "KeyframeDataset": "mebias.recognition",
     "Findings": "mebias.quantification",
     "Gains": "mebias.quantification.gain",
+    "coders": "mebias.quantification.coding",
     "compare": "mebias.quantification",
     "compare_versions": "mebias.pipeline",
     "example": "mebias.pipeline",
@@ -95,6 +102,7 @@ _HOME = {
     "report": "mebias.pipeline",
     "reselect": "mebias.selection",
     "simulate": "mebias.simulation",
+    "simulate_coders": "mebias.simulation",
     "swap": "mebias.recognition",
 }
 

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from mebias import tables
 from mebias.errors import TableError, listed
+from mebias.reporting.coder_figures import coder_plot, culture_plot
 from mebias.reporting.contrast_figures import contrast_plot, planted_plot
 from mebias.reporting.figure_style import (
     COLORS,
@@ -36,8 +37,8 @@ from mebias.reporting.figure_style import (
 from mebias.reporting.revision_figures import revision_plot, subject_revisions, transition_plot
 
 __all__ = [
-    "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "contrast_plot", "estimation_plot", "human_vs_selected",
-    "planted_plot", "revision_plot", "save", "style", "subject_revisions", "transition_plot",
+    "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "coder_plot", "contrast_plot", "culture_plot",
+    "estimation_plot", "human_vs_selected", "planted_plot", "revision_plot", "save", "style", "subject_revisions", "transition_plot",
 ]  # fmt: skip
 _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""

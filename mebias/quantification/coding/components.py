@@ -91,11 +91,24 @@ class Components:
     def total_interval(
         self, names: tuple[str, ...], conf_level: float = 0.95
     ) -> tuple[float, float]:
-        """Interval of a sum of variances, chi-squared with Satterthwaite's df."""
-        v, error = self.total(names)
-        if v <= 0 or error <= 0:
+        """Interval of a sum of variances.
+
+        Those of effects within subjects are summed first, with Satterthwaite's degrees of
+        freedom; a coder's own, which few coders tell, are added by recovering variances from
+        their own intervals (MOVER), so that a wide one is not averaged away.
+        """
+        inside = tuple(n for n in names if n in self.names and n not in ACROSS)
+        total = self.total(names)[0]
+        v, error = self.total(inside)
+        parts = [(self.of(n), *self.interval(n, conf_level)) for n in names if n in self.names
+                 and n in ACROSS]  # fmt: skip
+        if v > 0 and error > 0:
+            parts.append((v, *chi_squared_bounds(v, 2 * (v / error) ** 2, conf_level)))
+        if total <= 0:
             return math.nan, math.nan
-        return chi_squared_bounds(v, 2 * (v / error) ** 2, conf_level)
+        below = math.sqrt(sum((v - low) ** 2 for v, low, _ in parts))
+        above = math.sqrt(sum((high - v) ** 2 for v, _, high in parts))
+        return max(total - below, 0.0), total + above
 
 
 def chi_squared_bounds(square: float, df: float, conf_level: float) -> tuple[float, float]:

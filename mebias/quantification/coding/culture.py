@@ -14,13 +14,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import optimize
 
 from mebias import tables
+from mebias.quantification import cr2
 from mebias.quantification.claim_rows import NOT_SUPPORTED, OPEN, SUPPORTED
 from mebias.quantification.coding.crossed import Crossed, crossed_contrast
-from mebias.quantification.coding.effects import coder_effects, effect_columns
+from mebias.quantification.coding.effects import coder_effects, effect_columns, within_events
 from mebias.quantification.coding.study import Study, Values
 from mebias.quantification.coding.timing import first_codings, grubbs_squares
+from mebias.quantification.designs import noncentral_power
 from mebias.quantification.holm import adjust
 from mebias.quantification.interval import Interval, t_half_width, undefined
 from mebias.quantification.spread import MIN_SUBJECTS
@@ -281,9 +284,6 @@ def _difference(part: Values, of_culture: np.ndarray, conf_level: float) -> Inte
 
 def _combined(part: Values, sides: np.ndarray, conf_level: float, method: str) -> Interval:
     """A contrast of coder effects with its CR2 interval."""
-    from mebias.quantification import cr2
-    from mebias.quantification.coding.effects import within_events
-
     codes = part.codes.rows(np.arange(len(part)))
     columns, _ = effect_columns(codes.coder)
     fitted = cr2.fit(
@@ -435,17 +435,12 @@ def power_of(found: Crossed, shift_ms: float, alpha: float = 0.05) -> float:
     >>> round(power_of(Crossed(0.0, 4.0, 4.0, 4.0, 60, 60, 60), 5.6), 2)
     0.79
     """
-    from scipy import stats
-
-    df, t = found.df, shift_ms / math.sqrt(found.variance)
-    critical = float(stats.t.ppf(1 - alpha / 2, df))
-    return float(stats.nct.sf(critical, df, t) + stats.nct.cdf(-critical, df, t))
+    noncentrality = np.array([abs(shift_ms) / math.sqrt(found.variance)])
+    return float(noncentral_power(noncentrality, found.df, alpha)[0])
 
 
 def smallest_shift(found: Crossed, power: float = _POWER, alpha: float = 0.05) -> float:
     """The contrast (ms) that is found with this power."""
-    from scipy import optimize
-
     error = math.sqrt(found.variance)
     high = 10 * error
     while power_of(found, high, alpha) < power:
