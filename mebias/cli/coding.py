@@ -22,7 +22,9 @@ def coders(options: argparse.Namespace) -> None:
     from mebias.quantification.coding import coders as compare
 
     drawn = _drawn(options)
-    out = options.out or Path("reports") / (options.file.stem if options.file else "coders-simulated")
+    out = options.out or Path("reports") / (
+        options.file.stem if options.file else "coders-simulated"
+    )
     asked = {"fps": options.fps, "min_overlap": options.overlap, "margin_ms": options.margin,
              "min_subjects": options.min_subjects}  # fmt: skip
     if drawn is None:

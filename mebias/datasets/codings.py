@@ -58,7 +58,7 @@ _SUBJECTS = {
 
 
 def read_codings(path: str | Path, *, fps: float | None = None) -> pd.DataFrame:
-    """Read what coders wrote down.
+    r"""Read what coders wrote down.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def read_codings(path: str | Path, *, fps: float | None = None) -> pd.DataFrame:
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
-    >>> text = "subject,coder,onset,apex,offset\\ns1,ann,10,20,30\\ns1,bo,11,20,33\\n"
+    >>> text = "subject,coder,onset,apex,offset\ns1,ann,10,20,30\ns1,bo,11,20,33\n"
     >>> with TemporaryDirectory() as folder:
     ...     path = Path(folder) / "codings.csv"
     ...     _ = path.write_text(text)
@@ -199,8 +199,8 @@ def _timed(found: pd.DataFrame, origin: str, fps: float | None) -> pd.DataFrame:
     lacking = found[frames.any(axis=1) & found["fps"].isna()]
     if len(lacking):
         raise AnnotationError(
-            f"{origin}, row {lacking['row'].iloc[0]:.0f}: the times are frames and no frame rate is "
-            f"stated; give --fps or a column fps."
+            f"{origin}, row {lacking['row'].iloc[0]:.0f}: the times are frames and no frame rate "
+            f"is stated; give --fps or a column fps."
         )
     uneven = found[found["video"] != ""].groupby(["subject", "video"])["fps"].nunique()
     if (uneven > 1).any():
@@ -356,9 +356,7 @@ def groups_of_subjects(
     return groups
 
 
-def known_to(
-    names: set[str], known: set[str], *, what: str, origin: str, where: str
-) -> None:
+def known_to(names: set[str], known: set[str], *, what: str, origin: str, where: str) -> None:
     """Refuse names in one table that another does not have.
 
     Raises
@@ -372,5 +370,3 @@ def known_to(
             f"{origin} has no row for the {what} {listed(absent)} of {where}"
             f"{suggest(absent[0], known)}; add a row, or mend the spelling."
         )
-
-

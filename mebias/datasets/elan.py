@@ -122,8 +122,8 @@ def _span(name: str, number: int, cells: Sequence[object], layout: _Layout) -> _
     times = [_ms(cell(place)) for place in (layout.begin, layout.end)]
     if None in times:
         raise AnnotationError(
-            f"{name}, row {number}: found {cell(layout.begin)!r} and {cell(layout.end)!r}, expected "
-            f"begin and end times; export anew from ELAN."
+            f"{name}, row {number}: found {cell(layout.begin)!r} and {cell(layout.end)!r}, "
+            f"expected begin and end times; export anew from ELAN."
         )
     match = _TIER.fullmatch(tier)
     kind, coder, passing = match.groups() if match else ("event", tier, "1")

@@ -27,7 +27,7 @@ from mebias.reporting.figure_style import (
 _COLUMNS = (
     "source", "ethnicity", "keyframe", "quantity", "unit", "estimate", "conf_low", "conf_high",
 )  # fmt: skip
-_FAR = 4.0
+_FAR = 6.0
 """Bounds further out than this many times their median may leave the axis, with an arrow."""
 
 

@@ -38,7 +38,8 @@ from mebias.reporting.revision_figures import revision_plot, subject_revisions, 
 
 __all__ = [
     "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "coder_plot", "contrast_plot", "culture_plot",
-    "estimation_plot", "human_vs_selected", "planted_plot", "revision_plot", "save", "style", "subject_revisions", "transition_plot",
+    "estimation_plot", "human_vs_selected", "planted_plot", "revision_plot", "save", "style",
+    "subject_revisions", "transition_plot",
 ]  # fmt: skip
 _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""

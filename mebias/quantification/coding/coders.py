@@ -95,7 +95,9 @@ class CoderFindings:
     def headline(self) -> pd.DataFrame:
         """Detection of each pair; bias of each coder and the single coder's error."""
         e = self.estimates
-        named = e["quantity"].isin(["detection_f1", "coder_bias", "single_coder_error_sd", QUANTITY])
+        named = e["quantity"].isin(
+            ["detection_f1", "coder_bias", "single_coder_error_sd", QUANTITY]
+        )
         of = e["keyframe"].isin(["", *tables.KEYFRAMES]) & (e["unit"] != "frames")
         return e[named & of].reset_index(drop=True)
 
@@ -156,7 +158,9 @@ class CoderFindings:
         problems = self.issues[self.issues["severity"] != "note"]["message"]
         items = "".join(f"<li>{html.escape(m)}</li>" for m in problems)
         mark = f"<p><b>{tables.SIMULATED}</b></p>" if self.simulated else ""
-        return f"{mark}<p>Coders of the same events</p>{shown}{f'<ul>{items}</ul>' if items else ''}"
+        return (
+            f"{mark}<p>Coders of the same events</p>{shown}{f'<ul>{items}</ul>' if items else ''}"
+        )
 
 
 def coders(
@@ -284,8 +288,9 @@ def _found(
     for what in (*tables.KEYFRAMES, *PHASES):
         values = study.values(what)
         if not len(values):
-            rows.append({"keyframe": what, "source": EVERYONE, "quantity": "coder_bias", "unit": "ms",
-                         "estimate": math.nan, "reason": "no event with two codings of it"})  # fmt: skip
+            nothing: Row = {"keyframe": what, "source": EVERYONE, "quantity": "coder_bias"}
+            reason = "no event with two codings of it"
+            rows.append(nothing | {"unit": "ms", "estimate": math.nan, "reason": reason})
             continue
         rows += timing_rows(values, what, conf_level)
         found, fit = gstudy_rows(values, what, conf_level)

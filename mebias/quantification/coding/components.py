@@ -66,7 +66,7 @@ class Components:
     @property
     def std_error(self) -> np.ndarray:
         """Standard errors of the variances, shape (K,)."""
-        return np.sqrt(np.maximum(np.diag(self.covariance), 0))
+        return np.asarray(np.sqrt(np.maximum(np.diag(self.covariance), 0)))
 
     def total(self, names: tuple[str, ...]) -> tuple[float, float]:
         """Sum of some variances, and its standard error."""
@@ -137,16 +137,20 @@ class Codes:
 
     def rows(self, keep: np.ndarray) -> Codes:
         """Some of the rows, numbered anew from 0."""
-        number = [np.unique(c[keep], return_inverse=True)[1]
-                  for c in (self.subject, self.event, self.coder)]  # fmt: skip
-        return Codes(*number, self.passes[keep])
+        subject, event, coder = (
+            np.unique(c[keep], return_inverse=True)[1]
+            for c in (self.subject, self.event, self.coder)
+        )
+        return Codes(subject, event, coder, self.passes[keep])
 
 
 LOCAL = ("subject", "event", "coder x subject", "coder x event")
 ACROSS = ("coder", "coder x pass")
 
 
-def factors(codes: Codes, *, within_events: bool) -> tuple[dict[str, tuple[np.ndarray, int]], dict[str, str]]:
+def factors(
+    codes: Codes, *, within_events: bool
+) -> tuple[dict[str, tuple[np.ndarray, int]], dict[str, str]]:
     """Which components these rows can tell apart, and why not the others.
 
     Parameters
@@ -278,8 +282,8 @@ class _Model:
             if not len(turn):
                 continue
             self.y.append(turn @ y[rows])
-            columns = [_indicator(known[n][0][rows], w)
-                       for n, w in zip(self.names[: self.n_across], widths, strict=True)]  # fmt: skip
+            wide = zip(self.names[: self.n_across], widths, strict=True)
+            columns = [_indicator(known[n][0][rows], w) for n, w in wide]
             self.across.append(turn @ np.hstack(columns))
             own = [turn @ _indicator(known[n][0][rows]) for n in self.names[self.n_across :]]
             self.local.append(own)
@@ -419,7 +423,7 @@ class _State:
         vectors.append(self.py)
         stacked = np.array([np.concatenate(v) for v in vectors])
         projected = np.array([np.concatenate(self.project(v)) for v in vectors])
-        return 0.5 * stacked @ projected.T
+        return np.asarray(0.5 * stacked @ projected.T)
 
     def expected_information(self) -> np.ndarray:
         """Half of the squared norms of Z_k' P Z_l, from blocks and the columns across."""
@@ -450,7 +454,7 @@ class _State:
             for j in range(i, n_local):
                 found[m.n_across + i, m.n_across + j] += float((gram[i] * gram[j]).sum())
         upper = np.triu(found)
-        return 0.5 * (upper + np.triu(upper, 1).T)
+        return np.asarray(0.5 * (upper + np.triu(upper, 1).T))
 
 
 def _orthogonal(columns: list[np.ndarray], gram: np.ndarray) -> list[np.ndarray]:

@@ -44,9 +44,7 @@ class Crossed:
     @property
     def variance(self) -> float:
         """For new subjects and new coders."""
-        return max(
-            self.of_subjects + max(self.of_coders - self.of_both, 0.0), self.of_coders
-        )
+        return max(self.of_subjects + max(self.of_coders - self.of_both, 0.0), self.of_coders)
 
     @property
     def df(self) -> float:
@@ -159,9 +157,7 @@ def _variance(
     width = int(event.max()) + 1
     by_event = np.bincount(cluster * width + event, direction, minlength=n * width)
     by_event = by_event.reshape(n, width) / np.sqrt(sizes)
-    by_basis = np.stack(
-        [np.bincount(cluster, direction * b, minlength=n) for b in basis.T], axis=1
-    )
+    by_basis = np.stack([np.bincount(cluster, direction * b, minlength=n) for b in basis.T], axis=1)
     expected = np.diag(np.bincount(cluster, direction**2, minlength=n))
     expected = expected - by_event @ by_event.T - by_basis @ by_basis.T
     trace = float(np.trace(expected))

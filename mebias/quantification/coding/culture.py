@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import optimize
@@ -19,7 +19,9 @@ from scipy import optimize
 from mebias import tables
 from mebias.quantification import cr2
 from mebias.quantification.claim_rows import NOT_SUPPORTED, OPEN, SUPPORTED
+from mebias.quantification.coding.components import Codes
 from mebias.quantification.coding.crossed import Crossed, crossed_contrast
+from mebias.quantification.coding.detection import EVERYONE
 from mebias.quantification.coding.effects import coder_effects, effect_columns, within_events
 from mebias.quantification.coding.study import Study, Values
 from mebias.quantification.coding.timing import first_codings, grubbs_squares
@@ -38,7 +40,8 @@ _METHOD = (
     "(two-way clustered, Satterthwaite df)"
 )
 _METHOD_THESE = "within events, least squares with coders; subjects as sampling units"
-_POWER = 0.8
+_POWER, _ALPHA = 0.8, 0.05
+_POWER_METHOD = "noncentral t on the two-way clustered variance"
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,11 @@ def culture_design(study: Study, min_subjects: int = 5) -> Design:
                   f"{max(min_subjects, 2)} are needed")  # fmt: skip
         return Design(**(design.__dict__ | {"reason": reason}))
     if min(own, others) < FEWEST_CODERS:
-        plural = "" if own == 1 else "s"
-        words = (f"{own} coder{plural} of culture {culture} and {others} other{'' if others == 1 else 's'}: "
-                 f"culture is confounded with the coder; two of each are needed")  # fmt: skip
+        plural, more = "" if own == 1 else "s", "" if others == 1 else "s"
+        words = (
+            f"{own} coder{plural} of culture {culture} and {others} other{more}: culture is "
+            f"confounded with the coder; two of each are needed"
+        )
         return Design(**(design.__dict__ | {"confounded": words}))
     return design
 
@@ -156,7 +161,7 @@ def contrast_of(study: Study, values: Values, design: Design) -> Crossed:
 
 def _design_matrix(
     study: Study, values: Values, design: Design
-) -> tuple[Values, np.ndarray, np.ndarray, object]:
+) -> tuple[Values, np.ndarray, np.ndarray, Codes]:
     culture = np.array([study.cultures.get(c, "") for c in values.coders], dtype=object)
     of_row = culture[values.codes.coder]
     keep = ~np.isin(of_row, ["", tables.UNKNOWN])
@@ -166,11 +171,13 @@ def _design_matrix(
         keep[keep] = np.bincount(event)[event] >= 2
     own = values.rows(np.flatnonzero(keep))
     codes = own.codes.rows(np.arange(len(own)))
-    x = ((culture[own.codes.coder] == design.culture) & (own.ethnicity == design.group)).astype(float)
+    x = ((culture[own.codes.coder] == design.culture) & (own.ethnicity == design.group)).astype(
+        float
+    )
     if len(own) == 0:
         raise ValueError("no event was coded by two coders of known culture")
     columns, _ = effect_columns(codes.coder)
-    return own, x, columns, codes
+    return own, x.astype(float), columns, codes
 
 
 def culture_rows(
@@ -213,8 +220,8 @@ def culture_rows(
             reason = str(error)
     n = {"n_clips": len(np.unique(values.codes.event)),
          "n_subjects": len(np.unique(values.codes.subject))}  # fmt: skip
-    place: Row = {"keyframe": keyframe, "ethnicity": design.contrast if design.culture else tables.ALL,
-                  "source": "all coders"}  # fmt: skip
+    where = design.contrast if design.culture else tables.ALL
+    place: Row = {"keyframe": keyframe, "ethnicity": where, "source": EVERYONE}
     why = reason or design.confounded
     blank: Row = {"estimate": math.nan if found is None else found.estimate}
     whole: Row = blank | {"reason": why, "method": _METHOD}
@@ -326,7 +333,7 @@ def own_group_spread(
             squares[rows] = grubbs_squares(part, coder_effects(part, conf_level).residual)[0]
     told = np.isfinite(squares)
     own = told & (of_row == once.ethnicity)
-    place: Row = {"keyframe": keyframe, "source": "all coders", "unit": "log ratio",
+    place: Row = {"keyframe": keyframe, "source": EVERYONE, "unit": "log ratio",
                   "quantity": "own_group_log_sd_ratio", "weighting": "clip"}  # fmt: skip
     return place | _log_ratio(squares, own, told & ~own, once, conf_level).row()
 
@@ -353,15 +360,20 @@ def _log_ratio(
             return np.asarray(np.log(means[0] / means[1]) / 2)
 
     if g < MIN_SUBJECTS or not own.any() or not other.any():
-        return Interval(**(bare.row() | {"reason": "needs three coders of an event, codings of the "
-                                         f"own and of another group, {MIN_SUBJECTS} subjects"}))  # type: ignore[arg-type]
+        return replace(
+            bare,
+            reason=f"needs three coders of an event, codings of the own and of another group, "
+            f"{MIN_SUBJECTS} subjects",
+        )
     estimate, left = float(ratio(0.0)[0]), ratio(1.0)
     if not (math.isfinite(estimate) and np.isfinite(left).all()):
-        return Interval(**(bare.row() | {"reason": "the spread of one side is not above 0"}))  # type: ignore[arg-type]
+        return replace(bare, reason="the spread of one side is not above 0")
     error = math.sqrt((g - 1) / g * float(((left - left.mean()) ** 2).sum()))
     half = t_half_width(error, g - 1, conf_level)
-    return Interval(**(bare.row() | {"estimate": estimate, "std_error": error, "df": g - 1.0,
-                                     "conf_low": estimate - half, "conf_high": estimate + half}))  # type: ignore[arg-type]
+    return replace(
+        bare, estimate=estimate, std_error=error, df=g - 1.0, conf_low=estimate - half,
+        conf_high=estimate + half,
+    )  # fmt: skip
 
 
 def adjusted(tests: Sequence[Row]) -> list[Row]:
@@ -448,9 +460,7 @@ def smallest_shift(found: Crossed, power: float = _POWER, alpha: float = 0.05) -
     return float(optimize.brentq(lambda d: power_of(found, d, alpha) - power, 0.0, high))
 
 
-def coders_needed(
-    found: Crossed, design: Design, margin: float, most: int = 100
-) -> int | None:
+def coders_needed(found: Crossed, design: Design, margin: float, most: int = 100) -> int | None:
     """Coders of each side that find the margin with 80 % power; None beyond ``most``."""
     n = design.n_group + design.n_rest
     for coders in range(FEWEST_CODERS, most + 1):
@@ -463,9 +473,9 @@ def power_rows(
     dataset: str, keyframe: str, design: Design, found: Crossed | None, margin: float
 ) -> list[Row]:
     """Smallest contrast found with 80 % power, and the coders it takes at the margin."""
-    place: Row = {"dataset": dataset, "source": "all coders", "keyframe": keyframe,
+    place: Row = {"dataset": dataset, "source": EVERYONE, "keyframe": keyframe,
                   "contrast": design.contrast if design.culture else "", "margin": margin,
-                  "alpha": 0.05, "method": "noncentral t on the two-way clustered variance"}  # fmt: skip
+                  "alpha": _ALPHA, "method": _POWER_METHOD}  # fmt: skip
     why = design.reason or design.confounded or ("" if found else "no contrast")
     sizes = (f"{design.n_own} and {design.n_others} coders, {design.n_group} and "
              f"{design.n_rest} subjects")  # fmt: skip

@@ -73,7 +73,7 @@ def _pair(
     pair: tuple[str, str],
     conf_level: float,
 ) -> Iterator[Row]:
-    place = {"source": f"{pair[0]} vs {pair[1]}", "keyframe": ""}
+    place: Row = {"source": f"{pair[0]} vs {pair[1]}", "keyframe": ""}
     a, b = _common(first, looked, pair)
     nothing = share_interval(np.zeros(0, dtype=bool), np.zeros(0), conf_level)
     if a.empty and b.empty:
@@ -151,7 +151,7 @@ def _passes(study: Study, coder: str, conf_level: float) -> Iterator[Row]:
     one, two = (own[np.array(keep, dtype=bool) & (own["pass"] == n)] for n in names)
     hits = np.r_[one["event"].isin(two["event"]), two["event"].isin(one["event"])].astype(bool)
     subjects = np.r_[one["subject"], two["subject"]]
-    place = {"source": f"{coder}, pass {names[0]} vs {names[1]}", "keyframe": ""}
+    place: Row = {"source": f"{coder}, pass {names[0]} vs {names[1]}", "keyframe": ""}
     n = len(set(one["event"]) | set(two["event"]))
     yield _share(place, "detection_f1", share_interval(hits, subjects, conf_level), n)
 
@@ -173,6 +173,5 @@ def _everyone(
 
 def left_out_videos(study: Study) -> int:
     """Videos that a single coder looked at, about which agreement says nothing."""
-    return int((study.looked.groupby(["subject", "video"])["coder"].nunique() == 1).sum())
-
-
+    n_coders = study.looked.groupby(["subject", "video"])["coder"].nunique()
+    return int((n_coders < 2).sum())

@@ -7,7 +7,7 @@ coders, each counted once: the constant that all have in common cannot be told w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from mebias.quantification.coding.study import Values
 from mebias.quantification.interval import Interval, t_half_width, undefined
 from mebias.quantification.wald import Contrast
 
-METHOD = "within events, least squares, CR2 by subject, Satterthwaite df; relative to the coders' mean"
+METHOD = (
+    "within events, least squares, CR2 by subject, Satterthwaite df; relative to the coders' mean"
+)
 
 
 @dataclass(frozen=True)
@@ -103,11 +105,10 @@ def coder_effects(values: Values, conf_level: float = 0.95) -> Effects:
     [True, False, False, False]
     """
     codes = values.codes
-    columns, present = effect_columns(codes.coder) if len(values) else (np.zeros((0, 0)), [])
+    columns, present = effect_columns(codes.coder)
     names = tuple(values.coders[c] for c in present)
     n_subjects = len(np.unique(codes.subject))
-    x = within_events(columns, codes.event) if len(values) else columns
-    y = within_events(values.y, codes.event) if len(values) else values.y
+    x, y = within_events(columns, codes.event), within_events(values.y, codes.event)
     bare = [
         undefined(
             np.nan, "", conf_level=conf_level, n_subjects=n_subjects, method=METHOD,
@@ -146,4 +147,4 @@ def coder_effects(values: Values, conf_level: float = 0.95) -> Effects:
 
 
 def _because(bare: Interval, reason: str, estimate: float = np.nan) -> Interval:
-    return Interval(**(bare.row() | {"reason": reason, "estimate": estimate}))  # type: ignore[arg-type]
+    return replace(bare, reason=reason, estimate=estimate)

@@ -48,14 +48,18 @@ def _issues(
     if codings["apex_ms"].isna().all():
         yield "note", "apex", "no apex was coded; onset and offset are compared alone."
     if codings["fps"].isna().any():
-        yield ("note", "fps", "no frame rate is stated: differences are in ms alone; give --fps for "
-               "frames.")  # fmt: skip
+        yield ("note", "fps", "no frame rate is stated: differences are in ms alone; give --fps "
+               "for frames.")  # fmt: skip
     if (codings.groupby(["coder", "event"])["pass"].nunique() > 1).sum() == 0:
         yield ("warning", "pass",
-               "no coder coded an event twice: what a coder would do otherwise on another day cannot "
-               "be told from what is between coders; code a part again as pass 2.")  # fmt: skip
+               "no coder coded an event twice: what a coder would do otherwise on another day "
+               "cannot be told from what is between coders; code some again as pass 2.")  # fmt: skip
     if codings["order"].isna().any():
-        yield ("note", "order", "no working order is stated: drift cannot be told; add a column order.")
+        yield (
+            "note",
+            "order",
+            "no working order is stated: drift cannot be told; add a column order.",
+        )
     if len(study.coders) == 2:
         yield ("warning", "coder",
                "two coders: one degree of freedom tells how coders differ, so that the error of "
@@ -66,5 +70,5 @@ def _issues(
         yield "note", "culture", f"coder culture x ethnicity is not tested: {design.reason}."
     for what, names in extra.items():
         if names:
-            yield ("note", what, f"the {what}s {listed(names)} are listed and have no coding; check "
-                   f"their spelling.")  # fmt: skip
+            yield ("note", what, f"the {what}s {listed(names)} are listed and have no coding; "
+                   f"check their spelling.")  # fmt: skip

@@ -227,9 +227,7 @@ def _events(found: pd.DataFrame, min_overlap: float) -> list[str]:
     return names
 
 
-def joined(
-    onset: np.ndarray, end: np.ndarray, rater: np.ndarray, min_overlap: float
-) -> list[int]:
+def joined(onset: np.ndarray, end: np.ndarray, rater: np.ndarray, min_overlap: float) -> list[int]:
     """Events of one video: a number for each coding, in the order of first onsets.
 
     Parameters

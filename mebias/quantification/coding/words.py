@@ -26,9 +26,9 @@ def summary(found: CoderFindings) -> str:
 
 def _lines(found: CoderFindings) -> Iterator[str]:
     study = found.study
-    n_subjects = study.codings["subject"].nunique()
-    yield (f"{study.dataset}: {len(study.coders)} coders, {study.codings['event'].nunique()} events "
-           f"of {n_subjects} subjects, {len(study.codings)} codings")  # fmt: skip
+    n_events, n_subjects = (study.codings[c].nunique() for c in ("event", "subject"))
+    yield (f"{study.dataset}: {len(study.coders)} coders, {n_events} events of {n_subjects} "
+           f"subjects, {len(study.codings)} codings")  # fmt: skip
     yield "Detection (F1: share of both coders' codings that the other has too)"
     e = found.estimates
     f1 = e[(e["quantity"] == "detection_f1")].to_dict("records")
@@ -70,7 +70,7 @@ def _culture(found: CoderFindings) -> Iterator[str]:
             if whole and design.confounded:
                 continue
             who = "" if whole else "these coders alone: "
-            p = f", p = {test['p_adjusted'].iloc[0]:.3f} (Holm)" if whole and len(test) else ""
+            p = _p(test["p_adjusted"].iloc[0]) if whole and len(test) else ""
             yield f"  {keyframe}: {who}{_number(row)}{p}"
         smallest = found.power
         smallest = smallest[(smallest["keyframe"] == keyframe)
@@ -79,7 +79,7 @@ def _culture(found: CoderFindings) -> Iterator[str]:
             yield f"    this design finds {value:.0f} ms with 80 % power"
 
 
-def _rows(found: CoderFindings, quantity: str, source: str) -> list[Record]:
+def _rows(found: CoderFindings, quantity: str, source: str) -> list[dict[Hashable, Any]]:
     rows: pd.DataFrame = found.get(quantity, source)
     return rows[rows["keyframe"].isin(tables.KEYFRAMES)].to_dict("records")
 
@@ -97,3 +97,9 @@ def _share(row: Record) -> str:
         return f"? ({row['reason']})"
     return (f"{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f}), "
             f"{row['n_clips']:.0f} events, {row['n_subjects']:.0f} subjects")  # fmt: skip
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return ", p < 0.001 (Holm)" if value < 0.001 else f", p = {value:.3f} (Holm)"
