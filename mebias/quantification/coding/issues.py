@@ -52,8 +52,8 @@ def _issues(
                "for frames.")  # fmt: skip
     if (codings.groupby(["coder", "event"])["pass"].nunique() > 1).sum() == 0:
         yield ("warning", "pass",
-               "no coder coded an event twice: what a coder would do otherwise on another day "
-               "cannot be told from what is between coders; code some again as pass 2.")  # fmt: skip
+               "no coder coded an event twice: what a coder does otherwise on another day cannot "
+               "be told from what is between coders; code some again as pass 2.")  # fmt: skip
     if codings["order"].isna().any():
         yield (
             "note",

@@ -179,8 +179,8 @@ def matched(
     seen = codings[_MS].notna().any(axis=1).to_numpy()
     named = bool((codings.loc[seen, "event"] != "").any())
     rows = codings.assign(
-        ethnicity=codings["subject"].map(dict(groups or {})).fillna(tables.ALL).astype(str),
-        culture=codings["coder"].map(dict(cultures or {})).fillna("").astype(str),
+        ethnicity=[(groups or {}).get(s, tables.ALL) for s in codings["subject"]],
+        culture=[(cultures or {}).get(c, "") for c in codings["coder"]],
     )
     found = rows[seen].sort_values(["subject", "video", "onset_ms", "coder", "pass"], kind="stable")
     found = found.reset_index(drop=True)
