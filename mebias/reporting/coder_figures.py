@@ -107,8 +107,8 @@ def culture_plot(estimates: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -
     >>> import mebias
     >>> drawn = mebias.simulate_coders(effect={("A", "A"): (0, 0, 20)})
     >>> found = mebias.coders(drawn.annotations, drawn.coders, drawn.subjects)
-    >>> [axes.get_title(loc="left") for axes in culture_plot(found.estimates).axes]
-    ['Onset', 'Apex', 'Offset']
+    >>> len(culture_plot(found.estimates).axes)
+    3
     """
     need(estimates, _COLUMNS, "plot of coder culture")
     groups = estimates[estimates["quantity"] == "culture_difference"]
