@@ -53,7 +53,7 @@ def detection_rows(study: Study, conf_level: float = 0.95) -> list[Row]:
     first, looked = first_passes(study.codings), first_passes(study.looked)
     rows: list[Row] = []
     for a, b in combinations(study.coders, 2):
-        rows += _pair(study, first, looked, (a, b), conf_level)
+        rows += pair_rows(study, first, looked, (a, b), conf_level)
     for coder in study.coders:
         rows += _passes(study, coder, conf_level)
     rows += _everyone(study, first, looked, conf_level)
@@ -62,17 +62,25 @@ def detection_rows(study: Study, conf_level: float = 0.95) -> list[Row]:
 
 def first_passes(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of each coder's first pass over each video."""
-    least = rows.groupby(["subject", "video", "coder"])["pass"].transform("min")
-    return rows[rows["pass"] == least]
+    passes, names = pd.factorize(rows["pass"], sort=True)
+    if len(names) < 2:
+        return rows
+    video, _ = pd.factorize(rows["subject"] + "\0" + rows["video"])
+    coder, _ = pd.factorize(rows["coder"])
+    cell = video * (int(coder.max()) + 1) + coder
+    least = np.full(int(cell.max()) + 1, len(names))
+    np.minimum.at(least, cell, passes)
+    return rows.loc[passes == least[cell]]
 
 
-def _pair(
+def pair_rows(
     study: Study,
     first: pd.DataFrame,
     looked: pd.DataFrame,
     pair: tuple[str, str],
     conf_level: float,
 ) -> Iterator[Row]:
+    """Rows of one pair, from first passes (`first_passes`); see `detection_rows`."""
     place: Row = {"source": f"{pair[0]} vs {pair[1]}", "keyframe": ""}
     a, b = _common(first, looked, pair)
     nothing = share_interval(np.zeros(0, dtype=bool), np.zeros(0), conf_level)

@@ -76,9 +76,8 @@ class Study:
         else:
             y = self.codings[f"{what}_ms"].to_numpy(dtype=float)
         keep = np.isfinite(y)
-        event = self.codings["event"].to_numpy(dtype=object)
-        counts = pd.Series(event[keep]).value_counts()
-        keep &= np.isin(event, counts.index[counts >= 2].to_numpy(dtype=object))
+        event, _ = pd.factorize(self.codings["event"])
+        keep &= np.bincount(event[keep], minlength=int(event.max()) + 1)[event] >= 2
         own = self.codings[keep]
         return Values(
             y=y[keep],
