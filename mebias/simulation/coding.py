@@ -162,7 +162,7 @@ def simulate_coders(
     >>> study.annotations["dataset"].iloc[0]
     'SIMULATED coders'
     """
-    asked = _Asked(
+    asked = Setting(
         coders or {"a1": "A", "a2": "A", "b1": "B", "b2": "B"},
         subjects or {"A": 12, "B": 12}, n_events, fps, spreads or Spreads(),
     )  # fmt: skip
@@ -170,7 +170,7 @@ def simulate_coders(
     _shares(missed=missed, double_coded=double_coded, share_coded=share_coded)
     rng = np.random.default_rng(seed)
     group, of_event = asked.cast(rng)
-    video, true = _events(of_event, rng)
+    video, true = true_times(of_event, rng)
     names = list(asked.coders)
     own_bias = asked.spreads.of("coder") * rng.standard_normal((len(names), 3))
     for name, values in (bias or {}).items():
@@ -178,7 +178,7 @@ def simulate_coders(
     factor = np.array([(spread or {}).get(name, 1.0) for name in names])
     lost = np.array([missed.get(n, 0.0) if isinstance(missed, Mapping) else missed for n in names])
     errors = asked.errors(rng, group, of_event, own_bias, factor, effect or {})
-    looked = _looked(rng, len(names), video, of_event, len(group), share_coded, double_coded)
+    looked = looked_at(rng, len(names), video, of_event, len(group), share_coded, double_coded)
     coded = looked & (rng.random(looked.shape) >= lost[None, :, None])
     slope = np.array([(drift or {}).get(n, (0.0, 0.0, 0.0)) for n in names], dtype=float)
     rows = _written(rng, asked, video, of_event, true, errors, looked, coded, slope, false_alarms)
@@ -196,8 +196,8 @@ def simulate_coders(
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What a study is made of."""
+class Setting:
+    """What a study is made of: coders with cultures, subjects with groups, events, spreads."""
 
     coders: Mapping[str, str]
     subjects: Mapping[str, int]
@@ -207,6 +207,7 @@ class _Asked:
 
     def check(self, bias: Mapping[str, Sequence[float]], effect: Mapping[tuple[str, str], object],
               spread: Mapping[str, float], drift: Mapping[str, object]) -> None:  # fmt: skip
+        """Refuse what makes no study."""
         n = sum(self.subjects.values())
         if len(self.coders) < 2:
             raise OptionError(f"a study of coders has {len(self.coders)}; expected two or more.")
@@ -237,6 +238,7 @@ class _Asked:
                 raise OptionError(f"spreads.{part.name} is not three numbers of 0 or more (ms).")
 
     def subject_names(self) -> list[str]:
+        """Names of the subjects, in the order of their groups."""
         return [f"s{k + 1:03d}" for k in range(sum(self.subjects.values()))]
 
     def cast(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -283,7 +285,7 @@ def _shares(**given: float | Mapping[str, float]) -> None:
                 raise OptionError(f"{name} is {number}; expected a share from 0 to 1.")
 
 
-def _events(of_event: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def true_times(of_event: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Video of each event, numbered, and true times (ms), (events, 3)."""
     n = len(of_event)
     first = np.r_[0, np.flatnonzero(np.diff(of_event)) + 1]
@@ -297,7 +299,7 @@ def _events(of_event: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray,
     return video, np.stack([onset, onset + rise, onset + rise + fall], axis=1)
 
 
-def _looked(
+def looked_at(
     rng: np.random.Generator,
     n_coders: int,
     video: np.ndarray,
@@ -316,7 +318,7 @@ def _looked(
 
 def _written(
     rng: np.random.Generator,
-    asked: _Asked,
+    asked: Setting,
     video: np.ndarray,
     of_event: np.ndarray,
     true: np.ndarray,
@@ -377,7 +379,7 @@ def _written(
 
 
 def _truth(
-    asked: _Asked, video: np.ndarray, of_event: np.ndarray, true: np.ndarray
+    asked: Setting, video: np.ndarray, of_event: np.ndarray, true: np.ndarray
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -402,7 +404,7 @@ def _biases(
     )  # fmt: skip
 
 
-def _planted(asked: _Asked, effect: Mapping[tuple[str, str], Sequence[float]]) -> pd.DataFrame:
+def _planted(asked: Setting, effect: Mapping[tuple[str, str], Sequence[float]]) -> pd.DataFrame:
     rows = [
         {"culture": culture, "ethnicity": group, "keyframe": keyframe,
          "error_ms": float(effect.get((culture, group), (0.0, 0.0, 0.0))[k])}

@@ -1,9 +1,10 @@
 """Whether planted biases of coders are covered, and a planted culture x ethnicity effect found.
 
-SIMULATED studies of coders, drawn, matched and analyzed as `mebias.coders` does it, keyframe
-``offset`` (the least certain one). Biases are drawn anew in each study and compared with what
-was drawn; the effect is 0, or planted. Two controls are to fail: rows taken for independent,
-and coders taken for fixed where the question is about cultures.
+SIMULATED labels of the keyframe ``offset`` (the least certain one), drawn as `simulate_coders`
+draws them: `_BATCH` studies share who coded what and have biases, errors and effects of their
+own. Biases are compared with what was drawn; the effect is 0, or planted. In the cells that say
+so whole studies are drawn, written down in frames and matched by overlap. Two controls are to
+fail: rows taken for independent, and coders taken for fixed where the question is about cultures.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from multiprocessing import get_context
@@ -28,24 +29,29 @@ from mebias import tables
 from mebias.errors import OptionError, listed, suggest
 from mebias.provenance import version
 from mebias.quantification import coding as coding_room
-from mebias.quantification.coding.culture import contrast_of, culture_design
+from mebias.quantification.coding.components import Codes
+from mebias.quantification.coding.crossed import Crossed
+from mebias.quantification.coding.culture import Design, contrast_of, contrasts_of, culture_design
 from mebias.quantification.coding.detection import first_passes, pair_rows
 from mebias.quantification.coding.effects import coder_effects, effect_columns, within_events
 from mebias.quantification.coding.gstudy import gstudy_rows
 from mebias.quantification.coding.study import Study, Values, matched
 from mebias.quantification.coding.timing import drift_rows, timing_rows
 from mebias.simulation import coding as simulation
-from mebias.simulation.coding import CodingStudy, Spreads, simulate_coders
+from mebias.simulation.coding import Setting, Spreads, looked_at, simulate_coders, true_times
 from mebias.validation.tally import ALPHA, COVERAGE, LEVEL, REJECTED, ROWS
 
 DEFAULT = 2_000
 KEYFRAME, PLACE = "offset", 2
 PLANTED_MS = 20.0
 POWER = "power"
-_BATCH = 100
+_BATCH = 50
 """Studies of a batch: what is kept, and what a worker takes at a time."""
-_EVERY = 4
-"""Variance components are fitted in every fourth study: they take longest."""
+_EVERY = 10
+"""Spreads and variance components, which take longest, are looked at in every tenth study."""
+_WHOLE = 10
+"""Cells of whole studies have a tenth of the studies."""
+_FPS = 200.0
 _ERRORS = 3
 _FIXED = "coders as if fixed"
 _MISSED, _ALARMS = 0.1, 0.03
@@ -76,6 +82,8 @@ class CodingCell:
         Planted error (ms) of culture A in group A; NaN where biases are looked at instead.
     drift : float
         Change per 100 codings of the first coder (ms).
+    whole : bool
+        Whether whole studies are drawn, written down and matched.
     """
 
     coders: tuple[int, int]
@@ -87,6 +95,7 @@ class CodingCell:
     share_coded: float = 1.0
     effect: float = math.nan
     drift: float = 0.0
+    whole: bool = False
 
     @property
     def of_culture(self) -> bool:
@@ -101,18 +110,93 @@ class CodingCell:
         what = f", effect {self.effect:g} ms" if self.of_culture else ""
         return f"{who}, {sum(self.subjects)} subjects, {self.events} events, {self.label}{what}"
 
-    def draw(self, seed: np.random.SeedSequence) -> tuple[CodingStudy, dict[str, str]]:
-        """One study, and the culture of each coder."""
-        names = {f"{k}{i}": k for k, n in zip("AB", self.coders, strict=True) for i in range(n)}
-        effect = {("A", "A"): (0.0, 0.0, self.effect)} if self.of_culture else None
-        first = next(iter(names))
-        drawn = simulate_coders(
-            names, subjects=dict(zip("AB", self.subjects, strict=True)), n_events=self.events,
-            spreads=self.spreads, effect=effect, missed=_MISSED, false_alarms=_ALARMS,
-            double_coded=self.double_coded, share_coded=self.share_coded,
-            drift={first: (0.0, 0.0, self.drift)}, seed=seed,
-        )  # fmt: skip
-        return drawn, names
+    @property
+    def names(self) -> dict[str, str]:
+        """Culture by coder."""
+        return {f"{k}{i}": k for k, n in zip("AB", self.coders, strict=True) for i in range(n)}
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """Subjects by group."""
+        return dict(zip("AB", self.subjects, strict=True))
+
+    @property
+    def planted(self) -> dict[tuple[str, str], tuple[float, float, float]]:
+        """The effect by culture and group."""
+        return {("A", "A"): (0.0, 0.0, self.effect)} if self.of_culture else {}
+
+    def studies(self, n: int) -> int:
+        """How many studies are drawn where n are asked for."""
+        return max(2, n // _WHOLE) if self.whole else n
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Some studies that share who coded what.
+
+    Attributes
+    ----------
+    values : Values
+        Of the first study; the others differ in their values.
+    y : ndarray, shape (N, B)
+        Labels (ms) of each.
+    bias : ndarray, shape (B, C)
+        Biases drawn for each.
+    """
+
+    values: Values
+    y: np.ndarray
+    bias: np.ndarray
+
+    def study(self, k: int) -> Values:
+        """The values of one study."""
+        return replace(self.values, y=self.y[:, k])
+
+
+def draw_labels(cell: CodingCell, n: int, seed: np.random.SeedSequence) -> Labels:
+    """Labels of n studies of one cell.
+
+    Examples
+    --------
+    >>> cell = CodingCell((2, 2), (6, 6), 40, Spreads(), "all coded")
+    >>> labels = draw_labels(cell, 3, np.random.SeedSequence(0))
+    >>> labels.y.shape[1], labels.bias.shape
+    (3, (3, 4))
+    """
+    rng = np.random.default_rng(seed)
+    names = list(cell.names)
+    setting = Setting(cell.names, cell.groups, cell.events, _FPS, cell.spreads)
+    group, of_event = setting.cast(rng)
+    video, true = true_times(of_event, rng)
+    looked = looked_at(
+        rng, len(names), video, of_event, len(group), cell.share_coded, cell.double_coded
+    )
+    coded = looked & (rng.random(looked.shape) >= _MISSED)
+    coded &= (coded.any(axis=2).sum(axis=1) >= 2)[:, None, None]
+    event, coder, passes = np.nonzero(coded)
+    order = np.zeros(len(event))
+    for c in range(len(names)):
+        own = np.flatnonzero(coder == c)
+        turn = rng.random(video.max() + 1)[video[event[own]]] + passes[own]
+        order[own[np.argsort(turn, kind="stable")]] = np.arange(1, len(own) + 1)
+    middle = np.array([order[coder == c].mean() for c in range(len(names))])
+    slow = cell.drift * np.where(coder == 0, order - middle[coder], 0.0) / 100
+    y, biases = [], []
+    for _ in range(n):
+        bias = cell.spreads.of("coder") * rng.standard_normal((len(names), 3))
+        errors = setting.errors(rng, group, of_event, bias, np.ones(len(names)), cell.planted)
+        time = true[event, PLACE] + errors[event, coder, passes, PLACE] + slow
+        y.append(np.floor(time * _FPS / 1000 + 0.5) * 1000 / _FPS)
+        biases.append(bias[:, PLACE])
+    _, event = np.unique(event, return_inverse=True)
+    subject = np.unique(of_event[np.nonzero(coded)[0]], return_inverse=True)[1]
+    text = np.array(setting.subject_names(), dtype=object)[of_event[np.nonzero(coded)[0]]]
+    values = Values(
+        y[0], Codes(subject, event, coder, passes), text,
+        group.astype(object)[of_event[np.nonzero(coded)[0]]], np.full(len(event), 1000 / _FPS),
+        order, tuple(names),
+    )  # fmt: skip
+    return Labels(values, np.stack(y, axis=1), np.array(biases))
 
 
 def _spreads(coder_group: float = 0.0, culture_subject: float = 0.0, coder: float = 8.0) -> Spreads:
@@ -139,7 +223,13 @@ _CULTURE = tuple(
         ((3, 3), (12, 12), 120, 0.0, 0.0, 1.0, "nothing else differs by group"),
     )
 )  # fmt: skip
-CELLS = {cell.name: cell for cell in (*_BIAS, *_CULTURE)}
+_CHAIN = (
+    CodingCell((2, 2), (12, 12), 120, _spreads(), "whole, matched by overlap", 0.3, 0.8,
+               whole=True),
+    CodingCell((3, 3), (12, 12), 120, _spreads(4.0, 4.0), "whole, matched by overlap",
+               effect=PLANTED_MS, whole=True),
+)  # fmt: skip
+CELLS = {cell.name: cell for cell in (*_BIAS, *_CULTURE, *_CHAIN)}
 
 
 def validate_coders(
@@ -198,15 +288,15 @@ def validate_coders(
         folder = parts / f"coders-seed-{seed}-{_fingerprint()}"
         folder.mkdir(parents=True, exist_ok=True)
     tasks = [
-        (cell, start, min(_BATCH, n_studies - start))
+        (cell, start, min(_BATCH, cell.studies(n_studies) - start))
         for cell in chosen
-        for start in range(0, n_studies, _BATCH)
+        for start in range(0, cell.studies(n_studies), _BATCH)
     ]
     done: dict[tuple[str, int], pd.DataFrame] = {}
     for key, table in _bar(_run(tasks, seed, jobs, folder), len(tasks), progress):
         done[key] = table
     found = [
-        _rows(cell, pd.concat([done[cell.name, s] for s in range(0, n_studies, _BATCH)]), seed)
+        _rows(cell, pd.concat([done[t[0].name, t[1]] for t in tasks if t[0] is cell]), seed)
         for cell in chosen
     ]
     return tables.conform(pd.concat(found), "calibration")
@@ -277,16 +367,13 @@ def _bar(done: Iterable[Done], total: int, progress: bool) -> Iterable[Done]:
 def measure(cell: CodingCell, start: int, n: int, seed: int) -> pd.DataFrame:
     """Some studies of a cell: for each thing counted how often it held, and out of how many."""
     counts: dict[tuple[str, str, str], list[float]] = {}
-    key = zlib.crc32(cell.name.encode())
+    key = (zlib.crc32(cell.name.encode()), start)
     with threadpool_limits(1):
-        for k in range(start, start + n):
-            whole = k % _EVERY == 0
-            hits = _of_study(cell, np.random.SeedSequence(seed, spawn_key=(key, k)), whole)
-            for what, hit in hits:
-                if not math.isnan(hit):
-                    held = counts.setdefault(what, [0.0, 0.0])
-                    held[0] += hit
-                    held[1] += 1
+        for what, hit in _found(cell, n, np.random.SeedSequence(seed, spawn_key=key)):
+            if not math.isnan(hit):
+                held = counts.setdefault(what, [0.0, 0.0])
+                held[0] += hit
+                held[1] += 1
     rows = [{"quantity": q, "method": m, "measure": w, "hits": h, "n": t}
             for (q, m, w), (h, t) in counts.items()]  # fmt: skip
     return pd.DataFrame(rows)
@@ -295,21 +382,44 @@ def measure(cell: CodingCell, start: int, n: int, seed: int) -> pd.DataFrame:
 Found = Iterator[tuple[tuple[str, str, str], float]]
 
 
-def _of_study(cell: CodingCell, seed: np.random.SeedSequence, components: bool) -> Found:
-    drawn, names = cell.draw(seed)
-    groups = dict(zip(drawn.subjects["subject"], drawn.subjects["ethnicity"], strict=True))
-    study = matched(drawn.annotations, groups=groups, cultures=names)
-    values = study.values(KEYFRAME)
+def _found(cell: CodingCell, n: int, seed: np.random.SeedSequence) -> Found:
+    if cell.whole:
+        for own in seed.spawn(n):
+            yield from _of_whole_study(cell, own)
+        return
+    labels = draw_labels(cell, n, seed)
     if cell.of_culture:
-        yield from _culture(cell, study, values)
-    else:
-        yield from _bias(cell, drawn, study, values)
-        if components:
+        design = Design("A", "A", *cell.coders, *cell.subjects)
+        for found in contrasts_of(cell.names, labels.values, design, labels.y):
+            yield from _culture(cell, found)
+        return
+    for k in range(n):
+        values, bias = labels.study(k), labels.bias[k] - labels.bias[k].mean()
+        yield from _bias(cell, values, dict(zip(values.coders, bias.tolist(), strict=True)))
+        if k % _EVERY == 0:
+            yield from _spread(cell, values)
             yield from _components(cell, values)
 
 
-def _culture(cell: CodingCell, study: Study, values: Values) -> Found:
-    found = contrast_of(study, values, culture_design(study))
+def _of_whole_study(cell: CodingCell, seed: np.random.SeedSequence) -> Found:
+    """Everything from drawing a study to its estimates, as `mebias.coders` does it."""
+    drawn = simulate_coders(
+        cell.names, subjects=cell.groups, n_events=cell.events, spreads=cell.spreads,
+        effect=cell.planted, missed=_MISSED, false_alarms=_ALARMS, fps=_FPS,
+        double_coded=cell.double_coded, share_coded=cell.share_coded, seed=seed,
+    )  # fmt: skip
+    groups = dict(zip(drawn.subjects["subject"], drawn.subjects["ethnicity"], strict=True))
+    study = matched(drawn.annotations, groups=groups, cultures=cell.names)
+    values = study.values(KEYFRAME)
+    if cell.of_culture:
+        yield from _culture(cell, contrast_of(study, values, culture_design(study)))
+        return
+    of = drawn.bias[drawn.bias["keyframe"] == KEYFRAME].set_index("coder")["bias_ms"]
+    yield from _bias(cell, values, {str(c): float(v) for c, v in (of - of.mean()).items()})
+    yield from _detected(study)
+
+
+def _culture(cell: CodingCell, found: Crossed) -> Found:
     quantity = "culture_by_ethnicity"
     rejected = REJECTED if cell.effect == 0 else POWER
     for method, bounds in (
@@ -320,39 +430,28 @@ def _culture(cell: CodingCell, study: Study, values: Values) -> Found:
         yield (quantity, method, rejected), 1.0 - _inside(0.0, *bounds)
 
 
-def _bias(cell: CodingCell, drawn: CodingStudy, study: Study, values: Values) -> Found:
-    of = drawn.bias[drawn.bias["keyframe"] == KEYFRAME].set_index("coder")["bias_ms"]
-    bias = of - of.mean()
+def _bias(cell: CodingCell, values: Values, bias: Mapping[str, float]) -> Found:
     method = "within events, CR2 by subject"
     effects = coder_effects(values, LEVEL)
     for name, found in zip(effects.coders, effects.bias, strict=True):
-        hit = _inside(float(bias[name]), found.conf_low, found.conf_high)
-        yield ("coder_bias", method, COVERAGE), hit
+        yield ("coder_bias", method, COVERAGE), _inside(bias[name], found.conf_low, found.conf_high)
     yield from _rows_as_independent(values, bias)
     if cell.spreads.coder[PLACE] == 0 and effects.alike is not None:
-        yield (
-            ("coders alike", "HTZ, CR2 by subject", REJECTED),
-            float(effects.alike.p_value <= ALPHA),
-        )
-    spreads = _sds(cell)
-    truth = {"coder_sd": spreads["single"], "inter_coder_sd": spreads["single"],
-             "intra_coder_sd": spreads["residual"]}  # fmt: skip
+        hit = float(effects.alike.p_value <= ALPHA)
+        yield ("coders alike", "HTZ, CR2 by subject", REJECTED), hit
+
+
+def _spread(cell: CodingCell, values: Values) -> Found:
+    sds = _sds(cell)
+    truth = {"coder_sd": sds["single"], "inter_coder_sd": sds["single"],
+             "intra_coder_sd": sds["residual"]}  # fmt: skip
     for row in timing_rows(values, KEYFRAME, LEVEL):
         quantity = str(row["quantity"])
-        if row["unit"] != "ms":
-            continue
-        if quantity in truth:
+        if row["unit"] == "ms" and quantity in truth:
             yield (quantity, "jackknife over subjects", COVERAGE), _row_inside(truth[quantity], row)
-        if quantity == "coder_difference":
-            a, b = str(row["source"]).split(" vs ")
-            yield (
-                (quantity, "random-intercept weights, CR2", COVERAGE),
-                _row_inside(float(bias[a] - bias[b]), row),
-            )
     if cell.drift:
         first = next(iter(drift_rows(values, LEVEL)))
         yield ("drift", "CR2 by subject", COVERAGE), _row_inside(cell.drift, first)
-    yield from _detected(study)
 
 
 def _sds(cell: CodingCell) -> dict[str, float]:
@@ -364,7 +463,7 @@ def _sds(cell: CodingCell) -> dict[str, float]:
                     "single": math.hypot(parts["coder_subject"], inside)}  # fmt: skip
 
 
-def _rows_as_independent(values: Values, bias: pd.Series) -> Found:
+def _rows_as_independent(values: Values, bias: Mapping[str, float]) -> Found:
     """The control: least squares on rows without any clustering, events taken for known."""
     columns, present = effect_columns(values.codes.coder)
     x, y = (within_events(v, values.codes.event) for v in (columns, values.y))
@@ -376,7 +475,7 @@ def _rows_as_independent(values: Values, bias: pd.Series) -> Found:
     for k, c in enumerate(present[:-1].tolist()):
         half = z * math.sqrt(error * bread[k, k])
         found = float(coefficients[k])
-        hit = _inside(float(bias[values.coders[c]]), found - half, found + half)
+        hit = _inside(bias[values.coders[c]], found - half, found + half)
         yield ("coder_bias", f"{ROWS}: least squares within events", COVERAGE), hit
 
 
@@ -428,7 +527,7 @@ def _rows(cell: CodingCell, hits: pd.DataFrame, seed: int) -> pd.DataFrame:
         n = float(total["n"])
         value, studies = float(total["hits"]) / n, n
         if quantity in _SEVERAL:  # several coders of one study resemble each other
-            studies = n / max(1, _several(cell, quantity))
+            studies = n / sum(cell.coders)
         error = math.sqrt(value * (1 - value) / studies)
         control = method.startswith((ROWS, _FIXED))
         low, high = _band(quantity, measure_)
@@ -448,13 +547,7 @@ def _rows(cell: CodingCell, hits: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-_SEVERAL = ("coder_bias", "coder_difference", "coder_sd", "intra_coder_sd")
-
-
-def _several(cell: CodingCell, quantity: str) -> float:
-    """How many intervals of one kind a study has."""
-    n = sum(cell.coders)
-    return n * (n - 1) / 2 if quantity == "coder_difference" else n
+_SEVERAL = ("coder_bias", "coder_sd", "intra_coder_sd")
 
 
 def _band(quantity: str, measure_: str) -> tuple[float, float]:

@@ -120,38 +120,61 @@ def crossed_contrast(
     >>> low < 20 < high
     True
     """
+    return crossed_contrasts(
+        np.asarray(y, dtype=float)[:, None], x, nuisance, event=event, subject=subject,
+        coder=coder, n_coder_parameters=n_coder_parameters,
+    )[0]  # fmt: skip
+
+
+def crossed_contrasts(
+    y: np.ndarray,
+    x: np.ndarray,
+    nuisance: np.ndarray,
+    *,
+    event: np.ndarray,
+    subject: np.ndarray,
+    coder: np.ndarray,
+    n_coder_parameters: int = 2,
+) -> list[Crossed]:
+    """`crossed_contrast` of many outcomes of one design at once, shape (N, B)."""
     columns = within_events(np.column_stack([nuisance, x]), event)
     own = within_events(y, event)
     basis, triangle = np.linalg.qr(columns)
     if abs(triangle[-1, -1]) < 1e-9 * max(1.0, float(np.abs(x).max())) * math.sqrt(len(x)):
         raise ValueError("the contrast cannot be told from events and coders")
     direction = basis[:, -1] / triangle[-1, -1]
-    coefficient = float(direction @ own)
+    coefficients = direction @ own
     residual = own - basis @ (basis.T @ own)
-    scale = float(np.abs(own).max())
-    if float(np.abs(residual).max()) <= 1e-9 * max(1.0, scale):
+    if (np.abs(residual).max(axis=0) <= 1e-9 * np.maximum(1.0, np.abs(own).max(axis=0))).any():
         raise ValueError("nothing is left over: no spread")
-    found = []
     cell = subject * (int(coder.max()) + 1) + coder
     _, cell = np.unique(cell, return_inverse=True)
-    for cluster in (subject, coder, cell):
-        found.append(_variance(direction, residual, basis, cluster, event))
-    (v_s, df_s), (v_c, df_c), (v_b, _) = found
+    (v_s, df_s), (v_c, df_c), (v_b, _) = (
+        _variances(direction, residual, basis, cluster, event) for cluster in (subject, coder, cell)
+    )
     n_coders, n_subjects = len(np.unique(coder)), len(np.unique(subject))
     df_c = min(df_c, max(n_coders - n_coder_parameters, 1))
-    return Crossed(coefficient, v_s, v_c, v_b, df_s, df_c, max(df_c * (n_subjects - 2), 1.0))
+    df_b = max(df_c * (n_subjects - 2), 1.0)
+    return [
+        Crossed(*values, df_s, df_c, df_b)
+        for values in zip(
+            coefficients.tolist(), v_s.tolist(), v_c.tolist(), v_b.tolist(), strict=True
+        )
+    ]
 
 
-def _variance(
+def _variances(
     direction: np.ndarray,
     residual: np.ndarray,
     basis: np.ndarray,
     cluster: np.ndarray,
     event: np.ndarray,
-) -> tuple[float, float]:
-    """Sum of squared scores of clusters, unbiased for independent errors, and its df."""
+) -> tuple[np.ndarray, float]:
+    """Sums of squared scores of clusters, unbiased for independent errors, and their df."""
     n = int(cluster.max()) + 1
-    scores = np.bincount(cluster, direction * residual, minlength=n)
+    order = np.argsort(cluster, kind="stable")
+    start = np.flatnonzero(np.r_[True, np.diff(cluster[order]) != 0])
+    scores = np.add.reduceat((direction[:, None] * residual)[order], start, axis=0)
     # Expected cross products of the scores under independent errors of variance 1.
     sizes = np.bincount(event).astype(float)
     width = int(event.max()) + 1
@@ -163,4 +186,4 @@ def _variance(
     trace = float(np.trace(expected))
     df = trace**2 / float((expected**2).sum())
     factor = float(direction @ direction) / trace
-    return float((scores**2).sum()) * factor, df
+    return np.asarray((scores**2).sum(axis=0) * factor), df

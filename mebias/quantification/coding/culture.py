@@ -10,7 +10,7 @@ and coder are the same thing.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,8 +19,7 @@ from scipy import optimize
 from mebias import tables
 from mebias.quantification import cr2
 from mebias.quantification.claim_rows import NOT_SUPPORTED, OPEN, SUPPORTED
-from mebias.quantification.coding.components import Codes
-from mebias.quantification.coding.crossed import Crossed, crossed_contrast
+from mebias.quantification.coding.crossed import Crossed, crossed_contrasts
 from mebias.quantification.coding.detection import EVERYONE
 from mebias.quantification.coding.effects import coder_effects, effect_columns, within_events
 from mebias.quantification.coding.study import Study, Values
@@ -153,31 +152,29 @@ def contrast_of(study: Study, values: Values, design: Design) -> Crossed:
     ValueError
         It cannot be told from events and coders, or nothing varies.
     """
-    own, x, columns, codes = _design_matrix(study, values, design)
-    return crossed_contrast(
-        own.y, x, columns, event=codes.event, subject=codes.subject, coder=codes.coder
-    )
+    return contrasts_of(study.cultures, values, design, values.y[:, None])[0]
 
 
-def _design_matrix(
-    study: Study, values: Values, design: Design
-) -> tuple[Values, np.ndarray, np.ndarray, Codes]:
-    culture = np.array([study.cultures.get(c, "") for c in values.coders], dtype=object)
-    of_row = culture[values.codes.coder]
-    keep = ~np.isin(of_row, ["", tables.UNKNOWN])
+def contrasts_of(
+    cultures: Mapping[str, str], values: Values, design: Design, y: np.ndarray
+) -> list[Crossed]:
+    """`contrast_of` for many outcomes (N, B) of the same codings."""
+    culture = np.array([cultures.get(c, "") for c in values.coders], dtype=object)
+    keep = ~np.isin(culture[values.codes.coder], ["", tables.UNKNOWN])
     keep &= ~np.isin(values.ethnicity, [tables.ALL, tables.UNKNOWN])
     event = values.codes.event[keep]
     if len(event):
         keep[keep] = np.bincount(event)[event] >= 2
-    own = values.rows(np.flatnonzero(keep))
-    codes = own.codes.rows(np.arange(len(own)))
-    x = ((culture[own.codes.coder] == design.culture) & (own.ethnicity == design.group)).astype(
-        float
-    )
-    if len(own) == 0:
+    if not keep.any():
         raise ValueError("no event was coded by two coders of known culture")
+    codes = values.codes.rows(np.flatnonzero(keep))
+    x = culture[values.codes.coder[keep]] == design.culture
+    x &= values.ethnicity[keep] == design.group
     columns, _ = effect_columns(codes.coder)
-    return own, x.astype(float), columns, codes
+    return crossed_contrasts(
+        y[keep], x.astype(float), columns, event=codes.event, subject=codes.subject,
+        coder=codes.coder,
+    )  # fmt: skip
 
 
 def culture_rows(

@@ -70,7 +70,8 @@ def first_passes(rows: pd.DataFrame) -> pd.DataFrame:
     cell = video * (int(coder.max()) + 1) + coder
     least = np.full(int(cell.max()) + 1, len(names))
     np.minimum.at(least, cell, passes)
-    return rows.loc[passes == least[cell]]
+    first: pd.DataFrame = rows[passes == least[cell]]
+    return first
 
 
 def pair_rows(
