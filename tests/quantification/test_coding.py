@@ -43,7 +43,7 @@ def study_of(drawn, **options):
 def drawn():
     return simulate_coders(
         bias={"a1": (10, 0, 0), "a2": (-10, 0, 0), "b1": (0, 0, 0), "b2": (0, 0, 0)},
-        effect={("A", "A"): (0, 0, 40)}, double_coded=0.4, share_coded=0.8, seed=11,
+        effect={("A", "A"): (0, 0, 60)}, double_coded=0.4, share_coded=0.8, seed=11,
     )  # fmt: skip
 
 
@@ -145,7 +145,7 @@ def test_nothing_has_an_estimate_without_interval_or_reason(found):
 
 def test_culture_by_ethnicity_is_found_and_called_by_its_groups(found):
     row = found.get("culture_by_ethnicity").set_index("keyframe").loc["offset"]
-    assert row["conf_low"] < 40 < row["conf_high"] and row["conf_low"] > 0
+    assert row["conf_low"] < 60 < row["conf_high"] and row["conf_low"] > 0
     assert row["ethnicity"] == "A vs other coders, A vs other subjects"
     test = found.tests[found.tests["family"] == "coder-culture-by-ethnicity"]
     assert len(test) == 3 and test.set_index("keyframe").loc["offset", "p_adjusted"] < 0.05
