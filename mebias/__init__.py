@@ -16,6 +16,8 @@ The public API on one screen::
     issues   = mebias.audit(cohort)                   # what deserves a second look, with its cell
     written  = mebias.export(cohort, selected, "out") # back in the dataset's own format
     gains    = mebias.gain(predictions)               # .estimates .tests .conclusions
+    coders   = mebias.coders(annotations, coders, ethnicity)  # several coders of the same events
+    drawn    = mebias.simulate_coders(seed=0)         # a SIMULATED study of them
     items    = mebias.KeyframeDataset(cohort, selected)  # for torch, keyframes swapped
     figure   = mebias.plot_motion(cohort, clip)       # also plot_distances, plot_film
 
