@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from mebias.simulation import CodingStudy
 
 
+_LABELS = {
+    "coder_bias": "Bias of each coder against the coders' mean, with intervals",
+    "coder_culture": "Difference of two coder cultures by group of subjects, and their contrast",
+}
+
+
 def coders(options: argparse.Namespace) -> None:
     """``mebias coders``."""
     from mebias.quantification.coding import coders as compare
@@ -98,6 +104,7 @@ def _figures(found: CoderFindings, out: Path) -> dict[str, Path]:
 
 def _page(found: CoderFindings, pictures: dict[str, Path], out: Path) -> None:
     """One offline page: summary, figures, tests, issues."""
+    from mebias.reporting.drawing import inline_svg
     from mebias.tables import SIMULATED
 
     mark = f"<p><strong>{SIMULATED} data</strong></p>" if found.simulated else ""
@@ -105,8 +112,8 @@ def _page(found: CoderFindings, pictures: dict[str, Path], out: Path) -> None:
                "p_adjusted", "n_clips", "n_subjects", "reason"]  # fmt: skip
     tests = found.tests[columns].rename(columns={"n_clips": "n_events"})
     figures = "".join(
-        f"<figure>{path.read_text(encoding='utf-8').partition('?>')[2].partition('>')[2]}"
-        f"<figcaption>{name.replace('_', ' ')}</figcaption></figure>"
+        f"<figure>{inline_svg(path.read_text(encoding='utf-8'), name, _LABELS[name])}"
+        f"<figcaption>{_LABELS[name]}</figcaption></figure>"
         for name, path in pictures.items()
     )
     items = "".join(f"<li>{html.escape(m)}</li>" for m in found.issues["message"])
