@@ -120,7 +120,8 @@ def _page(found: CoderFindings, pictures: dict[str, Path], out: Path) -> None:
     text = (
         "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>Coders</title><style>"
         "body{font:15px/1.45 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-        "pre{white-space:pre-wrap}svg{max-width:100%;height:auto}table{border-collapse:collapse;"
+        "pre{white-space:pre-wrap}svg *{stroke-linejoin:round;stroke-linecap:butt}"
+        "svg{max-width:100%;height:auto}table{border-collapse:collapse;"
         "font-size:13px}td,th{padding:.2rem .6rem;text-align:right;border-top:1px solid #ddd}"
         "</style></head><body><h1>Coders of the same events</h1>"
         f"{mark}<pre>{html.escape(found.summary())}</pre>{figures}<h2>Tests</h2>"

@@ -10,7 +10,8 @@ from mebias import tables
 from mebias.errors import OptionError
 from mebias.simulation import Spreads
 from mebias.validation import coding
-from mebias.validation.coding import CELLS, CodingCell, draw_labels, measure, validate_coders
+from mebias.validation.coding import measure, validate_coders
+from mebias.validation.coding_cells import CELLS, CodingCell, draw_labels
 
 COMMITTED = Path(__file__).parents[2] / "reports" / "validation" / "coders.csv"
 NAME = "2 and 2 coders, 24 subjects, 120 events, all coded, effect 0 ms"
