@@ -16,6 +16,8 @@ The public API on one screen::
     issues   = mebias.audit(cohort)                   # what deserves a second look, with its cell
     written  = mebias.export(cohort, selected, "out") # back in the dataset's own format
     gains    = mebias.gain(predictions)               # .estimates .tests .conclusions
+    coders   = mebias.coders(annotations, coders, ethnicity)  # several coders of the same events
+    drawn    = mebias.simulate_coders(seed=0)         # a SIMULATED study of them
     items    = mebias.KeyframeDataset(cohort, selected)  # for torch, keyframes swapped
     figure   = mebias.plot_motion(cohort, clip)       # also plot_distances, plot_film
 
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from mebias.datasets.roots import datasets_table as datasets
     from mebias.export.export import Exported, export
     from mebias.pipeline import compare_versions, example, report
+    from mebias.quantification.coding.coders import CoderFindings, coders
     from mebias.quantification.compare import compare
     from mebias.quantification.findings import Findings
     from mebias.quantification.gain import Gains, gain
@@ -46,15 +49,18 @@ if TYPE_CHECKING:
     from mebias.reporting.clip_figures import plot_distances, plot_film, plot_motion
     from mebias.selection.nulls import nulls
     from mebias.selection.reselect import reselect
+    from mebias.simulation.coding import simulate_coders
     from mebias.simulation.simulate import simulate
 
 __all__ = [
+    "CoderFindings",
     "Cohort",
     "Exported",
     "Findings",
     "Gains",
     "KeyframeDataset",
     "audit",
+    "coders",
     "compare",
     "compare_versions",
     "datasets",
@@ -72,15 +78,18 @@ __all__ = [
     "report",
     "reselect",
     "simulate",
+    "simulate_coders",
     "swap",
 ]
 
 _HOME = {
+    "CoderFindings": "mebias.quantification.coding",
     "Cohort": "mebias.cohort",
     "Exported": "mebias.export",
     "KeyframeDataset": "mebias.recognition",
     "Findings": "mebias.quantification",
     "Gains": "mebias.quantification.gain",
+    "coders": "mebias.quantification.coding",
     "compare": "mebias.quantification",
     "compare_versions": "mebias.pipeline",
     "example": "mebias.pipeline",
@@ -95,6 +104,7 @@ _HOME = {
     "report": "mebias.pipeline",
     "reselect": "mebias.selection",
     "simulate": "mebias.simulation",
+    "simulate_coders": "mebias.simulation",
     "swap": "mebias.recognition",
 }
 

@@ -18,6 +18,7 @@ def add_calibrate(commands: Any) -> None:
     _add_calibrate_selection(kinds)
     _add_calibrate_statistics(kinds)
     _add_calibrate_gain(kinds)
+    _add_calibrate_coders(kinds)
 
 
 def _add_calibrate_selection(kinds: Any) -> None:
@@ -66,6 +67,18 @@ def _add_calibrate_gain(kinds: Any) -> None:
     )
     add_seed(command)
     add_out(command, "reports/validation")
+
+
+def _add_calibrate_coders(kinds: Any) -> None:
+    text = (
+        "are planted biases of coders covered, is a planted culture x ethnicity effect found, and "
+        "none where there is none; finished batches are kept in DIR/.parts"
+    )
+    command = add_command(kinds, "coders", text, calibrating.calibrate_coders)
+    command.add_argument(
+        "--studies", metavar="N", type=int, default=2000, help="studies of each cell (2000)"
+    )
+    _add_calibration(command)
 
 
 def _add_calibration(command: Any) -> None:

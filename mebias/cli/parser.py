@@ -9,6 +9,7 @@ from typing import Any
 from mebias.cli import commands as run
 from mebias.cli import selecting
 from mebias.cli.calibrating_parser import add_calibrate
+from mebias.cli.coding_parser import add_coders
 from mebias.cli.options import (
     add_command,
     add_data,
@@ -26,7 +27,7 @@ from mebias.cli.recognizing_parser import add_gain, add_recognize
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "recognize", "gain", "report",
-    "export", "calibrate", "plan",
+    "export", "calibrate", "plan", "coders",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -62,6 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     add_calibrate(commands)
     _add_plan(commands)
+    add_coders(commands)
     return parser
 
 
