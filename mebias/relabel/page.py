@@ -16,8 +16,7 @@ from mebias.cohort import Cohort
 class Item:
     """A clip as it is shown: nothing in here tells its label, or why it was taken.
 
-    ``shape`` is the largest height and width; ``cut_before``, ``cut_after`` say whether no frame
-    is there before the label of the onset, or after that of the offset.
+    ``size`` in bytes; ``shape`` is the largest height and width.
     """
 
     name: str
@@ -25,12 +24,16 @@ class Item:
     files: tuple[Path, ...]
     size: int
     shape: tuple[int, int]
-    cut_before: bool
-    cut_after: bool
 
 
 def page(
-    cohort: Cohort, packet: str, items: Sequence[Item], *, inside: bool, elan: bool = False
+    cohort: Cohort,
+    packet: str,
+    items: Sequence[Item],
+    *,
+    inside: bool,
+    cut: str = "",
+    elan: bool = False,
 ) -> str:
     """The HTML of a packet.
 
@@ -44,6 +47,9 @@ def page(
         The clips in the order in which they are shown.
     inside : bool
         Whether frames are in the page; else it looks for them in ``frames/`` beside it.
+    cut : str
+        How many clips have no frame before or after their label: all, some, or nothing. Which
+        ones is not told: that would tell where their label lies.
     elan : bool
         Whether a video for ELAN lies beside it, which shows the same faces.
 
@@ -62,21 +68,19 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    cut = [item for item in items if item.cut_before or item.cut_after]
     about = {
         "packet": packet,
         "items": [
-            {"item": item.name, "fps": item.fps, "n": len(item.files), "inside": inside,
-             "cut": [item.cut_before, item.cut_after]}
-            for item in items
+            {"item": item.name, "fps": item.fps, "n": len(item.files)} for item in items
         ],
-    }  # fmt: skip
+        "inside": inside,
+    }
     return environment.get_template("page.html").render(
         title=cohort.name,
         simulated=cohort.simulated,
         packet=packet,
         n_items=len(items),
-        n_cut=len(cut),
+        cut=cut,
         inside=inside,
         elan=elan,
         style=Markup(_own("page.css")),

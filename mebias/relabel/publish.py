@@ -74,10 +74,11 @@ def write_packet(
         items = list(_items(cohort, key, new / "frames", side, progress))
         size = sum(item.size for item in items)
         inside = size * _BASE64 <= max_mb * 1e6
-        text = page(cohort, str(key["packet"].iloc[0]), items, inside=inside, elan=elan)
+        packet, cut = str(key["packet"].iloc[0]), how_many_cut(key)
+        text = page(cohort, packet, items, inside=inside, cut=cut, elan=elan)
         (new / PAGE).write_text(text, encoding="utf-8", newline="\n")
         if elan:
-            write_elan(new, str(key["packet"].iloc[0]), items)
+            write_elan(new, packet, items)
         if inside:
             shutil.rmtree(new / "frames")
         tables.write_csv(key, stage / KEY)
@@ -92,6 +93,12 @@ def write_packet(
     total = sum(p.stat().st_size for p in folder.rglob("*") if p.is_file())
     files = 0 if inside else sum(len(item.files) for item in items)
     return Written(folder / PAGE, out / KEY, files, total / 1e6)
+
+
+def how_many_cut(key: pd.DataFrame) -> str:
+    """Whether ``all`` clips, ``some`` or none ("") are cut at a label of onset or offset."""
+    cut = key.groupby("item")["cut"].any()
+    return "all" if cut.all() else "some" if cut.any() else ""
 
 
 def refuse_another(out: Path, packet: str) -> None:
@@ -141,9 +148,7 @@ def _items(
             files.append(file)
             size += len(data)
             shape = (max(shape[0], image.shape[0]), max(shape[1], image.shape[1]))
-        of_item = key[key["item"] == item]
-        cut = {k: bool(of_item.loc[of_item["keyframe"] == k, "cut"].any()) for k in tables.KEYFRAMES}
-        yield Item(item, float(fps), tuple(files), size, shape, cut["onset"], cut["offset"])
+        yield Item(item, float(fps), tuple(files), size, shape)
 
 
 def _fitted(image: np.ndarray, side: int) -> np.ndarray:
