@@ -290,13 +290,13 @@ function taken(text) {
   return "Taken from the CSV: " + Object.keys(found).length + " clips.";
 }
 function renamed() {
-  const before = answers;
-  if (restore()) { open(at); tell("Marks of " + coder() + " are back."); return; }
-  if (last !== "") answers = {};
-  else answers = before;
+  const before = last;
   last = coder();
+  if (restore()) { open(at); tell("Marks of " + last + " are back."); return; }
+  if (before !== "") { answers = {}; at = 0; }
   keep();
-  open(last === "" ? 0 : at);
+  if (before === "") try { window.localStorage.removeItem(STORE + ":"); } catch (error) { /* nothing kept */ }
+  open(at);
 }
 let last = "";
 
@@ -324,7 +324,7 @@ byId("none").addEventListener("change", (event) => noExpression(event.target.che
 byId("comment").addEventListener("input", (event) => { answer(items[at].item).comment = event.target.value; keep(); });
 byId("clear").addEventListener("click", clearClip);
 byId("save").addEventListener("click", save);
-byId("coder").addEventListener("change", () => { if (coder() !== last) { renamed(); last = coder(); } });
+byId("coder").addEventListener("change", () => { if (coder() !== last) renamed(); });
 byId("open").addEventListener("change", async (event) => {
   const file = event.target.files[0];
   if (file) tell(taken(await file.text()));
