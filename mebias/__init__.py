@@ -16,6 +16,7 @@ The public API on one screen::
     issues   = mebias.audit(cohort)                   # what deserves a second look, with its cell
     written  = mebias.export(cohort, selected, "out") # back in the dataset's own format
     gains    = mebias.gain(predictions)               # .estimates .tests .conclusions
+    packet   = mebias.relabel(cohort)                 # a blind second look; packet.write, .read
     items    = mebias.KeyframeDataset(cohort, selected)  # for torch, keyframes swapped
     figure   = mebias.plot_motion(cohort, clip)       # also plot_distances, plot_film
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from mebias.recognition.experiment import recognize
     from mebias.recognition.keyframe_dataset import KeyframeDataset
     from mebias.recognition.swap import swap
+    from mebias.relabel.packet import Packet, relabel
     from mebias.reporting import figures
     from mebias.reporting.clip_figures import plot_distances, plot_film, plot_motion
     from mebias.selection.nulls import nulls
@@ -54,6 +56,7 @@ __all__ = [
     "Findings",
     "Gains",
     "KeyframeDataset",
+    "Packet",
     "audit",
     "compare",
     "compare_versions",
@@ -69,6 +72,7 @@ __all__ = [
     "plot_motion",
     "quantify",
     "recognize",
+    "relabel",
     "report",
     "reselect",
     "simulate",
@@ -79,6 +83,7 @@ _HOME = {
     "Cohort": "mebias.cohort",
     "Exported": "mebias.export",
     "KeyframeDataset": "mebias.recognition",
+    "Packet": "mebias.relabel",
     "Findings": "mebias.quantification",
     "Gains": "mebias.quantification.gain",
     "compare": "mebias.quantification",
@@ -102,7 +107,7 @@ _HOME = {
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return import_module("mebias.provenance").version()
-    if name in {"datasets", "audit", "export"}:
+    if name in {"datasets", "audit", "export", "relabel"}:
         return import_module(f"mebias.{name}")  # the rooms themselves are callable
     if name == "figures":
         return import_module("mebias.reporting.figures")

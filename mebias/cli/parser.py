@@ -23,10 +23,11 @@ from mebias.cli.options import (
     size,
 )
 from mebias.cli.recognizing_parser import add_gain, add_recognize
+from mebias.cli.relabel_parser import add_relabel
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "recognize", "gain", "report",
-    "export", "calibrate", "plan",
+    "export", "calibrate", "plan", "relabel",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -62,6 +63,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     add_calibrate(commands)
     _add_plan(commands)
+    add_relabel(commands)
     return parser
 
 
