@@ -166,7 +166,7 @@ def relabel(
         shifts = compare(cohort, selected)
     rows = _of_cohort(cohort, checked_shifts(shifts))
     flags = flag_clips(rows, fdr=fdr, tolerance_ms=tolerance_ms)
-    labels = _labels(rows, flags, tolerance_ms)
+    labels = labels_of(rows, flags, tolerance_ms)
     numbers = {clip: cohort.frames.numbers(clip) for clip in labels["clip"].unique()}
     labels = labels[labels["clip"].map(lambda clip: len(numbers[clip]) >= _SHOWN)]
     if labels.empty:
@@ -209,7 +209,7 @@ def _of_cohort(cohort: Cohort, shifts: pd.DataFrame) -> pd.DataFrame:
     return rows
 
 
-def _labels(rows: pd.DataFrame, flags: pd.DataFrame, tolerance_ms: float | None) -> pd.DataFrame:
+def labels_of(rows: pd.DataFrame, flags: pd.DataFrame, tolerance_ms: float | None) -> pd.DataFrame:
     """All labels that a human set, with what is known of each."""
     own = rows[rows["human_status"].isin(USABLE_HUMAN) & rows["human"].notna()]
     found = own.merge(
