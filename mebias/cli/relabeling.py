@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mebias.cli.shared import cache, data_options, progress, say, writable
-from mebias.errors import OptionError
+from mebias.cli.shared import cache, data_options, progress, say, writable, write
+from mebias.errors import OptionError, listed, suggest
 
 if TYPE_CHECKING:
     from mebias.cohort import Cohort
@@ -32,6 +33,41 @@ def relabel(options: argparse.Namespace) -> None:
         _read(options, cohort, out)
     else:
         _write(options, cohort, out)
+
+
+def calibrate_relabel(options: argparse.Namespace) -> None:
+    """``mebias calibrate relabel``."""
+    from mebias.provenance import version
+    from mebias.validation.relabeling import CELLS, validate_relabeling
+
+    named = {cell.name: cell for cell in CELLS}
+    unknown = [name for name in options.cell or () if name not in named]
+    if unknown:
+        raise OptionError(
+            f"--cell {unknown[0]}: no such cell{suggest(unknown[0], named)}; the cells are "
+            f"{listed(named, len(named))}."
+        )
+    out = options.out or Path("reports") / "validation"
+    writable(out)
+    table = validate_relabeling(
+        n_packets=options.packets,
+        n_clips=options.clips,
+        seed=options.seed,
+        jobs=options.jobs,
+        cells=[named[name] for name in options.cell or named],
+        progress=progress(options),
+    )
+    made = {"version": version(), "date": date.today().isoformat(), "seed": options.seed}
+    write(out, {"relabel": table.round(4).assign(**made)})
+    banded = table[table["met"] != ""]
+    lines = [f"{int((banded['met'] == 'yes').sum())} of {len(banded)} promises meet their band"]
+    shown = table[(table["keyframe"] == "all") & (table["quantity"] == "flag_precision")]
+    for row in shown.to_dict("records"):
+        lines.append(
+            f"  {row['cell']}: {row['value']:.0%} of flags confirmed, {row['truth']:.0%} right; "
+            f"covered {row['coverage']:.1%}"
+        )
+    say(options, "\n".join(["SIMULATED packets", *lines, f"table in {out}"]))
 
 
 def _write(options: argparse.Namespace, cohort: Cohort, out: Path) -> None:

@@ -2,13 +2,15 @@
 
 Labels and posteriors are drawn without images (`mebias.validation.trajectories`) or filmed and
 located, whole or cut at their labels; a simulated coder with a small error plays the second
-look. Packets are chosen and judged by the code that users run.
+look. Each cell is one large bank of subjects, whose labels are flagged once and together;
+cohorts are drawn from its subjects, and packets are chosen from them and judged by the code that
+users run.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,7 +49,8 @@ FEWEST = 10
 _SIZE = (64, 64)
 _DRAWS = 4
 _CLIPS_PER_SUBJECT = 4
-_N_SUBJECTS = 40
+_FILMED = (40, 160)
+"""Subjects and clips of a cohort that is drawn from filmed ones."""
 Row = dict[str, object]
 
 
@@ -60,7 +63,7 @@ class Cell:
     name : str
         In words.
     n_subjects, n_clips : int
-        Of each cohort without images.
+        Of each cohort; of filmed ones with four clips a subject.
     fdr : float
         Of the flags: the larger, the less precise.
     missed : str
@@ -90,10 +93,10 @@ CELLS = (
     Cell("without images, more posteriors miss than allowed, FDR 20 %", fdr=0.2, missed="more"),
     Cell("the same, more flags than budget", fdr=0.2, missed="more", budget=24),
     Cell("the same, 29 subjects", 29, 159, fdr=0.2, missed="more"),
-    Cell("60 fps, uncut", fps=60.0),
-    Cell("200 fps, uncut", fps=200.0),
-    Cell("60 fps, cut at the labels", fps=60.0, cut=True),
-    Cell("200 fps, cut at the labels", fps=200.0, cut=True),
+    Cell("60 fps, uncut", *_FILMED, fps=60.0),
+    Cell("200 fps, uncut", *_FILMED, fps=200.0),
+    Cell("60 fps, cut at the labels", *_FILMED, fps=60.0, cut=True),
+    Cell("200 fps, cut at the labels", *_FILMED, fps=200.0, cut=True),
 )
 
 
@@ -101,6 +104,7 @@ def validate_relabeling(
     *,
     n_packets: int = N_PACKETS,
     n_clips: int = 240,
+    n_bank: int = 4000,
     seed: int = 0,
     jobs: int = 1,
     cells: Sequence[Cell] = CELLS,
@@ -114,6 +118,8 @@ def validate_relabeling(
         Packets of each cell.
     n_clips : int
         Clips that are filmed per frame rate; cohorts are drawn from their subjects.
+    n_bank : int
+        Subjects of each cell without images.
     seed, jobs : int
     cells : sequence of Cell
     progress : bool
@@ -137,14 +143,18 @@ def validate_relabeling(
         raise OptionError(f"--packets is {n_packets}; expected {FEWEST} or more.")
     if n_clips < 40:
         raise OptionError(f"--clips is {n_clips}; expected 40 or more.")
-    banks: dict[tuple[float, bool], pd.DataFrame] = {}
+    filmed: dict[tuple[float, bool], pd.DataFrame] = {}
     rows: list[Row] = []
     for i, cell in enumerate(_bar(cells, progress)):
-        if cell.fps and (cell.fps, cell.cut) not in banks:
-            banks |= _filmed(cell.fps, n_clips, seed, jobs)
+        if cell.fps and (cell.fps, cell.cut) not in filmed:
+            filmed |= _filmed(cell.fps, n_clips, seed, jobs)
         rng = np.random.default_rng([seed, 77, i])
-        drawn = _drawer(cell, banks.get((cell.fps, cell.cut)))
-        packets = [_packet(drawn(rng), cell, rng) for _ in range(n_packets)]
+        shifts = filmed[cell.fps, cell.cut] if cell.fps else _drawn(cell, n_bank, rng)
+        draws = Draws(_flagged(shifts, cell, rng))
+        packets = []
+        for _ in range(n_packets):
+            pairs = draws.pairs(rng, cell.n_subjects)
+            packets.append(_packet(draws.rows(pairs).reset_index(drop=True), cell, rng))
         rows += _summary(cell, packets)
     return pd.DataFrame(rows)
 
@@ -158,22 +168,26 @@ class _Found:
     true: dict[str, tuple[float, float]]
 
 
-def _packet(shifts: pd.DataFrame, cell: Cell, rng: np.random.Generator) -> dict[str, _Found]:
-    """Flag, choose, look again, and judge; and what all clips together would have said."""
+def _flagged(shifts: pd.DataFrame, cell: Cell, rng: np.random.Generator) -> pd.DataFrame:
+    """All labels of a bank: flagged or not, with the second look at them."""
     flags = flag_clips(shifts, fdr=cell.fdr)
     labels = labels_of(shifts, flags, None)
+    looked = _looked_at(labels, cell, rng)
+    truth = {c: looked[c].to_numpy() for c in ("wrong", "draw", "rank")}
+    return judged_labels(looked).assign(**truth)
+
+
+def _packet(labels: pd.DataFrame, cell: Cell, rng: np.random.Generator) -> dict[str, _Found]:
+    """Choose clips of one cohort, judge them, and say what all its clips would have said."""
     if not labels["flagged"].any():
         return {}
-    everything = _judged(_looked_at(labels, cell, rng))
     order = int(rng.integers(2**31))
     chosen = choose(labels, budget=cell.budget, controls=cell.budget, seed=order)
-    kept = everything.drop(columns=["item", "role", "stratum", "weight"])
-    known = judged_labels(kept.merge(chosen, on="clip")).assign(
-        wrong=kept.merge(chosen, on="clip")["wrong"].to_numpy()
-    )
+    kept = labels.drop(columns=["item", "role", "stratum", "weight"])
+    known = judged_labels(kept.merge(chosen, on="clip"))
     found = {}
     for keyframe in (tables.ALL, *tables.KEYFRAMES):
-        of_all, own = _of(everything, keyframe), _of(known, keyframe)
+        of_all, own = _of(labels, keyframe), _of(known, keyframe)
         if of_all["flagged"].any():
             found[keyframe] = _Found(_intervals(own), *_sums(of_all))
     return found
@@ -198,11 +212,6 @@ def _looked_at(labels: pd.DataFrame, cell: Cell, rng: np.random.Generator) -> pd
         role=np.where(labels.groupby("clip")["flagged"].transform("any"), "flagged", CONTROL),
         stratum="", weight=1.0,
     )  # fmt: skip
-
-
-def _judged(looked: pd.DataFrame) -> pd.DataFrame:
-    """All labels judged, with what is true kept."""
-    return judged_labels(looked).assign(wrong=looked["wrong"].to_numpy())
 
 
 def _of(rows: pd.DataFrame, keyframe: str) -> pd.DataFrame:
@@ -315,24 +324,16 @@ def _ratio(pairs: Sequence[tuple[float, float]]) -> float:
     return float(above / below) if below else math.nan
 
 
-def _drawer(
-    cell: Cell, bank: pd.DataFrame | None
-) -> Callable[[np.random.Generator], pd.DataFrame]:
-    if bank is None:
-        return lambda rng: _drawn(cell, rng)
-    draws = Draws(bank)
-    return lambda rng: draws.rows(draws.pairs(rng, _N_SUBJECTS)).reset_index(drop=True)
-
-
-def _drawn(cell: Cell, rng: np.random.Generator) -> pd.DataFrame:
-    """A cohort without images; of each keyframe as many posteriors miss as flags allow for."""
+def _drawn(cell: Cell, n_bank: int, rng: np.random.Generator) -> pd.DataFrame:
+    """A bank without images, of whose posteriors as many miss as the cell says."""
     shifts = blind_shifts(
         int(rng.integers(2**31)),
-        n_subjects=cell.n_subjects,
-        n_clips=cell.n_clips,
+        n_subjects=n_bank,
+        n_clips=round(n_bank * cell.n_clips / cell.n_subjects),
         gross=GROSS,
         missed=MORE_MISSED if cell.missed == "more" else (0.0, 0.0),
     )
+    shifts = shifts.assign(draw=0.0)
     if cell.missed != "allowed":
         return shifts
     off = np.zeros(len(shifts))
@@ -359,11 +360,11 @@ def _filmed(
         for draw in range(1 if cut else _DRAWS):
             coder = Coder(f"careless {draw}", OLD_SD_MS, gross=GROSS)
             own = labeled(filmed, coder, seed=seed, trimmed=cut, jobs=jobs)
-            parts.append(shifts_of(own).assign(draw=float(draw)))
+            shifts = shifts_of(own)
+            parts.append(shifts.assign(draw=float(draw), clip=shifts["clip"] + f" {draw}"))
         bank = pd.concat(parts, ignore_index=True)
         extra = {c: bank[c] for c in ("draw", "true_error_ms")}
-        parts_checked = [checked_shifts(part) for _, part in bank.groupby("draw", sort=True)]
-        found[fps, cut] = pd.concat(parts_checked, ignore_index=True).assign(**extra)
+        found[fps, cut] = checked_shifts(bank).assign(**extra)
     return found
 
 
