@@ -1,6 +1,8 @@
 """A headless Chromium, driven over its debugging pipe with nothing but the standard library."""
 
 import base64
+import contextlib
+import fcntl
 import json
 import os
 import select
@@ -33,12 +35,25 @@ class Chromium:
             "--disable-background-networking", "--disable-dev-shm-usage",
             "--remote-debugging-pipe", f"--user-data-dir={profile}", "about:blank",
         ]  # fmt: skip
+
+        def at_3_and_4():
+            ends = [fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (to_child, from_child)]
+            os.dup2(ends[0], 3)
+            os.dup2(ends[1], 4)
+
         self.process = subprocess.Popen(
-            ["sh", "-c", f'exec "$@" 3<&{to_child} 4>&{from_child}', "sh", *command],
-            pass_fds=(to_child, from_child), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            command, preexec_fn=at_3_and_4, pass_fds=(3, 4), stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )  # fmt: skip
         os.close(to_child)
         os.close(from_child)
+        try:
+            self._attach(downloads)
+        except BaseException:
+            self.close()
+            raise
+
+    def _attach(self, downloads):
         if downloads is not None:
             self.send("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
         target = self.send("Target.createTarget", url="about:blank")["targetId"]
@@ -133,10 +148,8 @@ class Chromium:
                 self.process.wait(20)
             self._session = session
         for end in (self._in, self._out):
-            try:
+            with contextlib.suppress(OSError):
                 os.close(end)
-            except OSError:
-                pass
 
     def __enter__(self):
         return self
