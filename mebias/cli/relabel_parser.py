@@ -54,7 +54,9 @@ def add_relabel(commands: Any) -> None:
         help="larger frames are scaled down to this length of the longer side (640)",
     )
     command.add_argument(
-        "--elan", action="store_true", help="also write the packet for ELAN: relabel.eaf and a video"
+        "--elan",
+        action="store_true",
+        help="also write the packet for ELAN: relabel.eaf and a video",
     )
     command.add_argument(
         "--read",
@@ -68,7 +70,9 @@ def add_relabel(commands: Any) -> None:
         "--key", metavar="FILE.csv", type=Path, help="the packet's key (relabel-key.csv in --out)"
     )
     command.add_argument(
-        "--partial", action="store_true", help="with --read: clips that are not coded may be missing"
+        "--partial",
+        action="store_true",
+        help="with --read: clips that are not coded may be missing",
     )
     add_data(command)
     add_frames(command)

@@ -196,4 +196,3 @@ def _refuse_other_labels(cohort: Cohort, key: pd.DataFrame) -> None:
             f"clip {row['clip']} was {row['old']:g} and is {now}, {len(other)} in all; "
             f"read the version it was made from (--labels, --errata)."
         )
-

@@ -36,7 +36,10 @@ def notes(labels: pd.DataFrame, dataset: str, noticed: Sequence[str]) -> pd.Data
                     "warning",
                     f"{cut} of {len(own)} clips are cut at the human {keyframe}: an {keyframe} "
                     f"{beyond} frame shown cannot be judged.",
-                    dataset=dataset, field=keyframe, found=cut, check="second look, cut",
+                    dataset=dataset,
+                    field=keyframe,
+                    found=cut,
+                    check="second look, cut",
                     consequence="moves and recall leave these labels out; precision is that of "
                     "errors that can be seen",
                 )  # fmt: skip
@@ -49,7 +52,10 @@ def notes(labels: pd.DataFrame, dataset: str, noticed: Sequence[str]) -> pd.Data
                 "warning",
                 f"the {len(flagged)} flagged labels that were looked at come from {n} subjects: "
                 f"intervals over so few subjects are rough.",
-                dataset=dataset, field="subject", found=n, expected=f"{FEW_SUBJECTS} or more",
+                dataset=dataset,
+                field="subject",
+                found=n,
+                expected=f"{FEW_SUBJECTS} or more",
                 check="second look, subjects",
             )  # fmt: skip
         )

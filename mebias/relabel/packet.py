@@ -97,7 +97,9 @@ class Packet:
             elan=elan, progress=progress,
         )  # fmt: skip
 
-    def read(self, files: str | Path | Sequence[str | Path], *, partial: bool = False) -> SecondLook:
+    def read(
+        self, files: str | Path | Sequence[str | Path], *, partial: bool = False
+    ) -> SecondLook:
         """Read what coders saved and compare it with the labels; see `second_look`."""
         return second_look(self.cohort, self.key, files, partial=partial)
 

@@ -70,9 +70,7 @@ def page(
     )
     about = {
         "packet": packet,
-        "items": [
-            {"item": item.name, "fps": item.fps, "n": len(item.files)} for item in items
-        ],
+        "items": [{"item": item.name, "fps": item.fps, "n": len(item.files)} for item in items],
         "inside": inside,
     }
     return environment.get_template("page.html").render(

@@ -257,7 +257,9 @@ def _summary(cell: Cell, packets: Sequence[dict[str, _Found]]) -> Iterator[Row]:
             told = [one.intervals[quantity] for one in own if quantity in one.intervals]
             of_each = None
             if quantity == "flag_recall":
-                of_each = [(_ratio([one.sums[quantity]]), _ratio([one.true[quantity]])) for one in own]
+                of_each = [
+                    (_ratio([one.sums[quantity]]), _ratio([one.true[quantity]])) for one in own
+                ]
             yield {
                 "dataset": tables.SIMULATED,
                 "cell": cell.name,

@@ -165,7 +165,7 @@ def test_another_dataset_version_or_key_is_refused(packet, careless, saved, tmp_
 def test_no_expression_and_open_keyframes_count(packet, saved):
     blank = dict.fromkeys(("onset", "apex", "offset"), "")
     control = packet.items.loc[packet.items["role"] == "control", "item"].iloc[0]
-    changes = {control: blank | {"no_expression": "true", "comment": "=HYPERLINK(1), \"x\""}}
+    changes = {control: blank | {"no_expression": "true", "comment": '=HYPERLINK(1), "x"'}}
     other = next(i for i in packet.items["item"] if i != control)
     changes[other] = {"offset": ""}
     found = packet.read(saved(changes))

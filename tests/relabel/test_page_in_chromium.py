@@ -2,10 +2,10 @@
 
 import pandas as pd
 import pytest
+from relabel.chromium import BROWSER, Chromium
 
 from mebias.relabel import second_look
 from mebias.relabel.packet import shown_of
-from relabel.chromium import BROWSER, Chromium
 
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason="no Chromium on this machine: the labeling page is not driven"
