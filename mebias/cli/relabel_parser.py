@@ -56,7 +56,7 @@ def add_relabel(commands: Any) -> None:
     command.add_argument(
         "--elan",
         action="store_true",
-        help="also write the packet for ELAN: relabel.eaf and a video",
+        help="the packet for ELAN too: relabel.eaf and a video",
     )
     command.add_argument(
         "--read",
@@ -72,7 +72,7 @@ def add_relabel(commands: Any) -> None:
     command.add_argument(
         "--partial",
         action="store_true",
-        help="with --read: clips that are not coded may be missing",
+        help="with --read: clips may be missing",
     )
     add_data(command)
     add_frames(command)

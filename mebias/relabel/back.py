@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -31,7 +32,7 @@ def read_key(path: Path) -> pd.DataFrame:
             f"made it: give --key FILE."
         )
     key = tables.read_csv(path, "relabel_key")
-    if key.empty or key["packet"].nunique() != 1:
+    if key.empty or len(set(key["packet"])) != 1:
         raise TableError(f"{path.name} is not the key of one packet; give the file as written.")
     return key
 
@@ -167,7 +168,7 @@ def _checked(texts: Mapping[str, str], count: int, where: str) -> Row:
         raise TableError(
             f"{where}: no_expression is true, but the {there[0][0]} is marked; keep one of the two."
         )
-    for (first, a), (second, b) in zip(there, there[1:], strict=False):
+    for (first, a), (second, b) in pairwise(there):
         if b < a:  # type: ignore[operator]
             raise TableError(
                 f"{where}: the {second} (frame {b}) lies before the {first} (frame {a}); mark one "

@@ -42,7 +42,7 @@ def notes(labels: pd.DataFrame, dataset: str, noticed: Sequence[str]) -> pd.Data
                     check="second look, cut",
                     consequence="moves and recall leave these labels out; precision is that of "
                     "errors that can be seen",
-                )  # fmt: skip
+                )
             )
     flagged = labels[labels["flagged"] & (labels["outside"] != "")]
     n = flagged["subject"].nunique()
@@ -57,6 +57,6 @@ def notes(labels: pd.DataFrame, dataset: str, noticed: Sequence[str]) -> pd.Data
                 found=n,
                 expected=f"{FEW_SUBJECTS} or more",
                 check="second look, subjects",
-            )  # fmt: skip
+            )
         )
     return tables.from_rows(rows, "issues")

@@ -89,10 +89,10 @@ def page(
 
 
 def script_json(value: object) -> str:
-    """JSON that cannot end the script it stands in.
+    r"""JSON that cannot end the script it stands in.
 
     >>> script_json("</script>")
-    '"\\\\u003c/script\\\\u003e"'
+    '"\\u003c/script\\u003e"'
     """
     text = json.dumps(value, separators=(",", ":"), allow_nan=False)
     for sign in "<>&":

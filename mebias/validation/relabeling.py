@@ -129,10 +129,10 @@ def validate_relabeling(
     DataFrame
         One row per cell, keyframe and quantity. ``value``: over all packets together, what the
         second look finds; ``truth``: the same by the true errors; ``coverage``: share of
-        the intervals that hold the value that the second look would find in endless packets (of recall, in all clips of the packet's own
-        cohort), and ``coverage_of_truth``, that hold the true one. ``band_low``, ``band_high``, ``met``
-        (within 3 Monte Carlo errors) where a band was stated: cohorts without images, all
-        keyframes together.
+        the intervals that hold the value that the second look would find in endless packets (of
+        recall, in all clips of the packet's own cohort), and ``coverage_of_truth``, that hold the
+        true one. ``band_low``, ``band_high``, ``met`` (within 3 Monte Carlo errors) where a band
+        was stated: cohorts without images, all keyframes together.
 
     Raises
     ------

@@ -38,8 +38,17 @@ def answers(packet, careless, coder="AB", by=0):
         for keyframe in ("onset", "apex", "offset"):
             frame = round(true[clip, keyframe]) + by
             places[keyframe] = int(abs(shown[item] - frame).argmin()) + 1
-        rows.append({"packet": packet.id, "item": item, "coder": coder, **places,
-                     "no_expression": "false", "comment": "", "frames": len(shown[item])})  # fmt: skip
+        rows.append(
+            {
+                "packet": packet.id,
+                "item": item,
+                "coder": coder,
+                **places,
+                "no_expression": "false",
+                "comment": "",
+                "frames": len(shown[item]),
+            }
+        )
     return rows
 
 

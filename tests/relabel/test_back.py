@@ -92,7 +92,7 @@ def test_errata_never_put_a_clip_out_of_order(packet, saved, careless):
     frames = careless.keyframes.set_index(["clip", "keyframe"])["frame"].copy()
     for row in found.errata.to_dict("records"):
         frames[row["clip"], row["keyframe"]] = float(row["new"])
-    wide = frames.unstack()
+    wide = frames.reset_index().pivot_table(index="clip", columns="keyframe", values="frame")
     assert ((wide["onset"] <= wide["apex"]) & (wide["apex"] <= wide["offset"])).all()
 
 
