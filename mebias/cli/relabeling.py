@@ -161,8 +161,8 @@ def _headline(found: SecondLook, cohort: Cohort) -> list[str]:
         if math.isfinite(row["estimate"]):
             lines.append(
                 f"{row['keyframe']}, flagged: {row['estimate']:.0f} ms nearer to the suggestion "
-                f"than to the old label ({row['conf_low']:.0f} to {row['conf_high']:.0f}, adjusted p "
-                f"{row['p_adjusted']:.3f})"
+                f"than to the old label ({row['conf_low']:.0f} to {row['conf_high']:.0f}, adjusted "
+                f"p {row['p_adjusted']:.3f})"
             )
     rows = len(found.errata)
     lines.append(f"{rows} corrections in errata.csv, to be applied with --errata")
