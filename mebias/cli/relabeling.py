@@ -157,12 +157,12 @@ def _headline(found: SecondLook, cohort: Cohort) -> list[str]:
         lines.append(f"{text}: {_share(row['estimate'], row['conf_low'], row['conf_high'])}{why}")
     if math.isfinite(moved["estimate"]):
         lines.append(f"flagged labels moved by {moved['estimate']:.0f} ms on average")
-    for row in found.tests.to_dict("records"):
-        if math.isfinite(row["estimate"]):
+    for tested in found.tests.to_dict("records"):
+        if math.isfinite(tested["estimate"]):
             lines.append(
-                f"{row['keyframe']}, flagged: {row['estimate']:.0f} ms nearer to the suggestion "
-                f"than to the old label ({row['conf_low']:.0f} to {row['conf_high']:.0f}, adjusted "
-                f"p {row['p_adjusted']:.3f})"
+                f"{tested['keyframe']}, flagged: {tested['estimate']:.0f} ms nearer to the suggestion "
+                f"than to the old label ({tested['conf_low']:.0f} to {tested['conf_high']:.0f}, adjusted "
+                f"p {tested['p_adjusted']:.3f})"
             )
     rows = len(found.errata)
     lines.append(f"{rows} corrections in errata.csv, to be applied with --errata")

@@ -52,20 +52,20 @@ def corrections(
             if not _in_order(labels[labels["clip"] == clip], changed):
                 left.append(str(clip))
                 continue
-        for row in own[own["keyframe"].isin(changed)].itertuples():
-            new = round(float(row.new))
-            if new == row.old:
+        for row in own[own["keyframe"].isin(changed)].to_dict("records"):
+            new = round(float(row["new"]))
+            if new == row["old"]:
                 continue
-            by = round(float(row.move_ms))
+            by = round(float(row["move_ms"]))
             way = "later" if by > 0 else "earlier"
             rows.append(
                 {
                     "clip": str(clip),
-                    "keyframe": str(row.keyframe),
-                    "old": f"{row.old:.0f}",
+                    "keyframe": str(row["keyframe"]),
+                    "old": f"{row['old']:.0f}",
                     "new": str(new),
                     "reason": f"a second look, blind to the label, is {abs(by)} ms {way}",
-                    "source": f"packet {row.packet}, {whose.get(row.item, '')}",
+                    "source": f"packet {row['packet']}, {whose.get(row['item'], '')}",
                     "version": version,
                 }
             )
@@ -85,11 +85,9 @@ def corrections(
 
 def _in_order(own: pd.DataFrame, changed: set[str]) -> bool:
     """Whether a clip's labels are in order once these are changed."""
-    at = own.set_index("keyframe")
+    new, old = (dict(zip(own["keyframe"], own[c], strict=True)) for c in ("new", "old"))
     frames = [
-        float(np.round(at.loc[k, "new"] if k in changed else at.loc[k, "old"]))
-        for k in tables.KEYFRAMES
-        if k in at.index
+        float(np.round(new[k] if k in changed else old[k])) for k in tables.KEYFRAMES if k in old
     ]
     there = [frame for frame in frames if not np.isnan(frame)]
     return there == sorted(there)

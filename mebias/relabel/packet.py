@@ -235,7 +235,8 @@ def _key(
 ) -> pd.DataFrame:
     ends = labels.groupby("clip")["old"].agg(["min", "max"])
     spans = {str(c): (float(low), float(high)) for c, low, high in ends.itertuples()}
-    fps = labels.groupby("clip")["fps"].first().to_dict()
+    rates = labels.groupby("clip")["fps"].first()
+    fps = {str(clip): float(rate) for clip, rate in rates.items()}
     shown = shown_frames(numbers, spans, fps, seed=seed)
     about = chosen.assign(frames=[runs(shown[clip]) for clip in chosen["clip"]])
     packet = _packet_id(str(labels["dataset"].iloc[0]), about, seed)

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -191,10 +192,10 @@ def _refusing(out: Path) -> Iterator[None]:
         ) from None
 
 
-def _bar(rows: list[list[object]], progress: bool) -> Iterable[list[object]]:
+def _bar(rows: list[list[Any]], progress: bool) -> Iterable[list[Any]]:
     if not progress:
         return rows
     from tqdm.auto import tqdm
 
-    bar: Iterable[list[object]] = tqdm(rows, desc="frames", unit="clip")
+    bar: Iterable[list[Any]] = tqdm(rows, desc="frames", unit="clip")
     return bar
