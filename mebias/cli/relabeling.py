@@ -159,10 +159,10 @@ def _headline(found: SecondLook, cohort: Cohort) -> list[str]:
         lines.append(f"flagged labels moved by {moved['estimate']:.0f} ms on average")
     for tested in found.tests.to_dict("records"):
         if math.isfinite(tested["estimate"]):
+            nearer, low, high = (tested[c] for c in ("estimate", "conf_low", "conf_high"))
             lines.append(
-                f"{tested['keyframe']}, flagged: {tested['estimate']:.0f} ms nearer to the suggestion "
-                f"than to the old label ({tested['conf_low']:.0f} to {tested['conf_high']:.0f}, adjusted "
-                f"p {tested['p_adjusted']:.3f})"
+                f"{tested['keyframe']}, flagged: {nearer:.0f} ms nearer to the suggestion than to "
+                f"the old label ({low:.0f} to {high:.0f}, adjusted p {tested['p_adjusted']:.3f})"
             )
     rows = len(found.errata)
     lines.append(f"{rows} corrections in errata.csv, to be applied with --errata")
