@@ -18,6 +18,7 @@ The public API on one screen::
     gains    = mebias.gain(predictions)               # .estimates .tests .conclusions
     coders   = mebias.coders(annotations, coders, ethnicity)  # several coders of the same events
     drawn    = mebias.simulate_coders(seed=0)         # a SIMULATED study of them
+    packet   = mebias.relabel(cohort)                 # a blind second look; packet.write, .read
     items    = mebias.KeyframeDataset(cohort, selected)  # for torch, keyframes swapped
     figure   = mebias.plot_motion(cohort, clip)       # also plot_distances, plot_film
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from mebias.recognition.experiment import recognize
     from mebias.recognition.keyframe_dataset import KeyframeDataset
     from mebias.recognition.swap import swap
+    from mebias.relabel.packet import Packet, relabel
     from mebias.reporting import figures
     from mebias.reporting.clip_figures import plot_distances, plot_film, plot_motion
     from mebias.selection.nulls import nulls
@@ -59,6 +61,7 @@ __all__ = [
     "Findings",
     "Gains",
     "KeyframeDataset",
+    "Packet",
     "audit",
     "coders",
     "compare",
@@ -75,6 +78,7 @@ __all__ = [
     "plot_motion",
     "quantify",
     "recognize",
+    "relabel",
     "report",
     "reselect",
     "simulate",
@@ -87,6 +91,7 @@ _HOME = {
     "Cohort": "mebias.cohort",
     "Exported": "mebias.export",
     "KeyframeDataset": "mebias.recognition",
+    "Packet": "mebias.relabel",
     "Findings": "mebias.quantification",
     "Gains": "mebias.quantification.gain",
     "coders": "mebias.quantification.coding",
@@ -112,7 +117,7 @@ _HOME = {
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return import_module("mebias.provenance").version()
-    if name in {"datasets", "audit", "export"}:
+    if name in {"datasets", "audit", "export", "relabel"}:
         return import_module(f"mebias.{name}")  # the rooms themselves are callable
     if name == "figures":
         return import_module("mebias.reporting.figures")

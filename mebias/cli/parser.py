@@ -24,10 +24,11 @@ from mebias.cli.options import (
     size,
 )
 from mebias.cli.recognizing_parser import add_gain, add_recognize
+from mebias.cli.relabel_parser import add_relabel
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "recognize", "gain", "report",
-    "export", "calibrate", "plan", "coders",
+    "export", "calibrate", "plan", "coders", "relabel",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -64,6 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_calibrate(commands)
     _add_plan(commands)
     add_coders(commands)
+    add_relabel(commands)
     return parser
 
 
