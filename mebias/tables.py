@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionArray
 
+from mebias.columns import ALL, Column, Kind
 from mebias.errors import TableError, listed, suggest
 from mebias.schemas import (
-    ALL,
     FAMILIES,
     HUMAN_STATUS,
     KEYFRAMES,
@@ -28,8 +28,6 @@ from mebias.schemas import (
     SELECTED_STATUS,
     SIMULATED,
     UNKNOWN,
-    Column,
-    Kind,
 )
 
 __all__ = [
