@@ -1,0 +1,175 @@
+"""How far a published label may lie from what many such coders would publish.
+
+The label of a clip that k coders code independently is their mean. Its error is a k-th of what
+is each coder's own (coder, pass, coder x group, coder x subject, coder x event, residual), what
+coders of one culture share for a subject, and the rounding of each label to a frame. Rounding
+errors have the standard deviation 1 / fps / sqrt(12) and are independent only where coders differ
+by much more than a frame: of coders who agree within a frame all round alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import optimize, special
+
+LEVEL = 0.95
+_TERMS = 60
+
+
+@dataclass(frozen=True)
+class Spread:
+    """SDs (ms) of one keyframe's labels, and of what they are compared with.
+
+    Attributes
+    ----------
+    coder : float
+        Bias of a coder; with single passes that of the pass too.
+    coder_group, coder_subject, coder_event, residual : float
+        What a coder does to one group of subjects, to one subject, to one event, and what
+        does not come again.
+    culture_subject : float
+        What all coders of a culture do to one subject.
+    selector, subject : float
+        Error of the re-selected frame of a clip, and spread of subjects' mean shifts that no
+        coder brings in; for the contrast of groups alone.
+    """
+
+    coder: float
+    coder_group: float
+    culture_subject: float
+    coder_subject: float
+    coder_event: float
+    residual: float
+    selector: float
+    subject: float
+
+    @property
+    def own(self) -> float:
+        """Variance of a single label that is the coder's own, rounding left out."""
+        return self.coder**2 + self.coder_group**2 + self.coder_subject**2 + self.per_event
+
+    @property
+    def per_event(self) -> float:
+        """Variance of a label around its coder's bias for the subject, rounding left out."""
+        return self.coder_event**2 + self.residual**2
+
+    def scaled(self, coder: float, inside: float) -> Spread:
+        """The coder's SD, and those within subjects that coders bring in, times a factor."""
+        return replace(
+            self,
+            coder=self.coder * coder,
+            coder_subject=self.coder_subject * inside,
+            coder_event=self.coder_event * inside,
+            residual=self.residual * inside,
+        )
+
+
+def culture_sizes(coders: int) -> tuple[int, int]:
+    """Coders of two cultures, as even as can be.
+
+    >>> culture_sizes(5)
+    (3, 2)
+    """
+    return coders - coders // 2, coders // 2
+
+
+def shared_rounding(sd: float, frame_ms: float) -> float:
+    """Correlation of the rounding errors of two coders of one event.
+
+    Parameters
+    ----------
+    sd : float
+        SD of a label's independent error (ms).
+    frame_ms : float
+        Length of a frame.
+
+    Notes
+    -----
+    The rounding error is a sawtooth of the time within the frame, which is uniform; the
+    covariance of two of them is that of its Fourier terms.
+
+    Examples
+    --------
+    >>> shared_rounding(0.0, 33.0) > 0.98, shared_rounding(33.0, 33.0) < 1e-6
+    (True, True)
+    """
+    n = np.arange(1, _TERMS + 1)
+    terms = np.exp(-((2 * np.pi * n * sd / frame_ms) ** 2)) / n**2
+    return float(6 / np.pi**2 * terms.sum())
+
+
+def quantization(spread: Spread, coders: int, fps: float) -> float:
+    """Variance (ms^2) that rounding to frames adds to the mean of coders.
+
+    Exact where the true time lies anywhere in its frame with equal chance.
+
+    >>> same = Spread(0, 0, 0, 0, 0, 0, 0, 0)
+    >>> round(quantization(same, 4, 30.0) ** 0.5, 2), round(1000 / 30 / 12**0.5, 2)
+    (9.58, 9.62)
+    """
+    frame = 1000.0 / fps
+    rho = shared_rounding(math.sqrt(spread.own), frame) if coders > 1 else 0.0
+    return frame**2 / 12 * (rho + (1 - rho) / coders)
+
+
+def label_variance(spread: Spread, coders: int, fps: float) -> float:
+    """Variance (ms^2) of the error of a clip's published label.
+
+    Parameters
+    ----------
+    spread : Spread
+        Of the keyframe.
+    coders : int
+        Who code this clip; their labels are averaged.
+    fps : float
+        Frames per second.
+
+    Examples
+    --------
+    >>> one = Spread(5, 0, 0, 3, 6, 9, 0, 0)
+    >>> round(label_variance(one, 1, 1e6) ** 0.5, 2), round(label_variance(one, 4, 1e6) ** 0.5, 2)
+    (12.29, 6.14)
+    """
+    share = _same_culture(coders)
+    return (
+        spread.own / coders + spread.culture_subject**2 * share
+        + quantization(spread, coders, fps)
+    )  # fmt: skip
+
+
+def _same_culture(coders: int) -> float:
+    """Sum of squared shares of the two cultures."""
+    return sum((n / coders) ** 2 for n in culture_sizes(coders)) if coders > 1 else 1.0
+
+
+def tolerance(single: float, several: float, share: float, level: float = LEVEL) -> float:
+    """Within how many ms that share of all published labels lies.
+
+    Parameters
+    ----------
+    single, several : float
+        Variances of the labels of clips coded once, and by all coders.
+    share : float
+        Share of clips that all coders code, 0 to 1.
+    level : float
+        Share of labels.
+
+    Examples
+    --------
+    >>> round(tolerance(1.0, 1.0, 0.3), 2)
+    1.96
+    """
+    sds = np.sqrt([single, several])
+    weights = np.array([1 - share, share])
+    top = float(sds.max())
+    if top == 0:
+        return 0.0
+
+    def beyond(width: float) -> float:
+        with np.errstate(divide="ignore"):
+            return float(weights @ (2 * special.ndtr(-width / sds))) - (1 - level)
+
+    return float(optimize.brentq(beyond, 0.0, 40 * top))
