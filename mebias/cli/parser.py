@@ -23,12 +23,14 @@ from mebias.cli.options import (
     add_simulation,
     size,
 )
+from mebias.cli.plan_study_parser import add_plan_study
 from mebias.cli.recognizing_parser import add_gain, add_recognize
 from mebias.cli.relabel_parser import add_relabel
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "recognize", "gain", "report",
     "export", "calibrate", "plan", "coders", "relabel",
+    "plan-study",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -66,6 +68,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_plan(commands)
     add_coders(commands)
     add_relabel(commands)
+    add_plan_study(commands)
     return parser
 
 

@@ -35,6 +35,7 @@ from mebias.reporting.figure_style import (
     zero_line,
 )
 from mebias.reporting.gain_figures import confusion_plot, gain_plot
+from mebias.reporting.plan_figures import study_plot
 from mebias.reporting.revision_figures import revision_plot, subject_revisions, transition_plot
 from mebias.reporting.robustness_figures import influence_plot, power_plot, specification_plot
 from mebias.reporting.uncertainty_figures import uncertainty_plot
@@ -42,8 +43,8 @@ from mebias.reporting.uncertainty_figures import uncertainty_plot
 __all__ = [
     "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "coder_plot", "confusion_plot", "contrast_plot",
     "culture_plot", "estimation_plot", "gain_plot", "human_vs_selected", "influence_plot",
-    "planted_plot", "power_plot", "revision_plot", "save", "specification_plot", "style",
-    "subject_revisions", "transition_plot", "uncertainty_plot",
+    "planted_plot", "power_plot", "revision_plot", "save", "specification_plot", "study_plot",
+    "style", "subject_revisions", "transition_plot", "uncertainty_plot",
 ]  # fmt: skip
 _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""

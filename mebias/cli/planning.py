@@ -1,0 +1,46 @@
+"""What the command `plan-study` does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from mebias.cli.shared import say, writable
+from mebias.errors import OptionError
+
+
+def plan_study(options: argparse.Namespace) -> None:
+    """``mebias plan-study``."""
+    from mebias.quantification.coding.planning import plan_study as planned
+    from mebias.reporting.figures import save, style
+
+    if len(options.group) != 1:
+        raise OptionError("--group takes one percentage, such as 30.")
+    if options.pilot is None and options.pilot_fps is not None:
+        raise OptionError("--pilot-fps is of a pilot; give PILOT.csv too, or leave it out.")
+    assumed = {"coder_group": options.coder_group, "selector_sd": options.selector_sd,
+               "subject_sd": options.subject_sd}  # fmt: skip
+    plan = planned(
+        options.pilot, coders=options.coders, double_coded=options.double_coded, fps=options.fps,
+        subjects=options.subjects, clips=options.clips, group=options.group[0],
+        tolerance_ms=options.tolerance, shift_ms=options.shift, power=options.power,
+        alpha=options.alpha, contrasts=options.contrast or ("ethnicity",),
+        minutes=options.minutes, training_hours=options.training_hours,
+        pilot_fps=options.pilot_fps, **{k: v for k, v in assumed.items() if v is not None},
+    )  # fmt: skip
+    out = options.out or Path("reports") / "study"
+    writable(out)
+    plan.to_csv(out)
+    partial = out / ".protocol.md.partial"
+    partial.write_text(plan.protocol(), encoding="utf-8")
+    os.replace(partial, out / "protocol.md")
+    folder = out / "figures"
+    folder.mkdir(exist_ok=True)
+    with style():
+        figure = plan.plot()
+    save(figure, folder, "study", simulated=plan.simulated)
+    if plan.simulated:
+        print("mebias: SIMULATED: these numbers are not those of real coders.", file=sys.stderr)
+    say(options, f"{plan.summary()}\ntables, figure and protocol.md in {out}")
