@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from mebias.cli.shared import say, writable
+from mebias.cli.shared import say, writable, write
 from mebias.errors import OptionError
 
 
@@ -44,3 +44,26 @@ def plan_study(options: argparse.Namespace) -> None:
     if plan.simulated:
         print("mebias: SIMULATED: these numbers are not those of real coders.", file=sys.stderr)
     say(options, f"{plan.summary()}\ntables, figure and protocol.md in {out}")
+
+
+def calibrate_plan_study(options: argparse.Namespace) -> None:
+    """``mebias calibrate plan-study``."""
+    from mebias.validation.plan_study import validate_plan_study
+
+    out = options.out or Path("reports") / "validation"
+    writable(out)
+    table = validate_plan_study(options.cell or (), n_studies=options.studies, seed=options.seed)
+    write(out, {"plan_study": table})
+    met = table["met"] == "yes"
+    lines = ["SIMULATED studies", f"{met.sum()} of {len(table)} predictions meet their band"]
+    power = table[table["quantity"].str.endswith("_power")]
+    lines.append(
+        f"power: predicted within {power['difference'].abs().max():.1%} of simulated power in "
+        f"{len(power)} contrasts"
+    )
+    for row in table[~met].to_dict("records"):
+        lines.append(
+            f"  missed in {row['cell']}: {row['quantity']}: predicted {row['predicted']:.3g}, "
+            f"simulated {row['simulated']:.3g} +- {row['mc_error']:.2g}"
+        )
+    say(options, "\n".join([*lines, f"table in {out}"]))

@@ -35,7 +35,13 @@ from mebias.quantification.coding.plan_power import (
     group_design,
     smallest,
 )
-from mebias.quantification.coding.tolerance import label_variance, quantization, tolerance
+from mebias.quantification.coding.tolerance import (
+    Error,
+    label_error,
+    label_variance,
+    quantization,
+    tolerance,
+)
 from mebias.quantification.designs import power_at, smallest_shift
 
 if TYPE_CHECKING:
@@ -366,10 +372,10 @@ def _sizes(plan: Plan) -> str:
 def _tolerances(plan: Plan, basis: Basis) -> Row:
     """SDs and tolerances of labels, coded by all, by one, and of all published labels."""
     spread, k = basis.spread, plan.coders
-    several, single = (label_variance(spread, n, plan.fps) for n in (k, 1))
+    several, single = (label_error(spread, n, plan.fps) for n in (k, 1))
     row: Row = {
-        "several_sd_ms": math.sqrt(several),
-        "single_sd_ms": math.sqrt(single),
+        "several_sd_ms": math.sqrt(several.variance),
+        "single_sd_ms": math.sqrt(single.variance),
         "rounding_sd_ms": math.sqrt(quantization(spread, k, plan.fps)),
         "several_tolerance_ms": tolerance(several, several, 1.0),
         "single_tolerance_ms": tolerance(single, single, 1.0),
@@ -383,14 +389,21 @@ def _tolerances(plan: Plan, basis: Basis) -> Row:
     return row
 
 
-def _recovered(basis: Basis, coders: int, fps: float, bound: int) -> float:
-    """A bound of a label's variance: MOVER over the coder and what lies within subjects."""
+def _recovered(basis: Basis, coders: int, fps: float, bound: int) -> Error:
+    """A label's error at a bound of its variance: MOVER over the coder and what lies within subjects."""
     here = label_variance(basis.spread, coders, fps)
     moved = [
         label_variance(basis.spread.scaled(*f), coders, fps) - here
         for f in ((basis.coder[bound], 1.0), (1.0, basis.inside[bound]))
     ]
-    return max(here + (1 if bound else -1) * math.hypot(*moved), 0.0)
+    found = max(here + (1 if bound else -1) * math.hypot(*moved), 0.0)
+    return label_error(basis.spread, coders, fps, found)
+
+
+def pilot_bounds(basis: Basis, coders: int, fps: float) -> tuple[float, float]:
+    """Bounds of the tolerance (ms) of labels that all coders code."""
+    low, high = (_recovered(basis, coders, fps, k) for k in (0, 1))
+    return tolerance(low, low, 1.0), tolerance(high, high, 1.0)
 
 
 def _groups(plan: Plan, basis: Basis, goals: Goals) -> Row:

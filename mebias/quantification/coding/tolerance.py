@@ -145,13 +145,56 @@ def _same_culture(coders: int) -> float:
     return sum((n / coders) ** 2 for n in culture_sizes(coders)) if coders > 1 else 1.0
 
 
-def tolerance(single: float, several: float, share: float, level: float = LEVEL) -> float:
+@dataclass(frozen=True)
+class Error:
+    """Error of a label: a normal part, and one that is uniform as rounding is.
+
+    Attributes
+    ----------
+    variance : float
+        In all (ms^2).
+    reach : float
+        Half the width of the uniform part (ms), which all coders share.
+    """
+
+    variance: float
+    reach: float = 0.0
+
+    def beyond(self, width: float) -> float:
+        """Probability that it is further off than this."""
+        a, s = self.reach, math.sqrt(max(self.variance - self.reach**2 / 3, 0.0))
+        if s < 1e-6 * max(a, 1e-12):
+            return max(1 - width / a, 0.0) if a > 0 else float(width < 0)
+        if a < 1e-6 * s:
+            return 2 * float(special.ndtr(-width / s))
+        low, high = ((width - a) / s, (width + a) / s)
+        return float(_tail(high) - _tail(low)) * s / a
+
+
+def _tail(x: float) -> float:
+    """An antiderivative of the normal upper tail."""
+    density = math.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
+    return float(x * special.ndtr(-x)) - density
+
+
+def label_error(spread: Spread, coders: int, fps: float, variance: float | None = None) -> Error:
+    """Error of a label that so many coders coded; with another variance, if given.
+
+    Rounding that coders share stays uniform; what they round apart is taken as normal.
+    """
+    frame = 1000.0 / fps
+    rho = shared_rounding(math.sqrt(spread.own), frame) if coders > 1 else 1.0
+    found = label_variance(spread, coders, fps) if variance is None else variance
+    return Error(found, min(frame / 2 * math.sqrt(rho), math.sqrt(3 * found)))
+
+
+def tolerance(single: Error, several: Error, share: float, level: float = LEVEL) -> float:
     """Within how many ms that share of all published labels lies.
 
     Parameters
     ----------
-    single, several : float
-        Variances of the labels of clips coded once, and by all coders.
+    single, several : Error
+        Of the labels of clips coded once, and by all coders.
     share : float
         Share of clips that all coders code, 0 to 1.
     level : float
@@ -159,17 +202,17 @@ def tolerance(single: float, several: float, share: float, level: float = LEVEL)
 
     Examples
     --------
-    >>> round(tolerance(1.0, 1.0, 0.3), 2)
+    >>> round(tolerance(Error(1.0), Error(1.0), 0.3), 2)
     1.96
+    >>> round(tolerance(Error(3.0, 3.0), Error(3.0, 3.0), 1.0), 2)
+    2.85
     """
-    sds = np.sqrt([single, several])
-    weights = np.array([1 - share, share])
-    top = float(sds.max())
+    top = math.sqrt(max(single.variance, several.variance))
     if top == 0:
         return 0.0
 
     def beyond(width: float) -> float:
-        with np.errstate(divide="ignore"):
-            return float(weights @ (2 * special.ndtr(-width / sds))) - (1 - level)
+        both = (1 - share) * single.beyond(width) + share * several.beyond(width)
+        return both - (1 - level)
 
     return float(optimize.brentq(beyond, 0.0, 40 * top))
