@@ -11,7 +11,7 @@ from typing import Any
 from mebias.cli import planning
 from mebias.cli.options import add_command, add_out
 
-RATES = (25.0, 30.0, 50.0, 60.0, 100.0, 120.0, 200.0, 240.0, 500.0, 1000.0)
+RATES = (25.0, 30.0, 60.0, 100.0, 200.0, 500.0, 1000.0)
 """Frame rates of cameras, which a range of frame rates takes."""
 _FEW, _STEPS = 5, 4
 
@@ -38,7 +38,7 @@ def rates(text: str) -> list[float]:
     """Frame rates: as `grid`, but a range without a step takes those of common cameras.
 
     >>> rates("30..200")
-    [30.0, 50.0, 60.0, 100.0, 120.0, 200.0]
+    [30.0, 60.0, 100.0, 200.0]
     """
     first, dots, rest = text.partition("..")
     if not dots or ":" in rest or "," in text:

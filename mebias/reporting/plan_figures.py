@@ -61,22 +61,22 @@ def study_plot(table: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figu
         _lines(axes, own, best, "double_coded", "tolerance_ms", bars=True)
         axes.set_title(keyframe.capitalize())
         axes.set_xlabel("clips coded by all coders")
-        axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    top = max(1.05 * a.get_ylim()[1] for a in panels[0])
+        axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+    top = max(1.02 * a.get_ylim()[1] for a in panels[0])
     for axes in panels[0]:
         axes.set_ylim(0, top)
     panels[0][0].set_ylabel("95 % of labels within (ms)")
-    worst = "worst keyframe"
     _lines(panels[1][0], _worst(table, "tolerance_ms", "max"), best, "fps", "tolerance_ms")
-    panels[1][0].set(title="Frame rate", xlabel="frames per second", ylim=(0, None),
-                     ylabel=f"within (ms), {worst}")  # fmt: skip
+    panels[1][0].set(title="Worst keyframe: frame rate", xlabel="frames per second",
+                     ylabel="95 % of labels within (ms)",
+                     ylim=(0, 1.05 * panels[1][0].get_ylim()[1]))  # fmt: skip
     shift = float(table["shift_ms"].iloc[0])
-    for axes, name, title in ((panels[1][1], "ethnicity_power", "Groups of subjects"),
-                              (panels[1][2], "culture_power", "Coder culture x group")):  # fmt: skip
+    shown = (("ethnicity_power", "Groups"), ("culture_power", "Coder culture x groups"))
+    for axes, (name, title) in zip(panels[1][1:], shown, strict=True):
         _lines(axes, _worst(table, name, "min"), best, "subjects", name)
-        axes.set(title=title, xlabel="subjects", ylim=(0, 1.03),
-                 ylabel=f"power at {shift:g} ms, {worst}")  # fmt: skip
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axes.set(title=title, xlabel="subjects", ylim=(0, 1.05),
+                 ylabel=f"power at {shift:g} ms")  # fmt: skip
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     if table["culture_power"].notna().sum() == 0:
         panels[1][2].text(0.5, 0.5, "needs two coders\nof each culture", ha="center", va="center",
                           transform=panels[1][2].transAxes)  # fmt: skip
@@ -109,11 +109,15 @@ def _lines(
         own = rows[(rows["coders"] == coders) & rows[name].notna()].sort_values(along)
         color = COLORS[k % len(COLORS)]
         x, y = own[along].to_numpy(dtype=float), own[name].to_numpy(dtype=float)
-        axes.plot(x, y, color=color, marker=MARKERS[k % len(MARKERS)], markersize=3.5,
-                  linestyle=_LINES[k % len(_LINES)], label=f"{coders:.0f} coders", zorder=3)  # fmt: skip
+        axes.plot(
+            x, y, color=color, marker=MARKERS[k % len(MARKERS)], markersize=3.5, zorder=3,
+            linestyle=_LINES[k % len(_LINES)], label=f"{coders:.0f} coders",
+        )  # fmt: skip
         if bars and own["tolerance_high"].notna().all():
             _bars(axes, own, x, color, (k - (len(numbers) - 1) / 2) * 0.012)
-        here = own[(np.abs(own[along] - best[along]) < _ALL_LIKE) & (own["coders"] == best["coders"])]
+        here = own[
+            (np.abs(own[along] - best[along]) < _ALL_LIKE) & (own["coders"] == best["coders"])
+        ]
         if len(here):
             axes.plot(here[along], here[name], marker="o", markersize=9, markerfacecolor="none",
                       markeredgecolor="black", linestyle="", zorder=4)  # fmt: skip

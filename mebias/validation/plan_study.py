@@ -23,8 +23,8 @@ from mebias import tables
 from mebias.errors import OptionError, listed, suggest
 from mebias.provenance import version
 from mebias.quantification.batch import Batch, contrasts
-from mebias.quantification.coding.culture import Design, contrasts_of
 from mebias.quantification.coding.components import Codes
+from mebias.quantification.coding.culture import Design, contrasts_of
 from mebias.quantification.coding.pilot import pilot_basis
 from mebias.quantification.coding.plan_power import Plan, culture_power, group_power
 from mebias.quantification.coding.planning import pilot_bounds
@@ -147,9 +147,7 @@ def _of_cell(cell: PlanCell, n: int, seed: int) -> list[dict[str, object]]:
     return list(_compared(cell, joined))
 
 
-def _studies(
-    cell: PlanCell, n: int, rng: np.random.Generator
-) -> Iterator[tuple[str, np.ndarray]]:
+def _studies(cell: PlanCell, n: int, rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray]]:
     """What n studies of the same people, clips and turns show; their labels differ."""
     plan, spread = cell.plan, cell.spread
     setting = Setting(
@@ -172,9 +170,8 @@ def _studies(
         if part.any():
             yield f"{name}_squares", (label[part] ** 2).mean(axis=0)
     yield "squares", (label**2).mean(axis=0)
-    width = tolerance(
-        *(label_error(spread, k, plan.fps) for k in (1, plan.coders)), plan.double
-    )
+    once, by_all = (label_error(spread, k, plan.fps) for k in (1, plan.coders))
+    width = tolerance(once, by_all, plan.double)
     yield "inside", (np.abs(label) <= width).mean(axis=0)
     # The contrast is that of these coders: what they do to a group on average is part of it.
     habit = habits.mean(axis=1)[(group[subject] != "A").astype(int)]

@@ -114,19 +114,15 @@ def pilot_basis(
         else read_codings(pilot, fps=fps)
     )  # fmt: skip
     names = sorted(codings["coder"].unique())
-    if len(names) < 2:
-        raise TableError(
-            f"{origin} holds the codings of one coder ({names[0]}); a pilot needs two coders or "
-            f"more of the same clips: have a second one code some of them."
-        )
     study = matched(codings)
     bases, notes = {}, []
     for k, keyframe in enumerate(tables.KEYFRAMES):
         own = {n: float(v[k]) for n, v in assumed.items()}
         bases[keyframe], told = _of_keyframe(study, keyframe, own, origin, conf_level)
         notes += told
-    events, subjects = (study.codings[c].nunique() for c in ("event", "subject"))
-    size = f"{len(names)} coders, {subjects} subjects, {events} events"
+    both = study.codings.groupby("event").filter(lambda rows: len(set(rows["coder"])) > 1)
+    events, subjects = (both[c].nunique() for c in ("event", "subject"))
+    size = f"{len(names)} coders, {subjects} subjects, {events} events of two coders or more"
     if len(names) < 4:
         notes.append(
             f"{len(names)} coders tell little about how coders differ: the upper bounds of the "
@@ -145,8 +141,8 @@ def _of_keyframe(
         fit = variance_components(values.y, values.codes, within_events=True)
     except (ValueError, np.linalg.LinAlgError) as error:
         raise TableError(
-            f"{origin} tells no components of the {keyframe} ({error}); a pilot needs events of two "
-            f"subjects or more that two coders coded."
+            f"{origin} tells no components of the {keyframe} ({error}); a pilot needs events of "
+            f"two subjects or more that two coders coded."
         ) from None
     frames = values.frame_ms[np.isfinite(values.frame_ms)]
     frame = float(np.median(frames)) if len(frames) else 0.0

@@ -153,22 +153,20 @@ def culture_scores(spread: Spread, plan: Plan) -> Scores:
     rho = shared_rounding(math.sqrt(spread.own), 1000 / plan.fps)
     event = h * (spread.per_event + (1000 / plan.fps) ** 2 / 12 * (1 - rho))
     shared = 2 * spread.culture_subject**2
-    parts = []
+    parts: list[tuple[float, float, np.ndarray, np.ndarray, float]] = []
     for n in plan.sides:
         mean, square = _thinned(plan.sizes(n), plan.double)
         if mean.sum() < 2 or n < 2:
             raise ValueError("fewer than two clips of a side are coded by all coders")
-        total = mean.sum()
+        total = float(mean.sum())
         of_subject = (square * (shared + h * spread.coder_subject**2) + mean * event) / total**2
         used = mean / total**2
         fewer = (n - 1) / n
-        parts.append((square.sum() / total**2, 1 / total, of_subject, used, fewer))
+        parts.append((float(square.sum()) / total**2, 1 / total, of_subject, used, fewer))
     squares, clips = sum(p[0] for p in parts), sum(p[1] for p in parts)
-    of_subjects = sum(p[2].sum() for p in parts)
-    df_s, used_s = (
-        sum(p[k].sum() for p in parts) ** 2 / sum((p[k] ** 2).sum() / p[4] for p in parts)
-        for k in (2, 3)
-    )
+    of_subjects = float(sum(p[2].sum() for p in parts))
+    df_s = _freedom([(p[2], p[4]) for p in parts])
+    used_s = _freedom([(p[3], p[4]) for p in parts])
     cells = h * squares * spread.coder_subject**2 + clips * event
     habit = 2 * h * spread.coder_group**2
     # What a culture does to a subject shows in the cells of its coders too, and not in coders.
@@ -181,6 +179,12 @@ def culture_scores(spread: Spread, plan: Plan) -> Scores:
         habit + of_subjects, of_subjects, habit + cells, both,
         (used_s, df_c, df_b), (df_s, df_c, df_b),
     )  # fmt: skip
+
+
+def _freedom(sides: list[tuple[np.ndarray, float]]) -> float:
+    """Satterthwaite's degrees of freedom of a sum of variances by subject, of each side."""
+    total = sum(float(v.sum()) for v, _ in sides)
+    return total**2 / sum(float((v**2).sum()) / fewer for v, fewer in sides)
 
 
 def _thinned(sizes: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -206,14 +210,14 @@ def culture_power(
     True
     """
     scores = culture_scores(spread, plan)
-    draws = [
+    s, c, b = (
         value * 2 * special.gammaincinv(df / 2, u) / df
         for value, df, u in zip(
             (scores.of_subjects, scores.of_coders, scores.of_both), scores.df, _points(),
             strict=True,
         )
-    ]  # fmt: skip
-    error, df = _as_tested(*draws, scores.df_used)
+    )  # fmt: skip
+    error, df = _as_tested(s, c, b, scores.df_used)
     critical = special.stdtrit(df, 1 - alpha / 2) * error
     sd = math.sqrt(scores.variance)
     ahead = np.abs(np.asarray(shift_ms, dtype=float))[..., None]

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from mebias.quantification.coding.planning import StudyPlan
 
 
+def percent(share: float) -> str:
+    """Of a share.
+
+    >>> percent(0.8)
+    '80 %'
+    """
+    return f"{100 * share:.0f} %"
+
+
 def summary(plan: StudyPlan) -> str:
     """What is recommended, what it reaches in each keyframe, and what that rests on."""
     rows = plan.recommended
@@ -18,7 +27,7 @@ def summary(plan: StudyPlan) -> str:
     lines = [f"{len(plan.table) // len(rows)} designs; {plan.basis}"]
     wanted = (
         f"95 % of labels within {goals.tolerance_ms:.0f} ms, and {goals.shift_ms:g} ms found with "
-        f"{goals.power:.0%} power ({' and '.join(goals.contrasts) or 'no contrast'})"
+        f"{percent(goals.power)} power ({' and '.join(goals.contrasts) or 'no contrast'})"
     )
     if plan.reached:
         lines.append(f"recommended, the cheapest that reaches {wanted}:")
@@ -28,8 +37,13 @@ def summary(plan: StudyPlan) -> str:
     for row in rows.to_dict("records"):
         lines.append(
             f"  {row['keyframe']}: 95 % of labels within {row['tolerance_ms']:.0f} ms"
-            f"{bounds(row, 'tolerance', ' ms')}; power for groups {row['ethnicity_power']:.0%}"
+            f"{bounds(row, 'tolerance', ' ms')}; power for groups {percent(row['ethnicity_power'])}"
             f"{bounds(row, 'ethnicity_power')}, for coder cultures {culture(row)}"
+        )
+    if plan.reached and (rows["tolerance_high"] > goals.tolerance_ms).any():
+        lines.append(
+            "note: at the upper bounds that the pilot leaves, the tolerance is missed; a larger "
+            "pilot would tell, more coders would make sure"
         )
     lines += [f"note: {note}" for note in plan.notes]
     return "\n".join(lines)
@@ -39,8 +53,8 @@ def design(row: pd.Series) -> str:
     """One design."""
     return (
         f"{row['subjects']:.0f} subjects ({row['group_sizes']}), {row['n_clips']:.0f} clips, "
-        f"{row['coders']:.0f} coders, {row['double_coded']:.0%} of the clips coded by all of them, "
-        f"{row['fps']:g} fps: {row['codings']:.0f} codings, {row['hours']:.0f} hours"
+        f"{row['coders']:.0f} coders, {percent(row['double_coded'])} of the clips coded by all of "
+        f"them, {row['fps']:g} fps: {row['codings']:.0f} codings, {row['hours']:.0f} hours"
     )
 
 
@@ -51,11 +65,14 @@ def bounds(row: dict[object, float], name: str, unit: str = "") -> str:
         return ""
     if unit:
         return f" ({low:.0f} to {high:.0f}{unit})"
-    return f" ({low:.0%} to {high:.0%})"
+    return f" ({percent(low)} to {percent(high)})"
 
 
 def culture(row: dict[object, float]) -> str:
     """Power of the contrast of cultures, or why there is none."""
     if not math.isfinite(row["culture_power"]):
-        return f"none ({row['culture_reason']})"
-    return f"{row['culture_power']:.0%}{bounds(row, 'culture_power')}"
+        few = "confounded" in str(row["culture_reason"])
+        return (
+            "none (needs two coders of each culture)" if few else f"none ({row['culture_reason']})"
+        )
+    return f"{percent(row['culture_power'])}{bounds(row, 'culture_power')}"

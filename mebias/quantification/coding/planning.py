@@ -390,14 +390,17 @@ def _tolerances(plan: Plan, basis: Basis) -> Row:
 
 
 def _recovered(basis: Basis, coders: int, fps: float, bound: int) -> Error:
-    """A label's error at a bound of its variance: MOVER over the coder and what lies within subjects."""
+    """A label's error at a bound of its variance.
+
+    MOVER over the coder's component and those within subjects.
+    """
     here = label_variance(basis.spread, coders, fps)
     moved = [
         label_variance(basis.spread.scaled(*f), coders, fps) - here
         for f in ((basis.coder[bound], 1.0), (1.0, basis.inside[bound]))
     ]
     found = max(here + (1 if bound else -1) * math.hypot(*moved), 0.0)
-    return label_error(basis.spread, coders, fps, found)
+    return label_error(basis.spread, coders, fps).of_variance(found)
 
 
 def pilot_bounds(basis: Basis, coders: int, fps: float) -> tuple[float, float]:
@@ -415,9 +418,11 @@ def _groups(plan: Plan, basis: Basis, goals: Goals) -> Row:
         "coders_own_ms": math.sqrt(2 / plan.coders) * basis.spread.coder_group,
     }
     if basis.known:
-        low, high = (group_design(basis.bound(k), plan) for k in (1, 0))
-        row["ethnicity_power_low"] = float(power_at(low, goals.shift_ms, goals.level))
-        row["ethnicity_power_high"] = float(power_at(high, goals.shift_ms, goals.level))
+        found = [
+            float(power_at(group_design(basis.bound(k), plan), goals.shift_ms, goals.level))
+            for k in (0, 1)
+        ]
+        row |= _ends("ethnicity_power", row, found)
     return row
 
 
@@ -434,9 +439,20 @@ def _cultures(plan: Plan, basis: Basis, goals: Goals) -> Row:
         "culture_std_error_ms": sd,
     }
     if basis.known:
-        for name, k in (("culture_power_low", 1), ("culture_power_high", 0)):
-            row[name] = float(culture_power(basis.bound(k), plan, goals.shift_ms, goals.level))
+        found = [
+            float(culture_power(basis.bound(k), plan, goals.shift_ms, goals.level)) for k in (0, 1)
+        ]
+        row |= _ends("culture_power", row, found)
     return row
+
+
+def _ends(name: str, row: Row, found: list[float]) -> Row:
+    """The least and the largest of three.
+
+    Where degrees of freedom are few, more noise within events can raise the power by raising them.
+    """
+    every = [float(str(row[name])), *found]
+    return {f"{name}_low": min(every), f"{name}_high": max(every)}
 
 
 def _recommended(rows: list[Row], goals: Goals) -> list[Row]:
