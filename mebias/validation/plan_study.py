@@ -75,13 +75,13 @@ CELLS = {
                  Plan(30, 6, 2, 1.0, 30), _spread(0.0, 1.0, coder=2.0, coder_subject=1.0,
                                                   coder_event=2.0, residual=3.0), 15.0),
         PlanCell("4 coders, 24 subjects, all coded by all, 100 fps",
-                 Plan(24, 5, 4, 1.0, 100), _spread(), 15.0, 25.0),
+                 Plan(24, 5, 4, 1.0, 100), _spread(), 20.0, 40.0),
         PlanCell("4 coders, 40 subjects, 40 % coded by all, 60 fps, a third in the group",
                  Plan(40, 8, 4, 0.4, 60, 1 / 3), _spread(), 12.0, 25.0),
         PlanCell("6 coders, 60 subjects, 70 % coded by all, 200 fps",
-                 Plan(60, 8, 6, 0.7, 200), _spread(), 10.0, 15.0),
+                 Plan(60, 8, 6, 0.7, 200), _spread(), 10.0, 22.0),
         PlanCell("8 coders, 30 subjects, all coded by all, 200 fps",
-                 Plan(30, 5, 8, 1.0, 200), _spread(6.0, 2.0), 12.0, 15.0),
+                 Plan(30, 5, 8, 1.0, 200), _spread(6.0, 2.0), 16.0, 25.0),
     )
 }  # fmt: skip
 
