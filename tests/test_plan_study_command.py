@@ -37,6 +37,17 @@ def test_ranges_hold_both_ends():
         whole_grid("2.5")
 
 
+def test_no_plan_is_left_half_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("mebias.quantification.coding.planning.StudyPlan.protocol", broken)
+    with pytest.raises(OSError, match="disk full"):
+        main(["plan-study", *SMALL, "--out", str(tmp_path), "--debug"])
+    assert not [p for p in tmp_path.rglob("*") if p.is_file()]
+
+
+def broken(self):
+    raise OSError("disk full")
+
+
 def test_files_without_a_pilot_say_simulated(tmp_path, capsys):
     code, said = run(capsys, *SMALL, "--out", tmp_path)
     assert code == 0 and "SIMULATED" in said.out and "SIMULATED" in said.err

@@ -32,18 +32,26 @@ def plan_study(options: argparse.Namespace) -> None:
     )  # fmt: skip
     out = options.out or Path("reports") / "study"
     writable(out)
-    plan.to_csv(out)
-    partial = out / ".protocol.md.partial"
-    partial.write_text(plan.protocol(), encoding="utf-8")
-    os.replace(partial, out / "protocol.md")
-    folder = out / "figures"
-    folder.mkdir(exist_ok=True)
+    text = plan.protocol()
     with style():
         figure = plan.plot()
+    plan.to_csv(out)
+    _written(out, text)
+    folder = out / "figures"
+    folder.mkdir(exist_ok=True)
     save(figure, folder, "study", simulated=plan.simulated)
     if plan.simulated:
         print("mebias: SIMULATED: these numbers are not those of real coders.", file=sys.stderr)
     say(options, f"{plan.summary()}\ntables, figure and protocol.md in {out}")
+
+
+def _written(out: Path, text: str) -> None:
+    partial = out / ".protocol.md.partial"
+    try:
+        partial.write_text(text, encoding="utf-8")
+        os.replace(partial, out / "protocol.md")
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def calibrate_plan_study(options: argparse.Namespace) -> None:

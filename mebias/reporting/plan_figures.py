@@ -71,7 +71,10 @@ def study_plot(table: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figu
                      ylabel="95 % of labels within (ms)",
                      ylim=(0, 1.05 * panels[1][0].get_ylim()[1]))  # fmt: skip
     shift = float(table["shift_ms"].iloc[0])
-    shown = (("ethnicity_power", "Worst keyframe: groups"), ("culture_power", "Worst: coder culture x groups"))
+    shown = (
+        ("ethnicity_power", "Worst keyframe: groups"),
+        ("culture_power", "Worst: coder culture x groups"),
+    )
     for axes, (name, title) in zip(panels[1][1:], shown, strict=True):
         _lines(axes, _worst(table, name, "min"), best, "subjects", name)
         axes.set(title=title, xlabel="subjects", ylim=(0, 1.05),

@@ -102,8 +102,8 @@ def group_power(
     --------
     >>> spread = Spread(5, 0, 0, 3, 6, 9, 20, 5)
     >>> few, many = (Plan(n, 8, 2, 1.0, 200) for n in (20, 80))
-    >>> float(group_power(spread, few, 10)) < 0.5 < float(group_power(spread, many, 10))
-    True
+    >>> [round(float(group_power(spread, plan, 8)), 2) for plan in (few, many)]
+    [0.42, 0.96]
     """
     return power_at(group_design(spread, plan), shift_ms, alpha)
 
@@ -248,7 +248,7 @@ def _points() -> np.ndarray:
 def smallest(power: np.ndarray, shifts: np.ndarray, wanted: float) -> float:
     """The first shift that is found with a power, between those of a curve; NaN if none is.
 
-    >>> smallest(np.array([0.1, 0.7, 0.9]), np.array([0.0, 1.0, 2.0]), 0.8)
+    >>> round(smallest(np.array([0.1, 0.7, 0.9]), np.array([0.0, 1.0, 2.0]), 0.8), 6)
     1.5
     """
     if power[-1] < wanted:
