@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import optimize
 
 from mebias import tables
 from mebias.datasets.codings import checked_codings, read_codings
@@ -180,11 +181,13 @@ def unrounded(squares: Mapping[str, float], frame_ms: float) -> float:
     others = sum(squares.values()) - residual
     if not frame_ms:
         return residual
-    found = residual
-    for _ in range(50):  # what coders round alike depends on how much they differ
-        shared = shared_rounding(math.sqrt(others + max(found, 0.0)), frame_ms)
-        found = residual - frame_ms**2 / 12 * (1 - shared)
-    return max(found, 0.0)
+
+    def over(own: float) -> float:
+        # What coders round alike depends on how much they differ.
+        shared = shared_rounding(math.sqrt(others + own), frame_ms)
+        return own + frame_ms**2 / 12 * (1 - shared) - residual
+
+    return 0.0 if over(0.0) >= 0 else float(optimize.brentq(over, 0.0, residual))
 
 
 def _factors(fit: Components, conf_level: float) -> tuple[tuple[float, float], tuple[float, float]]:
