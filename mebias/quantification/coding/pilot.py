@@ -129,9 +129,9 @@ def pilot_basis(
             f"{len(names)} coders tell little about how coders differ: the upper bounds of the "
             f"tolerance are wide for that reason; about 6 coders of 30 clips would narrow them"
         )
-    own = ", ".join(f"{v:g}" for v in assumed["coder_group"])
+    habit = ", ".join(f"{v:g}" for v in assumed["coder_group"])
     notes.append(
-        f"what a coder does to one group ({own} ms) is assumed, and bounds leave it out: vary it "
+        f"what a coder does to one group ({habit} ms) is assumed, and bounds leave it out: vary it "
         f"(--coder-group) before trusting the power for coder cultures"
     )
     return Pilot(study.dataset, size, bases, notes)
