@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mebias.quantification import permutation, wald
+from mebias.quantification import wald
 from mebias.quantification.interval import Clusters, clusters, t_half_width
 from mebias.quantification.means import WEIGHTINGS
 
@@ -153,9 +153,9 @@ def _tested(
     means = wald.group_means(data, members, "subject")
     two = len(members) == 2
     found = wald.difference(*means) if two else wald.heterogeneity(means)
-    rng = np.random.default_rng(options.seed)
-    dealt, exhaustive = permutation.assignments(labels, options.n_permutations, rng)
-    p_permutation = permutation.p_value(wald.statistics(data, dealt))
+    p_permutation, n_run, exhaustive = wald.p_permutation(
+        data, labels, options.n_permutations, options.seed
+    )
     ratio = spreads.max() / spreads.min() if spreads.min() > 0 else math.inf
     few = min(int(m.sum()) for m in members) < FEW_SUBJECTS
     cautious = few or ratio > SPREAD_RATIO[1]
@@ -170,7 +170,7 @@ def _tested(
         "p_permutation": p_permutation,
         "p_cr2": found.p_value,
         "p_value": max(p_permutation, p_cr2) if cautious else p_permutation,
-        "method": _described(two, exhaustive, len(dealt), few, ratio),
+        "method": _described(two, exhaustive, n_run, few, ratio),
     }
 
 
