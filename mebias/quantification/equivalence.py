@@ -86,9 +86,10 @@ def equivalence_tests(
     estimates: list[Row] = []
     for key, part in shifts.groupby(["dataset", "source", "distance"], sort=False):
         margin = margin_ms or default_margin(shifts[shifts["dataset"] == key[0]])
+        there = usable(part)
         made = []
         for keyframe in tables.KEYFRAMES:
-            own = part[usable(part) & (part["keyframe"] == keyframe)]
+            own = part[there & (part["keyframe"] == keyframe)]
             place = dict(zip(("dataset", "source", "distance"), key, strict=True))
             place |= {"keyframe": keyframe, "ethnicity": tables.ALL, "unit": "ms"}
             test, margins = _tested(own, part, margin, conf_level, min_subjects, seed)

@@ -107,7 +107,7 @@ def clusters(values: np.ndarray, subjects: np.ndarray) -> Clusters:
     values = np.asarray(values, dtype=float)
     if values.size == 0 or not np.isfinite(values).all():
         raise ValueError("values must be finite and at least one")
-    names, codes = _coded(np.asarray(subjects, dtype=object))
+    names, codes = coded(subjects)
     order = np.lexsort((values, codes))
     values, codes = values[order], codes[order]
     sizes = np.bincount(codes).astype(float)
@@ -116,8 +116,28 @@ def clusters(values: np.ndarray, subjects: np.ndarray) -> Clusters:
     return Clusters(sizes, means, ss_within, names)
 
 
-def _coded(subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The different names, sorted, and the place of each row's name among them."""
+def coded(subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different names, sorted, and the place of each row's name among them.
+
+    Parameters
+    ----------
+    subjects : ndarray, shape (N,)
+        Names, or whole numbers that stand for them: places among all the sorted names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [found.tolist() for found in coded(np.array([7, 2, 7]))]
+    [[2, 7], [1, 0, 1]]
+    """
+    subjects = np.asarray(subjects)
+    if subjects.dtype.kind == "i":
+        if subjects.min(initial=0) >= 0 and subjects.max(initial=0) <= 8 * len(subjects) + 1000:
+            there = np.bincount(subjects) > 0
+            return np.flatnonzero(there), (np.cumsum(there) - 1)[subjects]
+        names, codes = np.unique(subjects, return_inverse=True)
+        return names, codes
+    subjects = subjects.astype(object)
     if len(subjects) > _MANY:
         codes, found = pd.factorize(subjects)
         names, order = np.unique(found.astype(str), return_inverse=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mebias.quantification.cells import Part
 from mebias.quantification.checks import CODING, usable
 from mebias.tables import KEYFRAMES
 
@@ -19,6 +20,8 @@ MICRO_RISE_MS = 260.0
 HALF = 0.5
 ENDS = {"rise": ("onset", "apex"), "fall": ("apex", "offset"), "duration": ("onset", "offset")}
 """Each phase's first and last keyframe."""
+FRAMES = tuple(f"{arm}_{keyframe}" for arm in ("human", "selected") for keyframe in KEYFRAMES)
+"""Columns of paired keyframes."""
 _OF_CLIP = ["ethnicity", "expression_type", "fps"]
 _ROUNDING = 1e-9
 
@@ -59,12 +62,12 @@ def paired_keyframes(shifts: pd.DataFrame) -> pd.DataFrame:
     return pairs
 
 
-def lengths(pairs: pd.DataFrame, phase: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def lengths(pairs: pd.DataFrame | Part, phase: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Length of a phase in both arms: its last keyframe minus its first.
 
     Parameters
     ----------
-    pairs : DataFrame
+    pairs : DataFrame or Part
         `paired_keyframes`.
     phase : {"rise", "fall", "duration"}
         Onset to apex, apex to offset, onset to offset.
@@ -78,7 +81,7 @@ def lengths(pairs: pd.DataFrame, phase: str) -> tuple[np.ndarray, np.ndarray, np
     """
     first, last = ENDS[phase]
     human, selected = (
-        (pairs[f"{arm}_{last}"] - pairs[f"{arm}_{first}"]).to_numpy(dtype=float)
+        np.asarray(pairs[f"{arm}_{last}"] - pairs[f"{arm}_{first}"], dtype=float)
         for arm in ("human", "selected")
     )
     disorder = (human < 0) | (selected < 0)

@@ -8,7 +8,7 @@ bias-reduced cluster-robust variance of Pustejovsky and Tipton (2018) is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -117,11 +117,22 @@ def mean_interval(
     >>> round(found.estimate, 2), round(found.df, 2)
     (3.0, 1.8)
     """
+    return mean_intervals(values, subjects, (weighting,), conf_level)[0]
+
+
+def mean_intervals(
+    values: np.ndarray,
+    subjects: np.ndarray,
+    weightings: Sequence[str] = WEIGHTINGS,
+    conf_level: float = 0.95,
+) -> list[Interval]:
+    """`mean_interval` in several weightings; values are grouped by subject once."""
     data = clusters(values, subjects)
     if np.ptp(values) == 0:
         reason = f"all {len(values)} values are equal" if len(values) > 1 else "a single clip"
-        return _bare(data, weighting, conf_level)(float(np.min(values)), reason)
-    return mean_of(data, weighting, conf_level)
+        least = float(np.min(values))
+        return [_bare(data, weighting, conf_level)(least, reason) for weighting in weightings]
+    return [mean_of(data, weighting, conf_level) for weighting in weightings]
 
 
 def _bare(data: Clusters, weighting: str, conf_level: float) -> Callable[[float, str], Interval]:

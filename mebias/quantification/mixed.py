@@ -14,7 +14,9 @@ import pandas as pd
 from scipy import optimize, stats
 
 from mebias import tables
+from mebias.quantification.cells import Row, by_keyframe, part_of, places
 from mebias.quantification.checks import usable
+from mebias.quantification.interval import coded
 from mebias.quantification.refits import (
     LARGEST,
     Fits,
@@ -25,7 +27,6 @@ from mebias.quantification.refits import (
     standardized,
 )
 
-Row = dict[str, object]
 QUANTITIES = ("between_subject_sd", "within_subject_sd", "icc")
 _POINTS = 4001
 _QUARTIC = np.linalg.inv(np.vander(np.arange(-2.0, 3.0), increasing=True))
@@ -71,12 +72,12 @@ def random_intercept(
     >>> [(row["quantity"], round(row["estimate"], 2)) for row in rows]
     [('between_subject_sd', 1.69), ('within_subject_sd', 0.67), ('icc', 0.86)]
     """
-    values, subjects = np.asarray(values, dtype=float), np.asarray(subjects, dtype=object)
+    values, subjects = np.asarray(values, dtype=float), np.asarray(subjects)
     order, codes, own = _nameless(values, subjects, groups)
     place: Row = {
         "conf_level": conf_level,
         "n_clips": len(values),
-        "n_subjects": len(np.unique(subjects.astype(str))),
+        "n_subjects": len(coded(subjects)[0]),
         "method": _METHOD,
     }
     units = (unit, unit, "share")
@@ -117,21 +118,14 @@ def variance_components(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd
         An estimates table.
     """
     rows: list[Row] = []
-    for key, part in shifts[usable(shifts)].groupby(["dataset", "source", "distance"], sort=False):
-        of_part = dict(zip(("dataset", "source", "distance"), key, strict=True))
-        for keyframe in tables.KEYFRAMES:
-            own = part[part["keyframe"] == keyframe]
-            if own.empty:
-                continue
+    there = part_of(shifts, ["shift_ms"]).cut(usable(shifts).to_numpy())
+    for of_part, part in places(there):
+        for keyframe, own in by_keyframe(part):
             place: Row = of_part | {"keyframe": keyframe, "ethnicity": tables.ALL}
             found = random_intercept(
-                own["shift_ms"].to_numpy(dtype=float),
-                own["subject"].to_numpy(dtype=object),
-                own["ethnicity"].to_numpy(dtype=object),
-                conf_level=conf_level,
+                own["shift_ms"], own["subject"], own["ethnicity"], conf_level=conf_level
             )
-            n_clips = len(own.drop_duplicates(["subject", "clip"]))
-            rows += [place | row | {"n_clips": n_clips} for row in found]
+            rows += [place | row | {"n_clips": own.n_clips} for row in found]
     return tables.from_rows(rows, "estimates")
 
 
