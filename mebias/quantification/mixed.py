@@ -16,7 +16,7 @@ from scipy import optimize, stats
 from mebias import tables
 from mebias.quantification.cells import Row, by_keyframe, part_of, places
 from mebias.quantification.checks import usable
-from mebias.quantification.interval import coded
+from mebias.quantification.interval import coded, in_order_of_content
 from mebias.quantification.refits import (
     LARGEST,
     Fits,
@@ -139,19 +139,26 @@ def _nameless(
     order, codes, groups : ndarray, shape (N,)
         The order of rows; the subject and the group of each row in it, numbered.
     """
-    of_subject: dict[str, list[tuple[float, int]]] = {}
-    for place, (subject, value) in enumerate(zip(subjects, values.tolist(), strict=True)):
-        of_subject.setdefault(str(subject), []).append((value, place))
-    found = [sorted(own) for own in of_subject.values()]
-    names = [tables.ALL if groups is None else str(groups[own[0][1]]) for own in found]
-    keys = [[value for value, _ in own] for own in found]
-    of_group = {g: sorted(k for k, n in zip(keys, names, strict=True) if n == g) for g in names}
-    rank = {g: i for i, g in enumerate(sorted(of_group, key=lambda g: of_group[g]))}
-    by = sorted(range(len(found)), key=lambda s: (keys[s], rank[names[s]]))
-    order = np.array([place for s in by for _, place in found[s]])
-    sizes = [len(found[s]) for s in by]
-    own_group = np.array([rank[names[s]] for s in by])
-    return order, np.repeat(np.arange(len(by)), sizes), np.repeat(own_group, sizes)
+    names, owners = coded(subjects)
+    order, contents = in_order_of_content(np.unique(values, return_inverse=True)[1], owners)
+    firsts = np.r_[True, owners[order][1:] != owners[order][:-1]]
+    if groups is None:
+        return order, np.cumsum(firsts) - 1, np.zeros(len(order), dtype=int)
+    of_subject = np.zeros(len(names), dtype=int)
+    of_subject[owners] = coded(groups)[1]
+    held: list[list[bytes]] = [[] for _ in range(int(of_subject.max()) + 1)]
+    for content, group in zip(contents, of_subject.tolist(), strict=True):
+        held[group].append(content)
+    rank = np.empty(len(held), dtype=int)
+    rank[sorted(range(len(held)), key=lambda g: sorted(held[g]))] = np.arange(len(held))
+    # subjects that hold the same stand in the order of their groups
+    same = [contents[k] for k in owners[order][firsts]]
+    run = np.cumsum(np.r_[True, [a != b for a, b in zip(same[1:], same, strict=False)]])
+    place = np.empty(len(names), dtype=int)
+    place[owners[order][firsts]] = run
+    order = order[np.lexsort((owners[order], rank[of_subject[owners[order]]], place[owners[order]]))]
+    by = owners[order]
+    return order, np.cumsum(np.r_[False, by[1:] != by[:-1]]), rank[of_subject[by]]
 
 
 def _undefined(data: Replicates, values: np.ndarray) -> str:
