@@ -16,6 +16,8 @@ from mebias.quantification.checks import complete, primary_source, usable
 from mebias.quantification.comparison import Comparison, Options, Sample, compare_sides
 
 MIN_MARGIN_MS = 10.0
+PAIRED_GROUPS = 12
+"""With more groups their pairs, 78 and more at three keyframes each, are not tested."""
 
 
 def contrast_tables(
@@ -35,7 +37,7 @@ def contrast_tables(
     against all others (3 keyframes); ``heterogeneity``, equal means of all groups that can
     be tested, where these are three or more (3 keyframes); and, where there are three groups
     or more, ``group-vs-rest``, each other group against the rest, and ``pairs``, all pairs of
-    groups with enough subjects, each tested in its own two groups alone.
+    groups with enough subjects, each tested in its own two groups alone (up to 12 groups).
 
     Parameters
     ----------
@@ -156,7 +158,7 @@ def families_of(rows: pd.DataFrame, min_subjects: int) -> Iterator[Family]:
         yield Family("heterogeneity", tuple(_all_equal(enough)))
     if len(groups) > 2:
         yield Family("group-vs-rest", tuple(_against_rest(groups[1:], groups)))
-        if len(enough) > 1:
+        if 1 < len(enough) <= PAIRED_GROUPS:
             yield Family("pairs", tuple(_pairs(enough)))
 
 

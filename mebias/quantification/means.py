@@ -186,13 +186,12 @@ def weightings_differ(values: np.ndarray, subjects: np.ndarray) -> tuple[float, 
         return math.nan, math.nan
     by_clip = precisions(data, "clip")
     by_subject = precisions(data, "subject")
-    keep = 1.0 - np.eye(len(data))
-    left_out = _means(keep * by_clip, data) - _means(keep * by_subject, data)
-    full = _means(by_clip[None, :], data) - _means(by_subject[None, :], data)
+    center = data.means - data.means.mean()
+    left_out, full = np.zeros(len(data)), 0.0
+    for weight, sign in ((by_clip, 1), (by_subject, -1)):
+        own, total = weight * center, weight.sum()
+        left_out += sign * (own.sum() - own) / (total - weight)
+        full += sign * float(own.sum() / total)
     g = len(data)
     error = math.sqrt((g - 1) / g * ((left_out - left_out.mean()) ** 2).sum())
-    return float(full[0]), error
-
-
-def _means(weight: np.ndarray, data: Clusters) -> np.ndarray:
-    return np.asarray((weight * data.means).sum(axis=1) / weight.sum(axis=1))
+    return full, error

@@ -29,6 +29,8 @@ from mebias.quantification.refits import (
 
 QUANTITIES = ("between_subject_sd", "within_subject_sd", "icc")
 _POINTS = 4001
+_AT_ONCE = 1 << 17
+"""Numbers of a table of ratios by subjects that are held at a time."""
 _QUARTIC = np.linalg.inv(np.vander(np.arange(-2.0, 3.0), increasing=True))
 """Coefficients of a polynomial from its values at -2, -1, 0, 1, 2."""
 _METHOD = "random intercept, normal errors, REML; profile of the restricted likelihood"
@@ -156,7 +158,9 @@ def _nameless(
     run = np.cumsum(np.r_[True, [a != b for a, b in zip(same[1:], same, strict=False)]])
     place = np.empty(len(names), dtype=int)
     place[owners[order][firsts]] = run
-    order = order[np.lexsort((owners[order], rank[of_subject[owners[order]]], place[owners[order]]))]
+    order = order[
+        np.lexsort((owners[order], rank[of_subject[owners[order]]], place[owners[order]]))
+    ]
     by = owners[order]
     return order, np.cumsum(np.r_[False, by[1:] != by[:-1]]), rank[of_subject[by]]
 
@@ -196,7 +200,12 @@ class Profile:
         self.typical = float(data.sizes.mean())
         self.grid = np.linspace(0.0, math.log1p(LARGEST * self.typical), _POINTS)
         self.ratios = np.expm1(self.grid) / self.typical
-        self.squares, self.log_determinant = residual(self.data, self.ratios)
+        step = max(1, _AT_ONCE // self.data.means.shape[1])
+        parts = [
+            residual(self.data, self.ratios[start : start + step])
+            for start in range(0, _POINTS, step)
+        ]
+        self.squares, self.log_determinant = (np.concatenate(p) for p in zip(*parts, strict=True))
         self.n_free = float(data.sizes.sum() - len(data.members))
         self.allowed = float(stats.chi2.ppf(conf_level, 1))
         self.least = self._lowest(self._deviance(self.squares / self.n_free))
