@@ -108,7 +108,7 @@ def overlap(
     Returns
     -------
     ndarray, shape (N,)
-        From 0 to 1; NaN where a frame is.
+        From 0 to 1; NaN where a frame is, or where frames are out of order.
 
     Examples
     --------
@@ -118,9 +118,10 @@ def overlap(
     """
     first = np.maximum(human_onset, selected_onset)
     last = np.minimum(human_offset, selected_offset)
-    both = np.maximum(last - first + 1, 0)
+    both = np.maximum(last - first + 1, 0.0)
     either = (human_offset - human_onset + 1) + (selected_offset - selected_onset + 1) - both
-    return np.asarray(both / either)
+    nothing = np.full(np.shape(either), np.nan)
+    return np.divide(both, either, out=nothing, where=either > 0)
 
 
 def is_micro(length_ms: np.ndarray, at_most_ms: float) -> np.ndarray:

@@ -10,6 +10,7 @@ import pytest
 from mebias.quantification import permutation, quantify, wald
 from mebias.quantification.cells import part_of
 from mebias.quantification.interval import _counted, clusters, coded, in_order_of_content
+from mebias.quantification.intervals_overlap import overlap
 from mebias.quantification.means import precisions, weightings_differ
 
 
@@ -151,3 +152,10 @@ def test_pooling_repeats_no_row_of_its_datasets(n_datasets):
             "unit", "weighting"]  # fmt: skip
     assert not found.duplicated(keys).any()
     assert "pooled_mean_shift_difference" in set(found["quantity"])
+
+
+def test_frames_out_of_order_overlap_in_nothing_and_warn_of_nothing():
+    ends = [np.array([10.0, 10.0]), np.array([19.0, 9.0]), np.array([15.0, 10.0])]
+    with np.errstate(all="raise"):
+        found = overlap(*ends, np.array([24.0, 9.0]))
+    np.testing.assert_allclose(found, [1 / 3, np.nan])
