@@ -27,7 +27,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mebias.quantification.interval import Interval, t_half_width, undefined
+from mebias.quantification.interval import Interval, coded, t_half_width, undefined
 from mebias.quantification.spread import MIN_SUBJECTS
 from mebias.tables import KEYFRAMES
 
@@ -83,7 +83,7 @@ def coefficients(
     """
     if of not in (*PHASES, *KEYFRAMES):
         raise ValueError(f"of is {of!r}, expected one of {', '.join(PHASES)} or a keyframe")
-    names, codes = np.unique(np.asarray(subjects).astype(str), return_inverse=True)
+    names, codes = coded(subjects)
     bare = {
         name: undefined(
             math.nan,
