@@ -64,7 +64,7 @@ def train_alone(job: Job, maps: Maps, fold: int) -> Scored:
     """
     train, test = job.folds[fold]
     draws, pieces = Draws(job.seed, fold), Pieces()
-    model = channels_last(job.start(fold).to(job.device, job.dtype))
+    model = arranged(job.start(fold).to(job.device, job.dtype))
     optimizer = optimizer_of(job, list(model.parameters()))
     shapes = dropout_shapes(model, job)
     feed, scored, step = Feed(job, maps, fold), [], 0
@@ -143,11 +143,12 @@ class Feed:
         return (clips.to(self.job.dtype) - self.mean[:1]) / self.sd[:1]
 
 
-def channels_last(model: TwoBranch) -> TwoBranch:
+def arranged(model: TwoBranch) -> TwoBranch:
     """The same, its convolutions in the order of memory in which they are fastest."""
+    order = getattr(model.backbone, "memory_format", torch.channels_last)
     for parameter in model.parameters():
         if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+            parameter.data = parameter.data.contiguous(memory_format=order)
     return model
 
 
