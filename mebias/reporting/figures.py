@@ -15,6 +15,7 @@ from matplotlib.lines import Line2D
 from mebias import tables
 from mebias.errors import TableError, listed
 from mebias.reporting.contrast_figures import contrast_plot, planted_plot
+from mebias.reporting.dose_figure import dose_response_plot
 from mebias.reporting.figure_style import (
     COLORS,
     FAINT,
@@ -36,8 +37,9 @@ from mebias.reporting.figure_style import (
 from mebias.reporting.revision_figures import revision_plot, subject_revisions, transition_plot
 
 __all__ = [
-    "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "contrast_plot", "estimation_plot", "human_vs_selected",
-    "planted_plot", "revision_plot", "save", "style", "subject_revisions", "transition_plot",
+    "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "contrast_plot", "dose_response_plot", "estimation_plot",
+    "human_vs_selected", "planted_plot", "revision_plot", "save", "style", "subject_revisions",
+    "transition_plot",
 ]  # fmt: skip
 _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""

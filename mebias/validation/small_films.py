@@ -4,7 +4,7 @@ Frames are drawn at the size of the maps, with the noise that full frames have o
 averaged to it. Everything else is what users run: labels, selection, inputs, training. Two
 things differ, and are what a comparison with full frames is for: a rule sees less noise than
 on full frames, and ``motion``, whose posterior takes longer than training, is located on one
-bank of clips, from which each new clip takes the shift of a clip with like labels.
+bank of clips, and new clips get the shifts that clips with like labels have there.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -32,9 +33,6 @@ CONFUSED = 0.25
 in the published composite, instead of 0.99."""
 MOTION, TRUTH = "motion", "truth"
 _NOISE, _ROUNDING = 2.0, 1 / 12
-_NEAREST = 5
-_LOG_LENGTH = 0.4
-"""Spread of log phase lengths that counts as much as one SD of the coders' error."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +112,9 @@ def _with(cohort: Cohort, emotions: Sequence[str]) -> Cohort:
 class Bank:
     """Clips in which ``motion`` was located, for others to take their shifts from.
 
+    Shifts are regressed on how the labels err and how long their phases are; a new clip gets
+    what is expected of it and what the regression left of a random clip of the bank.
+
     Attributes
     ----------
     about : ndarray, shape (M, 5)
@@ -124,6 +125,24 @@ class Bank:
 
     about: np.ndarray
     shifts: np.ndarray
+
+    @cached_property
+    def _slopes(self) -> np.ndarray:
+        return np.asarray(np.linalg.lstsq(_design(self.about), self.shifts, rcond=None)[0])
+
+    def expected(self, about: np.ndarray) -> np.ndarray:
+        """Mean shifts (ms) of clips like these, (n, 3)."""
+        return np.asarray(_design(about) @ self._slopes)
+
+    @cached_property
+    def left(self) -> np.ndarray:
+        """What the regression leaves of each shift (ms), as large as it is in new clips."""
+        m, used = len(self.shifts), self.about.shape[1] + 1
+        return (self.shifts - self.expected(self.about)) * math.sqrt(m / max(m - used, 1))
+
+
+def _design(about: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.ones(len(about)), about])
 
 
 def located(film: Film, seed: int) -> Bank:
@@ -200,7 +219,7 @@ def _true(cohort: Cohort) -> pd.DataFrame:
 
 def _wide(keyframes: pd.DataFrame) -> pd.DataFrame:
     """Frames by clip (rows) and keyframe."""
-    wide = keyframes.pivot(index="clip", columns="keyframe", values="frame")
+    wide = keyframes.pivot_table("frame", "clip", "keyframe", aggfunc="first")
     return wide[list(tables.KEYFRAMES)]
 
 
@@ -220,18 +239,15 @@ def _about(cohort: Cohort) -> np.ndarray:
 def _taken(
     cohort: Cohort, clips: Sequence[str], bank: Bank, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Keyframes of ``motion``: each clip's labels moved as those of a clip of the bank were."""
+    """Keyframes of ``motion``: labels moved as those of the bank were, given how they err."""
     assert cohort.frames is not None
     fps = float(cohort.clips["fps"].iloc[0])
-    spread = np.maximum(bank.about[:, :3].std(axis=0), 1000.0 / fps / math.sqrt(12))
-    scale = np.array([*spread, _LOG_LENGTH, _LOG_LENGTH])
     about = dict(zip(cohort.clips["clip"], _about(cohort), strict=True))
     labels = _wide(cohort.keyframes)
     rows = []
     for clip in clips:
-        away = (((bank.about - about[clip]) / scale) ** 2).sum(axis=1)
-        like = np.argsort(away, kind="stable")[:_NEAREST]
-        shift = bank.shifts[like[int(rng.integers(len(like)))]]
+        left = bank.left[int(rng.integers(len(bank.left)))]
+        shift = bank.expected(about[clip][None, :])[0] + left
         numbers = cohort.frames.numbers(clip)
         moved = np.rint(labels.loc[clip].to_numpy() + shift * fps / 1000)
         onset, apex, offset = np.clip(moved, numbers[0], numbers[-1]).tolist()
