@@ -87,12 +87,20 @@ def train_alone(job: Job, maps: Maps, fold: int) -> Scored:
 def _gradient(model: TwoBranch, batch: Batch, seed: int, job: Job, n: int) -> None:
     """Set the gradient of a batch, in n parts."""
     model.zero_grad()
-    torch.manual_seed(seed)  # for what draws from torch's own generator
+    _seed_torch(job.device, seed)
     for part in batch.parts(n):
         noise = [each.flatten(0, 1) for each in part.noise]
         with autocast(job), given_noise(model, noise):
             scores = model(part.clips)
         two_branch_loss(scores, part.labels, part.weights).backward()  # type: ignore[no-untyped-call]
+
+
+def _seed_torch(device: str, seed: int) -> None:
+    """Seed torch's own generators, from which a layer of the user's may draw."""
+    if device == "cpu":
+        torch.default_generator.manual_seed(seed)  # to seed all devices takes 0.3 ms a step
+    else:
+        torch.manual_seed(seed)
 
 
 def _score(model: TwoBranch, feed: Feed, test: np.ndarray, job: Job, n: int) -> np.ndarray:

@@ -28,6 +28,14 @@ class MaxPool(nn.Module):
         return found[0]  # type: ignore[no-any-return]
 
 
+class ToGrid(nn.AdaptiveAvgPool2d):
+    """Average maps to a square grid; maps of its size pass as they are, which torch copies."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Maps (samples x channels x height x width) of the grid's size."""
+        return x if x.shape[-2:] == (self.output_size,) * 2 else super().forward(x)
+
+
 class _MaxPool(torch.autograd.Function):
     """The larger of two rows, then of two columns."""
 
@@ -38,17 +46,16 @@ class _MaxPool(torch.autograd.Function):
 
     @staticmethod
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        largest, rows = output
-        ctx.mark_non_differentiable(rows)
-        ctx.save_for_backward(inputs[0], rows, largest)
+        ctx.mark_non_differentiable(output[1])
+        ctx.save_for_backward(inputs[0], output[1])
 
     @staticmethod
     def backward(ctx: Any, gradient: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
-        x, rows, largest = ctx.saved_tensors
+        x, rows = ctx.saved_tensors
         of_rows, found = torch.empty_like(rows), torch.empty_like(x)
-        first = gradient * (rows[..., ::2] == largest).to(gradient.dtype)
-        of_rows[..., ::2], of_rows[..., 1::2] = first, gradient - first
-        upper = of_rows * (x[..., ::2, :] == rows).to(gradient.dtype)
+        left = gradient * _larger(rows[..., ::2], rows[..., 1::2])
+        of_rows[..., ::2], of_rows[..., 1::2] = left, gradient - left
+        upper = of_rows * _larger(x[..., ::2, :], x[..., 1::2, :])
         found[..., ::2, :], found[..., 1::2, :] = upper, of_rows - upper
         return found
 
@@ -57,3 +64,8 @@ class _MaxPool(torch.autograd.Function):
         """Side by side: any dimensions may stand before height and width."""
         found = _MaxPool.apply(x.movedim(in_dims[0], 0))  # type: ignore[no-untyped-call]
         return found, (0, 0)
+
+
+def _larger(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+    """1 where one is larger, else 0; several times as fast as a comparison made a number."""
+    return (one - other).sign().relu()

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from mebias.recognition.layers import Dropout
-from mebias.recognition.pooling import MaxPool
+from mebias.recognition.pooling import MaxPool, ToGrid
 
 
 class Tiny(nn.Module):
@@ -52,7 +52,7 @@ class Tiny(nn.Module):
         self.layers = nn.Sequential(
             *_half(channels, width),
             *_half(width, 2 * width),
-            nn.AdaptiveAvgPool2d(grid),
+            ToGrid(grid),
             nn.Flatten(),
             Dropout(dropout),
             nn.Linear(2 * width * grid**2, classes),
