@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mebias.errors import OptionError
+from mebias.errors import OptionError, listed, suggest
 from mebias.provenance import version
 from mebias.quantification.gain import gain
 from mebias.recognition.arms import get_arms
@@ -80,9 +80,11 @@ NO_ERROR = Cell("no label error", Film(0.0), ("human", "gamdss", "motion", "jitt
 SMALL = Cell("small cohorts, labels err by 20 ms", Film(20.0, 20, 100),
              ("human", "gamdss", "motion", "jitter"))  # fmt: skip
 LARGE = Cell("no label error, large", Film(0.0, 126, 801), ("human", "motion"), share=0.025)
+LARGE_ERROR = Cell("labels err by 40 ms, large", Film(40.0, 126, 801),
+                   ("human", "motion", "motion@both", "truth@both"), share=0.025)  # fmt: skip
 IN_FULL = Cell("labels err by 40 ms, full frames", Film(40.0, size=FULL), EVERY_ARM, share=0.02)
-CELLS = {cell.name: cell for cell in (*DOSE, NO_ERROR, SMALL, LARGE, IN_FULL)}
-DEFAULT, MOST = 40, 200
+CELLS = {cell.name: cell for cell in (*DOSE, NO_ERROR, SMALL, LARGE, LARGE_ERROR, IN_FULL)}
+DEFAULT, MOST = 10, 200
 """Cohorts that cells have their share of: by default, and in full."""
 
 
@@ -226,8 +228,6 @@ def train_cohort(
 
 
 def _checked(cells: Sequence[str], n_cohorts: int, seeds: int, jobs: int) -> list[Cell]:
-    from mebias.errors import listed, suggest
-
     for name in cells:
         if name not in CELLS:
             raise OptionError(
