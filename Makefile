@@ -18,6 +18,7 @@ proof: $(VENV)/.installed
 	$(RUN) -m mebias calibrate statistics --recovery --full
 	$(RUN) -m mebias calibrate gain --cohorts 10000
 	$(RUN) -m mebias calibrate selection
+	$(RUN) -m mebias calibrate recognition --full --jobs 2
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .

@@ -31,8 +31,9 @@ def calibrate_recognition(options: argparse.Namespace) -> None:
     write(out, found)
     if len(dose):
         with figures.style():
-            axes = figures.dose_response_plot(dose)
-            figures.save(axes.get_figure(root=True), out, "dose_response", simulated=True)
+            drawn = figures.dose_response_plot(dose).get_figure(root=True)
+            assert drawn is not None
+            figures.save(drawn, out, "dose_response", simulated=True)
     lines = [*_dose_lines(dose), *_cell_lines(cells)]
     say(options, "\n".join(["SIMULATED cohorts", *lines, f"tables and figure in {out}"]))
 

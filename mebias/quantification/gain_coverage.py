@@ -102,7 +102,7 @@ def retrained_cells(rows: Sequence[Row]) -> Cells | None:
     worst: dict[tuple[float, float], Row] = {}
     for row in rows:
         if row["measure"] == "coverage" and int(row["n_cohorts"]) >= ENOUGH:
-            size = (float(row["subjects"]), round(float(row["n_clips"])))
+            size = (float(row["subjects"]), float(round(float(row["n_clips"]))))
             if size not in worst or float(row["value"]) < float(worst[size]["value"]):
                 worst[size] = row
     if not worst:

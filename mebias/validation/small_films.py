@@ -138,7 +138,8 @@ class Bank:
     def left(self) -> np.ndarray:
         """What the regression leaves of each shift (ms), as large as it is in new clips."""
         m, used = len(self.shifts), self.about.shape[1] + 1
-        return (self.shifts - self.expected(self.about)) * math.sqrt(m / max(m - used, 1))
+        left = self.shifts - self.expected(self.about)
+        return np.asarray(left * math.sqrt(m / max(m - used, 1)))
 
 
 def _design(about: np.ndarray) -> np.ndarray:
@@ -243,16 +244,17 @@ def _taken(
     assert cohort.frames is not None
     fps = float(cohort.clips["fps"].iloc[0])
     about = dict(zip(cohort.clips["clip"], _about(cohort), strict=True))
-    labels = _wide(cohort.keyframes)
+    of_clips = _wide(cohort.keyframes)
+    labels = dict(zip(of_clips.index, of_clips.to_numpy(), strict=True))
     rows = []
     for clip in clips:
         left = bank.left[int(rng.integers(len(bank.left)))]
         shift = bank.expected(about[clip][None, :])[0] + left
         numbers = cohort.frames.numbers(clip)
-        moved = np.rint(labels.loc[clip].to_numpy() + shift * fps / 1000)
+        moved = np.rint(labels[clip] + shift * fps / 1000)
         onset, apex, offset = np.clip(moved, numbers[0], numbers[-1]).tolist()
         in_order = onset < apex < offset
-        chosen = (onset, apex, offset) if in_order else labels.loc[clip].tolist()
+        chosen = (onset, apex, offset) if in_order else labels[clip].tolist()
         rows += [
             {"dataset": cohort.name, "clip": clip, "source": MOTION, "distance": "",
              "keyframe": keyframe, "frame": frame, "status": "selected"}
