@@ -251,8 +251,8 @@ def _place(cell: Cell) -> dict[str, object]:
 
 
 def _seed(seed: int, cell: Cell, number: int) -> int:
-    """A seed of its own; cells of the dose-response share theirs, that is faces and noise."""
-    name = "dose" if cell.in_dose else cell.name
+    """A seed of its own; cells of the dose-response, at both sizes, share movements and labels."""
+    name = "dose" if cell.arms == EVERY_ARM else cell.name
     words = np.random.SeedSequence([seed, zlib.crc32(name.encode()), number])
     return int(words.generate_state(1)[0])
 
