@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 from mebias.cli.calibrating import PARTS, output_folder
@@ -40,8 +41,8 @@ def calibrate_recognition(options: argparse.Namespace) -> None:
 
 def _dose_lines(dose: pd.DataFrame) -> list[str]:
     return [
-        f"{row['arm']}, labels err by {row['label_sd_ms']:g} ms: UF1 {row['uf1']:.3f} +- "
-        f"{row['uf1_mc_error']:.3f} ({row['n_cohorts']} cohorts)"
+        f"{row['arm']}, labels err by {row['label_sd_ms']:g} ms: UF1 {row['uf1']:.3f} "
+        f"{_over(row['uf1_mc_error'], row['n_cohorts'])}"
         for row in dose.to_dict("records")
     ]
 
@@ -51,7 +52,14 @@ def _cell_lines(cells: pd.DataFrame) -> list[str]:
     shown = cells[(cells["met"] != "") | (cells["measure"] == "variance ratio")]
     return [
         f"{row['cell']}: {row['arm']} against {row['against']}: {row['measure']} "
-        f"{row['value']:.3g} +- {row['mc_error']:.2g} ({row['n_cohorts']} cohorts)"
+        f"{row['value']:.3g} {_over(row['mc_error'], row['n_cohorts'])}"
         + (f", promise met: {row['met']}" if row["met"] else "")
         for row in shown.to_dict("records")
     ]
+
+
+def _over(error: float, n_cohorts: int) -> str:
+    """Monte Carlo error and number of cohorts."""
+    if math.isnan(error):
+        return f"({n_cohorts} cohort{'s' * (n_cohorts != 1)}, no Monte Carlo error)"
+    return f"+- {error:.2g} ({n_cohorts} cohorts)"

@@ -75,7 +75,7 @@ class Cell:
 _FEW = (20, 100)
 """Subjects and clips of small cohorts, of which many can be trained on."""
 DOSE = tuple(
-    Cell(f"labels err by {sd:g} ms", Film(sd, *_FEW), EVERY_ARM, share=0.2, in_dose=True)
+    Cell(f"labels err by {sd:g} ms", Film(sd), EVERY_ARM, share=0.1, in_dose=True)
     for sd in LEVELS_MS
 )
 NO_ERROR = Cell("no label error", Film(0.0), ("human", "gamdss", "motion", "jitter"), share=0.5)
@@ -84,8 +84,8 @@ SMALL = Cell("small cohorts, labels err by 20 ms", Film(20.0, *_FEW),
 LARGE = Cell("no label error, large", Film(0.0, 126, 801), ("human", "motion"), share=0.025)
 LARGE_ERROR = Cell("labels err by 40 ms, large", Film(40.0, 126, 801),
                    ("human", "motion", "motion@both", "truth@both"), share=0.025)  # fmt: skip
-IN_FULL = Cell("labels err by 40 ms, full frames", Film(40.0, *_FEW, size=FULL), EVERY_ARM,
-               share=0.1)  # fmt: skip
+IN_FULL = Cell("labels err by 40 ms, full frames", Film(40.0, size=FULL), EVERY_ARM,
+               share=0.02)  # fmt: skip
 CELLS = {cell.name: cell for cell in (*DOSE, NO_ERROR, SMALL, LARGE, LARGE_ERROR, IN_FULL)}
 DEFAULT, MOST = 10, 200
 """Cohorts that cells have their share of: by default, and in full."""
