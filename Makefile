@@ -5,7 +5,7 @@ DATASET ?= 4dme
 ROOT ?=
 RUN = $(VENV)/bin/python
 
-.PHONY: report test lint proof clean
+.PHONY: report test lint proof docs clean
 report: $(VENV)/.installed
 	$(RUN) -m mebias report $(DATASET) $(if $(ROOT),--root "$(ROOT)")
 
@@ -19,6 +19,11 @@ proof: $(VENV)/.installed
 	$(RUN) -m mebias calibrate gain --cohorts 10000
 	$(RUN) -m mebias calibrate selection
 	$(RUN) -m mebias calibrate recognition --full --jobs 2
+	$(RUN) -m mebias calibrate coders
+
+# The site, its notebooks run at reduced size (in full with MEBIAS_FAST=0): build/site/index.html
+docs: $(VENV)/.installed-docs
+	$(RUN) -m sphinx -q -W --keep-going -c notebooks/site notebooks build/site
 
 lint: $(VENV)/.installed-dev
 	$(RUN) -m ruff check .
@@ -30,11 +35,15 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable .
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[pdf]"
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[docs]"
 	@touch $@
 
 clean:

@@ -16,6 +16,9 @@ The public API on one screen::
     issues   = mebias.audit(cohort)                   # what deserves a second look, with its cell
     written  = mebias.export(cohort, selected, "out") # back in the dataset's own format
     gains    = mebias.gain(predictions)               # .estimates .tests .conclusions
+    coders   = mebias.coders(annotations, coders, ethnicity)  # several coders of the same events
+    drawn    = mebias.simulate_coders(seed=0)         # a SIMULATED study of them
+    packet   = mebias.relabel(cohort)                 # a blind second look; packet.write, .read
     items    = mebias.KeyframeDataset(cohort, selected)  # for torch, keyframes swapped
     figure   = mebias.plot_motion(cohort, clip)       # also plot_distances, plot_film
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from mebias.datasets.roots import datasets_table as datasets
     from mebias.export.export import Exported, export
     from mebias.pipeline import compare_versions, example, report
+    from mebias.quantification.coding.coders import CoderFindings, coders
     from mebias.quantification.compare import compare
     from mebias.quantification.findings import Findings
     from mebias.quantification.gain import Gains, gain
@@ -42,19 +46,24 @@ if TYPE_CHECKING:
     from mebias.recognition.experiment import recognize
     from mebias.recognition.keyframe_dataset import KeyframeDataset
     from mebias.recognition.swap import swap
+    from mebias.relabel.packet import Packet, relabel
     from mebias.reporting import figures
     from mebias.reporting.clip_figures import plot_distances, plot_film, plot_motion
     from mebias.selection.nulls import nulls
     from mebias.selection.reselect import reselect
+    from mebias.simulation.coding import simulate_coders
     from mebias.simulation.simulate import simulate
 
 __all__ = [
+    "CoderFindings",
     "Cohort",
     "Exported",
     "Findings",
     "Gains",
     "KeyframeDataset",
+    "Packet",
     "audit",
+    "coders",
     "compare",
     "compare_versions",
     "datasets",
@@ -69,18 +78,23 @@ __all__ = [
     "plot_motion",
     "quantify",
     "recognize",
+    "relabel",
     "report",
     "reselect",
     "simulate",
+    "simulate_coders",
     "swap",
 ]
 
 _HOME = {
+    "CoderFindings": "mebias.quantification.coding",
     "Cohort": "mebias.cohort",
     "Exported": "mebias.export",
     "KeyframeDataset": "mebias.recognition",
+    "Packet": "mebias.relabel",
     "Findings": "mebias.quantification",
     "Gains": "mebias.quantification.gain",
+    "coders": "mebias.quantification.coding",
     "compare": "mebias.quantification",
     "compare_versions": "mebias.pipeline",
     "example": "mebias.pipeline",
@@ -95,6 +109,7 @@ _HOME = {
     "report": "mebias.pipeline",
     "reselect": "mebias.selection",
     "simulate": "mebias.simulation",
+    "simulate_coders": "mebias.simulation",
     "swap": "mebias.recognition",
 }
 
@@ -102,7 +117,7 @@ _HOME = {
 def __getattr__(name: str) -> object:
     if name == "__version__":
         return import_module("mebias.provenance").version()
-    if name in {"datasets", "audit", "export"}:
+    if name in {"datasets", "audit", "export", "relabel"}:
         return import_module(f"mebias.{name}")  # the rooms themselves are callable
     if name == "figures":
         return import_module("mebias.reporting.figures")

@@ -78,6 +78,10 @@ class TrainingWarning(MebiasWarning):
     """A fold that lacks a class, was trained anew, or was trained in smaller parts."""
 
 
+class LeakWarning(MebiasWarning):
+    """A protocol that looks at the clips it is judged on was asked for."""
+
+
 class SimulatedDataWarning(MebiasWarning):
     """Results rest on a simulated cohort, not on the named dataset."""
 

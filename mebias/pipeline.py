@@ -21,7 +21,9 @@ from mebias.errors import (
     SimulatedDataWarning,
     listed,
 )
+from mebias.judging import with_nulls
 from mebias.manifests import Manifest, get_manifest
+from mebias.measuring import check_form, measure, recognition_record
 from mebias.quantification import (
     Findings,
     compare,
@@ -34,6 +36,7 @@ from mebias.quantification.coverage import with_coverage_notes
 from mebias.quantification.design import recording_issues
 from mebias.quantification.following import follow, quantify_planned, with_planned
 from mebias.quantification.identification import undefined_keyframes
+from mebias.quantification.measured import with_recognition
 from mebias.quantification.plan import Plan
 from mebias.selection import reselect
 from mebias.selection.rules import Rule, get_rules
@@ -42,7 +45,7 @@ from mebias.simulation import simulate
 if TYPE_CHECKING:
     from mebias.reporting import Report
 
-DEFAULT_RULES: tuple[str, ...] = ("gamdss", "gamdss-released")
+DEFAULT_RULES: tuple[str, ...] = ("gamdss", "gamdss-released", "motion-blind")
 DEFAULT_DISTANCES: tuple[str, ...] = ("signed", "uint8")
 
 Roots = str | Path | Mapping[str, str | Path] | None
@@ -158,13 +161,17 @@ def report(
     min_subjects: int | None = None,
     merge_small: bool = False,
     plan: str | Path | None = None,
+    since: str | Path | None = None,
+    shareable: bool = False,
     skip_bad_frames: bool = False,
+    recognizer: str = "short",
     jobs: int = 1,
+    training_jobs: int | None = 1,
     cache: str | Path | None = None,
     progress: bool = False,
     **reading: Any,
 ) -> Report:
-    """From a dataset to its report: select, compare, quantify, write.
+    """From a dataset to its report: select, compare, quantify, recognize, write.
 
     Parameters
     ----------
@@ -175,7 +182,9 @@ def report(
     out : path, optional
         Where to write; ``reports/<dataset>`` by default.
     rule, distance : str or sequence of str, optional
-        As in `mebias.reselect`; tests rest on ``gamdss`` with ``signed``.
+        As in `mebias.reselect`; tests rest on ``gamdss`` with ``signed``. Where the blind
+        posterior ``motion-blind`` is among the rules, as it is by default, it judges the
+        labels, and the nulls of the tested rule are drawn.
     seed : int, optional
         Seed of the simulation and of the permutations; 0, or the plan's.
     min_subjects : int, optional
@@ -185,10 +194,19 @@ def report(
     plan : path, optional
         An analysis plan to follow; options given beside it that contradict it are used, and
         reported as deviations.
+    since : path, optional
+        The ``findings.json`` of an earlier report, or its folder: what changed is told.
+    shareable : bool
+        A report to pass on: pseudonyms for subjects and clips, no table with rows of single
+        clips, groups of fewer than ``min_subjects`` merged with others.
     skip_bad_frames : bool
         As in `mebias.reselect`.
-    jobs : int
-        Worker processes for the selection.
+    recognizer : str
+        ``short`` (5 folds by subject, 3 seeds), ``full`` (one subject left out, 5 seeds) or
+        ``none``; see `mebias.measuring.measure`, also for predictions that are there already.
+    jobs, training_jobs : int
+        Worker processes for the selection, and for the recognizer (None: one per core; a
+        script that starts them needs the usual ``if __name__ == "__main__":``).
     cache : path, optional
         As in `mebias.reselect`.
     progress : bool
@@ -213,12 +231,13 @@ def report(
     --------
     >>> import mebias, tempfile
     >>> cohort = mebias.simulate("4dme", n_subjects=12, n_clips=30, size=(32, 32))
-    >>> report = mebias.report(cohort, out=tempfile.mkdtemp())
+    >>> report = mebias.report(cohort, out=tempfile.mkdtemp(), recognizer="none")
     >>> report.path.name
     'report.html'
     """
-    from mebias.reporting import prepare_output, write_report
+    from mebias.reporting import prepare_output, read_earlier, with_large_groups, write_report
 
+    earlier = None if since is None else read_earlier(since)
     followed = follow(plan, {"seed": seed, "min_subjects": min_subjects}) if plan else None
     planned = followed.plan if followed else Plan("none")
     rule = with_planned(rule, DEFAULT_RULES, planned.rule)
@@ -226,25 +245,22 @@ def report(
     seed = planned.seed if followed or seed is None else seed
     min_subjects = planned.min_subjects if followed or min_subjects is None else min_subjects
     get_rules(rule)
+    check_form(recognizer)
     cohorts = get_cohorts(
         data, root=root, seed=seed, trimmed=trimmed, plant=plant, fps=fps, **reading
     )
     if followed and len(cohorts) > 1:
         raise OptionError("a plan is for one dataset; report each dataset with its own plan.")
+    if shareable:
+        cohorts = [with_large_groups(cohort, min_subjects) for cohort in cohorts]
     folder = Path(out) if out is not None else default_out(cohorts)
     prepare_output(folder)
+    if earlier is not None:
+        earlier.refuse_other_kind(simulated=any(c.simulated for c in cohorts))
+    selecting: dict[str, Any] = {"skip_bad_frames": skip_bad_frames, "jobs": jobs, "cache": cache}
     chosen = [
-        reselect(
-            cohort,
-            rule,
-            distance=distance,
-            skip_bad_frames=skip_bad_frames,
-            seed=seed,
-            jobs=jobs,
-            cache=cache,
-            progress=progress,
-        )
-        for cohort in cohorts
+        reselect(c, rule, distance=distance, seed=seed, progress=progress, **selecting)
+        for c in cohorts
     ]
     keyframes = pd.concat(chosen, ignore_index=True)
     parts = [(c, keyframes[keyframes["dataset"] == c.name]) for c in cohorts]
@@ -253,7 +269,12 @@ def report(
         findings = quantify_planned(shifts, followed)
     else:
         findings = quantify(shifts, seed=seed, min_subjects=min_subjects, merge_small=merge_small)
-    findings = with_cohorts(findings, cohorts)
+    measured = measure(
+        cohorts, keyframes, recognizer, folder, seed=seed, min_subjects=min_subjects,
+        training_jobs=training_jobs, progress=progress, **selecting,
+    )  # fmt: skip
+    findings, drawn = with_nulls(findings, cohorts, seed=seed, jobs=jobs, progress=progress)
+    findings = with_recognition(with_cohorts(findings, cohorts), measured)
     arguments = {
         "rule": [r.name for r in get_rules(rule)],
         "distance": [distance] if isinstance(distance, str) else list(distance),
@@ -261,6 +282,9 @@ def report(
         "min_subjects": min_subjects,
         "merge_small": merge_small,
         "skip_bad_frames": skip_bad_frames,
+        "recognizer": recognizer,
+        **({"shareable": True} if shareable else {}),
+        **({"since": earlier.name} if earlier else {}),
         **(followed.record() if followed else {}),
     }
     return write_report(
@@ -269,8 +293,12 @@ def report(
         cohorts=cohorts,
         findings=findings,
         keyframes=keyframes,
-        extra_tables=_extra_tables(cohorts),
-        provenance=provenance.record("report", arguments, {c.name: c.settings for c in cohorts}),
+        extra_tables=_extra_tables(cohorts) | ({"nulls": drawn} if len(drawn) else {}),
+        measured=measured,
+        earlier=earlier,
+        share=shareable,
+        provenance=provenance.record("report", arguments, {c.name: c.settings for c in cohorts})
+        | {"recognition": recognition_record(measured)},
         progress=_show if progress else None,
     )
 
@@ -380,7 +408,9 @@ def with_cohorts(findings: Findings, cohorts: Sequence[Cohort]) -> Findings:
         for table in (c.issues, recording_issues(c.clips), _definitions(c))
         if len(table)
     ]
-    issues = tables.conform(pd.concat([*noticed, findings.issues]), "issues")
+    # What the clips tables say of cuts, the shifts have said of their clips.
+    own = findings.issues[~findings.issues["field"].isin(["lead_frames", "tail_frames"])]
+    issues = tables.conform(pd.concat([*noticed, own]), "issues")
     planted = [
         planted_vs_found(findings.shifts, findings, c.truth, c.planted)
         for c in cohorts

@@ -16,6 +16,7 @@ _PACKAGES = (
     "matplotlib",
     "seaborn",
     "opencv-python-headless",
+    "torch",
 )
 
 

@@ -34,6 +34,7 @@ from mebias.schemas import (
 
 __all__ = [
     "ALL",
+    "COMPOSITE",
     "FAMILIES",
     "HUMAN_STATUS",
     "KEYFRAMES",
@@ -51,11 +52,14 @@ __all__ = [
     "from_rows",
     "is_simulated",
     "issue",
+    "pooled_name",
     "read_csv",
     "read_text_csv",
     "write_csv",
 ]
 
+COMPOSITE = "composite"
+"""Dataset name of several datasets pooled."""
 _TEXT = pd.array(["text"], dtype="str").dtype
 
 
@@ -218,6 +222,18 @@ def read_text_csv(path: Path) -> pd.DataFrame:
 def is_simulated(dataset: str) -> bool:
     """Whether a dataset name carries the mark of a simulated cohort."""
     return dataset == SIMULATED or dataset.startswith(SIMULATED + " ")
+
+
+def pooled_name(datasets: Iterable[str]) -> str:
+    """The name of one or several datasets together, marked where they are simulated.
+
+    >>> pooled_name(["SAMM"]), pooled_name(["SIMULATED SAMM", "SIMULATED SMIC"])
+    ('SAMM', 'SIMULATED composite')
+    """
+    names = list(dict.fromkeys(datasets))
+    if len(names) == 1:
+        return str(names[0])
+    return f"{SIMULATED} {COMPOSITE}" if is_simulated(str(names[0])) else COMPOSITE
 
 
 def _required(name: str) -> Iterable[str]:

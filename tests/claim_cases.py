@@ -11,8 +11,9 @@ from mebias.quantification.claims import graded_claims
 
 RULE = {"source": "gamdss", "distance": "signed"}
 FINE = pd.DataFrame(
-    [{"fps": 200, "amplitude": 1.6, "rule": "gamdss", "share_false": 0.01, "n_cohorts": 500}]
-)
+    [{"fps": 200, "amplitude": 1.6, "rule": "gamdss", "distance": "signed", "claim": claim,
+      "share_false": 0.01, "n_cohorts": 500} for claim in ("correction", "one group more")]
+)  # fmt: skip
 """A calibration at which "re-selection corrects" may be graded."""
 
 

@@ -140,7 +140,8 @@ def test_quantify_takes_the_six_columns_alone(capsys, tmp_path):
 def test_report_of_a_simulated_dataset_says_so_everywhere(capsys, tmp_path, monkeypatch):
     monkeypatch.delenv("MEBIAS_DATA", raising=False)
     out = tmp_path / "r"
-    code, text, err = run(capsys, "report", "4dme", "--out", out)
+    code, text, err = run(capsys, "report", "4dme", "--out", out, "--rule", "gamdss",
+                          "--recognizer", "none")  # fmt: skip
     assert code == 0
     assert "SIMULATED" in err
     assert str(out / "report.html") in text
@@ -186,6 +187,7 @@ def test_dry_run_counts_and_writes_nothing(capsys, tmp_path, monkeypatch, folder
     ("arguments", "words"),
     [
         (["report", "sam"], "did you mean samm"),
+        (["report", "4dme", "--recognizer", "ful"], "did you mean full"),
         (["report", "4dme", "--rule", "gamds"], "did you mean gamdss"),
         (["report", "samm", "--root", "nowhere"], "nowhere"),
         (["report", "folder"], "--root"),

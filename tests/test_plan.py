@@ -357,7 +357,7 @@ def test_report_follows_a_plan_and_puts_it_into_provenance(capsys, tmp_path, fol
     path.write_text(text)
     code, _, err = run(capsys, "report", "folder", "--root", folder, "--plan", path,
                        "--distance", "signed", "--min-subjects", "4", "--quiet",
-                       "--out", tmp_path / "r")  # fmt: skip
+                       "--recognizer", "none", "--out", tmp_path / "r")  # fmt: skip
     assert code == 0
     assert err == "mebias: deviation from the plan: min_subjects is 4, planned was 3.\n"
     record = json.loads((tmp_path / "r" / "provenance.json").read_text())
@@ -366,7 +366,8 @@ def test_report_follows_a_plan_and_puts_it_into_provenance(capsys, tmp_path, fol
     assert (arguments["seed"], arguments["min_subjects"]) == (2, 4)
     assert arguments["rule"][0] == "gamdss-wide"
     found = json.loads((tmp_path / "r" / "findings.json").read_text())
-    assert {row["source"] for row in found["tests"]} == {"gamdss-wide"}
+    tested = [r for r in found["tests"] if not r["family"].startswith(("gain", "gamdss-vs", "mc"))]
+    assert {row["source"] for row in tested} == {"gamdss-wide"}
     page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
     assert "Deviation from the plan: min_subjects is 4" in page
 

@@ -1,4 +1,4 @@
-"""Commands of calibration: calibrate selection, calibrate statistics, calibrate gain."""
+"""Commands of calibration: calibrate selection, statistics, gain, coders."""
 
 from __future__ import annotations
 
@@ -86,6 +86,23 @@ def calibrate_gain(options: argparse.Namespace) -> None:
     write(out, {"gain": table})
     lines = _summary(table.assign(weighting=""))
     say(options, "\n".join(["SIMULATED predictions", *lines, f"table in {out}"]))
+
+
+def calibrate_coders(options: argparse.Namespace) -> None:
+    """``mebias calibrate coders``."""
+    from mebias.validation.coding import validate_coders
+
+    out = output_folder(options)
+    table = validate_coders(
+        options.cell or (),
+        n_studies=options.studies,
+        seed=options.seed,
+        jobs=options.jobs,
+        parts=out / PARTS,
+        progress=progress(options),
+    )
+    write(out, {"coders": table})
+    say(options, "\n".join(["SIMULATED studies", *_summary(table), f"table in {out}"]))
 
 
 def _calibrate_recovery(options: argparse.Namespace) -> None:

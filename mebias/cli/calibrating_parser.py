@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mebias.cli import calibrating, calibrating_recognition
+from mebias.cli import calibrating, calibrating_recognition, relabeling
 from mebias.cli.options import add_command, add_jobs, add_out, add_seed
 
 
@@ -19,6 +19,8 @@ def add_calibrate(commands: Any) -> None:
     _add_calibrate_statistics(kinds)
     _add_calibrate_gain(kinds)
     _add_calibrate_recognition(kinds)
+    _add_calibrate_coders(kinds)
+    _add_calibrate_relabel(kinds)
 
 
 def _add_calibrate_selection(kinds: Any) -> None:
@@ -88,6 +90,30 @@ def _add_calibrate_recognition(kinds: Any) -> None:
     size.add_argument("--full", action="store_true", help="200: about two hours")
     command.add_argument(
         "--seeds", metavar="N", type=int, default=1, help="training runs of each arm (1)"
+    )
+    _add_calibration(command)
+
+
+def _add_calibrate_coders(kinds: Any) -> None:
+    text = (
+        "are planted biases of coders covered, is a planted culture x ethnicity effect found, and "
+        "none where there is none; finished batches are kept in DIR/.parts"
+    )
+    command = add_command(kinds, "coders", text, calibrating.calibrate_coders)
+    command.add_argument(
+        "--studies", metavar="N", type=int, default=2000, help="studies of each cell (2000)"
+    )
+    _add_calibration(command)
+
+
+def _add_calibrate_relabel(kinds: Any) -> None:
+    text = "precision and recall of flags against truth, and what a second look says of them"
+    command = add_command(kinds, "relabel", text, relabeling.calibrate_relabel)
+    command.add_argument(
+        "--packets", metavar="N", type=int, default=300, help="packets of each cell (300)"
+    )
+    command.add_argument(
+        "--clips", metavar="N", type=int, default=240, help="clips filmed per frame rate (240)"
     )
     _add_calibration(command)
 

@@ -238,6 +238,7 @@ def quantify(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """``mebias report``."""
+    from mebias.measuring import check_form
     from mebias.pipeline import get_cohorts, report, report_versions
 
     given = {"seed": options.seed, "min_subjects": options.min_subjects, "plan": options.plan}
@@ -247,10 +248,15 @@ def report(options: argparse.Namespace) -> None:
         raise OptionError(
             "--merge-small is for a report of shifts; a plan says itself whether groups are merged."
         )
+    check_form(options.recognizer)
     followed = _follow(options)
     if options.versions:
         if len(options.datasets) > 1:
             raise OptionError("--versions compares two tables of one dataset; name one.")
+        if options.shareable:
+            raise OptionError("--shareable is for a report of shifts, not for one of --versions.")
+        if options.compare:
+            raise OptionError("--compare is for a report of shifts, not for one of --versions.")
         made = report_versions(
             *options.versions,
             dataset=options.datasets[0],
@@ -270,7 +276,11 @@ def report(options: argparse.Namespace) -> None:
         cohorts,
         out=options.out,
         skip_bad_frames=options.skip_bad_frames,
+        recognizer=options.recognizer,
+        since=options.compare,
+        shareable=options.shareable,
         jobs=options.jobs,
+        training_jobs=options.jobs if options.jobs > 1 else None,
         cache=cache(options),
         progress=progress(options),
         merge_small=options.merge_small,

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mebias.cli.shared import progress, say, writable, write
+from mebias.cli import protocols
+from mebias.cli.shared import say, writable, write
 from mebias.errors import OptionError
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ def check_sources(options: argparse.Namespace) -> None:
             f"{lacking} is missing: maps of your own need a table of clip, subject and label, "
             f"and such a table needs maps."
         )
-    if options.inputs is None and options.dataset is None:
+    if options.inputs is None and not options.dataset:
         raise OptionError("name a dataset, or give --inputs MAPS.npz with --clips CLIPS.csv.")
-    if options.inputs is not None and (options.dataset is not None or options.export_maps):
-        what = options.dataset or "--export-maps"
+    if options.inputs is not None and (options.dataset or options.export_maps):
+        what = " ".join(options.dataset) or "--export-maps"
         raise OptionError(
             f"both {what} and --inputs are given; maps are either made from a dataset or read."
         )
@@ -44,14 +45,12 @@ def recognize_maps(options: argparse.Namespace) -> None:
     from mebias import tables
     from mebias.quantification.gain import gain
     from mebias.recognition.arms import Arm
-    from mebias.recognition.experiment import recognize_inputs
-    from mebias.recognition.folds import absent_classes, k_folds, leave_one_subject_out
+    from mebias.recognition.folds import absent_classes
     from mebias.recognition.maps_file import ARM, check_fit, read_maps
 
     inputs = read_maps(options.inputs, options.clips)
     check_fit(inputs, options.model)
-    own = options.folds is None
-    folds = leave_one_subject_out(inputs.people) if own else k_folds(inputs.people, options.folds)
+    folds = protocols.dealt(options, inputs)
     for message in inputs.issues["message"]:
         print(f"mebias: {message}", file=sys.stderr)
     if options.dry_run:
@@ -61,22 +60,12 @@ def recognize_maps(options: argparse.Namespace) -> None:
     writable(out)
     absent = absent_classes(folds, inputs.labels, inputs.classes, str(inputs.clips["dataset"][0]))
     arm = Arm(ARM, ARM, "both")
-    predictions = recognize_inputs(
-        inputs,
-        [arm],
-        model=options.model,
-        folds=options.folds,
-        seeds=options.seeds,
-        keep=out / ".folds",
-        progress=progress(options),
-        device=options.device,
-        jobs=options.jobs,
-        **training(options),
-    )
+    done = protocols.run(options, inputs, [arm], out, **training(options))
+    predictions = done.predictions[protocols.clean(done)]
     gains = gain(predictions, min_subjects=options.min_subjects, seed=options.seed)
     issues = [inputs.issues, tables.from_rows(absent, "issues"), gains.issues]
     found = pd.concat([table for table in issues if len(table)] or issues[:1], ignore_index=True)
-    write(out, {"predictions": predictions, "estimates": gains.estimates, "issues": found})
+    write(out, {"estimates": gains.estimates, "issues": found})
     for message in gains.issues.loc[gains.issues["severity"] != "note", "message"]:
         print(f"mebias: {message}", file=sys.stderr)
     whole = gains.estimates[gains.estimates["ethnicity"] == tables.ALL]
@@ -86,6 +75,7 @@ def recognize_maps(options: argparse.Namespace) -> None:
         lines.append(
             f"{quantity} {row['estimate']:.3f} ({row['conf_low']:.3f} to {row['conf_high']:.3f})"
         )
+    lines += protocols.lines(options, done)
     say(options, "\n".join([*lines, f"tables in {out}"]))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from mebias.cli import commands as run
 from mebias.cli import selecting
 from mebias.cli.calibrating_parser import add_calibrate
+from mebias.cli.coding_parser import add_coders
 from mebias.cli.options import (
     add_command,
     add_data,
@@ -23,10 +24,11 @@ from mebias.cli.options import (
     size,
 )
 from mebias.cli.recognizing_parser import add_gain, add_recognize
+from mebias.cli.relabel_parser import add_relabel
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "recognize", "gain", "report",
-    "export", "calibrate", "plan",
+    "export", "calibrate", "plan", "coders", "relabel",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -62,6 +64,8 @@ def make_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     add_calibrate(commands)
     _add_plan(commands)
+    add_coders(commands)
+    add_relabel(commands)
     return parser
 
 
@@ -158,6 +162,26 @@ def _add_report(commands: Any) -> None:
         metavar=("OLD", "NEW"),
         type=Path,
         help="report on two versions of the labels instead: the old and the new annotation table",
+    )
+    command.add_argument(
+        "--recognizer",
+        metavar="FORM",
+        default="short",
+        help="short: 5 folds by subject, 3 seeds; full: one subject left out, 5 seeds; none. "
+        "Predictions of `recognize` in the output folder are used instead, if they are of the "
+        "same data (short)",
+    )
+    command.add_argument(
+        "--shareable",
+        action="store_true",
+        help="to pass on: pseudonyms for subjects and clips, no rows of single clips, small groups "
+        "merged with others",
+    )
+    command.add_argument(
+        "--compare",
+        metavar="FINDINGS.json",
+        type=Path,
+        help="tell what changed since an earlier report: its findings.json, or its folder",
     )
     add_min_subjects(command)
     add_merge_small(command)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mebias.cli import protocols
 from mebias.cli.given_maps import check_sources, recognize_maps, training
 from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write
 from mebias.errors import OptionError
@@ -21,10 +23,15 @@ if TYPE_CHECKING:
 
 def recognize(options: argparse.Namespace) -> None:
     """``mebias recognize``."""
+    import pandas as pd
+
+    from mebias import tables
     from mebias.pipeline import get_cohorts
     from mebias.quantification.gain import gain
     from mebias.recognition.arms import get_arms
-    from mebias.recognition.experiment import recognize
+    from mebias.recognition.folds import absent_classes
+    from mebias.recognition.maps_file import write_maps
+    from mebias.recognition.runs import arm_inputs
 
     check_sources(options)
     if options.seeds < 1:
@@ -34,38 +41,70 @@ def recognize(options: argparse.Namespace) -> None:
         return
     names = options.arms.split(",")
     arms = get_arms(names)
-    (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
+    cohorts = get_cohorts(options.dataset, **data_options(options, options.dataset))
     if options.dry_run:
-        dry_run([cohort], [arm.source for arm in arms if arm.source != "human"], options.jobs or 1)
+        dry_run(cohorts, [arm.source for arm in arms if arm.source != "human"], options.jobs or 1)
         return
-    out = options.out or Path("reports") / cohort.manifest.id
+    out = options.out or Path("reports") / "-".join(cohort.manifest.id for cohort in cohorts)
     writable(out)
-    predictions = recognize(
-        cohort,
+    inputs, arms = arm_inputs(
+        cohorts,
         names,
-        keyframes=_selected(options, cohort),
+        keyframes=_selected(options, cohorts),
         model=options.model,
         kind=options.maps,
-        labels=options.classes,
+        labels=protocols.scheme(options.classes),
+        seeds=options.seeds,
+        skip_bad_frames=options.skip_bad_frames,
+        progress=progress(options),
+    )
+    folds = protocols.dealt(options, inputs)
+    protocols.tell(inputs.issues)
+    whole = tables.pooled_name(inputs.clips["dataset"])
+    absent = absent_classes(folds, inputs.labels, inputs.classes, whole)
+    for source in inputs.sources if options.export_maps else ():
+        write_maps(inputs, out / "maps", source)
+    done = protocols.run(options, inputs, arms, out, **training(options))
+    predictions = done.predictions[protocols.clean(done)]
+    if len(cohorts) == 1 and not options.inner and options.epochs is None:
+        _record(options, cohorts[0], names, out)
+    gains = gain(predictions, min_subjects=options.min_subjects, seed=options.seed)
+    issues = [inputs.issues, tables.from_rows(absent, "issues"), gains.issues]
+    write(out, {
+        "gains": gains.estimates,
+        "gain_tests": gains.tests,
+        "gain_conclusions": gains.conclusions,
+        "issues": tables.conform(pd.concat(issues, ignore_index=True), "issues"),
+    })  # fmt: skip
+    protocols.tell(gains.issues)
+    say(options, "\n".join([
+        protocols.about(options, inputs, folds, done.fixed),
+        protocols.price_line(options, inputs),
+        *_summary(gains).splitlines()[1:],
+        *protocols.lines(options, done),
+        f"tables in {out}",
+    ]))  # fmt: skip
+
+
+def _record(options: argparse.Namespace, cohort: Cohort, names: list[str], out: Path) -> None:
+    """What the predictions are of, so that a report can use them."""
+    from mebias.recognition.record import OWN, make_record, write_record
+
+    made = make_record(
+        cohort,
+        seed=options.seed,
+        form=OWN,
+        arms=names,
         folds=options.folds,
         seeds=options.seeds,
-        keep=out / ".folds",
-        progress=progress(options),
-        device=options.device,
-        jobs=options.jobs,
-        export_maps=out / "maps" if options.export_maps else None,
-        **training(options),
+        model=options.model,
+        maps=options.maps,
+        labels=protocols.scheme(options.classes),
     )
-    write(out, {"predictions": predictions})
-    if len(arms) < 2:
-        say(options, f"{cohort.name}: predictions of one arm in {out}")
-        return
-    gains = gain(predictions, min_subjects=options.min_subjects, seed=options.seed)
-    write(out, {"gains": gains.estimates, "gain_tests": gains.tests})
-    say(options, f"{_summary(gains)}\ntables in {out}")
+    write_record(made, out)
 
 
-def _selected(options: argparse.Namespace, cohort: Cohort) -> pd.DataFrame:
+def _selected(options: argparse.Namespace, cohorts: Sequence[Cohort]) -> pd.DataFrame:
     """Keyframes of all rules that the arms rest on."""
     import pandas as pd
 
@@ -84,6 +123,7 @@ def _selected(options: argparse.Namespace, cohort: Cohort) -> pd.DataFrame:
             cache=cache(options),
             progress=progress(options),
         )
+        for cohort in cohorts
         for distance, rules in needed_rules(get_arms(options.arms.split(","))).items()
     ]
     return pd.concat(found, ignore_index=True) if found else tables.empty("keyframes")
@@ -122,10 +162,26 @@ def _summary(gains: Gains) -> str:
             f"{_number(row['conf_high'])}), {row['n_clips']:.0f} clips, {row['n_subjects']:.0f} "
             f"subjects"
         )
+    lines += _by_dataset(gains)
     for row in gains.conclusions[gains.conclusions["quantity"] == "uf1"].to_dict("records"):
         settled = f"; would settle it: {row['would_settle']}" if row["would_settle"] else ""
         lines.append(f"{row['arm']} against {row['against']}, UF1: {row['conclusion']}{settled}")
     return "\n".join(lines)
+
+
+def _by_dataset(gains: Gains) -> list[str]:
+    """UF1 of each arm in each of several datasets."""
+    from mebias import tables
+
+    e = gains.estimates
+    own = e[e["quantity"].eq("uf1") & e["ethnicity"].eq(tables.ALL)]
+    own = own[own["dataset"] != e["dataset"].iloc[0]]
+    return [
+        f"{row['dataset']}, {row['arm']}: UF1 {_number(row['estimate'])} "
+        f"({_number(row['conf_low'])} to {_number(row['conf_high'])}), {row['n_clips']:.0f} clips, "
+        f"{row['n_subjects']:.0f} subjects"
+        for row in own.to_dict("records")
+    ]
 
 
 def _number(value: float) -> str:

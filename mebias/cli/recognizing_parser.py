@@ -15,20 +15,26 @@ from mebias.cli.options import (
     add_seed,
     positive,
 )
+from mebias.cli.protocols import add_protocols
 
 
 def add_recognize(commands: Any) -> None:
     """The command `recognize`."""
     text = "train a recognizer on human and on re-selected keyframes: predictions.csv, gains.csv"
     command = add_command(commands, "recognize", text, recognizing.recognize)
-    command.add_argument("dataset", nargs="?", help="a dataset id, folder, or a manifest file")
+    command.add_argument(
+        "dataset",
+        nargs="*",
+        help="a dataset id, folder, or a manifest file; several are one composite",
+    )
     _add_maps(command)
     command.add_argument(
         "--arms",
         metavar="A,B,...",
         default="human,gamdss,jitter",
         help="human, gamdss, gamdss-released, motion, jitter, least, posterior-draws or another "
-        "rule, re-selected in training clips; gamdss@test, gamdss@both (human,gamdss,jitter)",
+        "rule, re-selected in training clips; gamdss@test, gamdss@both; human+falling, "
+        "human+rising: with or without the falling branch's loss (human,gamdss,jitter)",
     )
     command.add_argument(
         "--model", default="tiny", help="tiny, two-branch, resnet or convnext (tiny)"
@@ -36,12 +42,13 @@ def add_recognize(commands: Any) -> None:
     command.add_argument(
         "--maps", choices=["difference", "flow"], default="difference", help="(difference)"
     )
-    command.add_argument("--classes", metavar="SCHEME", help="a class scheme, such as 3-class")
+    command.add_argument("--classes", metavar="SCHEME", help="a class scheme: 3-class, or 3")
     command.add_argument("--seeds", metavar="N", type=int, default=5, help="runs of each arm (5)")
     command.add_argument(
         "--folds", metavar="K", type=int, help="K folds by subject (leave one subject out)"
     )
     command.add_argument("--epochs", metavar="N", type=int, help="passes over the clips (model's)")
+    add_protocols(command)
     command.add_argument("--device", default="auto", help="cpu, cuda (auto)")
     add_data(command)
     add_frames(command)

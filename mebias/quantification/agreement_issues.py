@@ -10,6 +10,7 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import listed
 from mebias.quantification.agreement_cell import PART, Row
+from mebias.quantification.blind import JUDGE
 from mebias.quantification.coefficients import BY_CONSTRUCTION, PHASES
 from mebias.quantification.intervals_overlap import ENDS, lengths
 
@@ -89,7 +90,7 @@ def _of_limits(dataset: str, against: str, shapes: Sequence[Mapping[str, object]
         if far:
             where = [f"{_words(s)} ({s['shape']})" for s in far]
             yield tables.issue(
-                "warning",
+                "note" if against == JUDGE else "warning",
                 f"{against}: differences of {keyframe} are far from normal in {listed(where)}, so "
                 f"the limits of agreement need not hold 95 % of them; read the 5 and 95 % "
                 f"quantiles beside them.",

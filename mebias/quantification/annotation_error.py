@@ -18,6 +18,7 @@ from mebias import tables
 from mebias.errors import TableError, listed
 from mebias.quantification.blind import JUDGE, RELATIVE, groups_of, judged, one_sided
 from mebias.quantification.checks import CODING, DRAWN_TO_LABELS, usable
+from mebias.quantification.coder_coverage import sd_note
 from mebias.quantification.flags import MISSED
 from mebias.quantification.interval import Interval, undefined
 from mebias.quantification.likely_sd import likely_sd_interval
@@ -106,7 +107,8 @@ def reduces_error(
         An estimates table: ``error_reduction`` (ms), the mean of |human - blind mean| -
         |selected - blind mean| over clips judged and selected, per rule, group and keyframe;
         positive = the rule comes nearer. Undefined for ``motion``, which shares its model with
-        the judge. Rule and judge share the pixels, whose noise may draw both to one frame.
+        the judge, by any definition. Rule and judge share the pixels, whose noise may draw both
+        to one frame.
 
     Raises
     ------
@@ -193,7 +195,10 @@ def _of_keyframe(own: pd.DataFrame, conf_level: float) -> Iterator[Row]:
     )
     if not reason and can["is_interval"].any():
         reason = "can't be told: labels are coded as intervals, inside of which the error is 0"
-    yield _row("coder_sd", "ms", "clip", _without(spread, reason) if reason else spread, can)
+    note = sd_note(str(own["keyframe"].iloc[0]), float(own["fps"].median()))
+    yield _row("coder_sd", "ms", "clip", _without(spread, reason) if reason else spread, can) | {
+        "coverage_note": note if math.isfinite(spread.conf_low) and not reason else ""
+    }
     yield _row("blind_sd", "ms", "clip", _root_mean(can, conf_level), can)
     hits = (own["verdict"] == "").to_numpy()
     share = share_interval(hits, _subjects(own), conf_level)
@@ -219,7 +224,7 @@ def _phases(part: pd.DataFrame, conf_level: float) -> Iterator[Row]:
 
 def _reduction(own: pd.DataFrame, rule: str, conf_level: float) -> Iterator[Row]:
     reason = one_sided(own)
-    if rule == DRAWN_TO_LABELS:
+    if rule.startswith(DRAWN_TO_LABELS):
         reason = f"can't be told: {rule} rests on the same model as the judge"
     can = own[own["verdict"] == ""]
     yield from _means("error_reduction", can, "gain", WEIGHTINGS, reason, conf_level)

@@ -13,6 +13,9 @@ from mebias.quantification.checks import DRAWN_TO_LABELS, USABLE_HUMAN
 
 JUDGE = "motion-blind"
 """The only source that may judge a human label: its prior knows none."""
+BY_DEFINITION = f"{JUDGE}:"
+"""How the same posterior by another definition of the keyframes is named, as in
+``motion-blind:offset=0.2``; it may judge too."""
 RELATIVE = "relative to the model's definition of the keyframe"
 MAX_CUT = 0.05
 """Share of clips beyond whose frames a keyframe may lie, above which the rest are one-sided.
@@ -20,6 +23,11 @@ MAX_CUT = 0.05
 Leaving out the upper 5 % of a normal distribution moves its mean by 0.11 SD.
 """
 _LEAD = {"onset": ("lead_frames", "an earlier onset"), "offset": ("tail_frames", "a later offset")}
+_ENDS = {
+    "onset": ("lead_frames",),
+    "apex": ("lead_frames", "tail_frames"),
+    "offset": ("tail_frames",),
+}
 
 
 def judged(shifts: pd.DataFrame, source: str = JUDGE) -> pd.DataFrame:
@@ -30,7 +38,7 @@ def judged(shifts: pd.DataFrame, source: str = JUDGE) -> pd.DataFrame:
     shifts : DataFrame
         Checked shifts.
     source : str
-        The source that judges; only ``motion-blind`` may.
+        The source that judges; only ``motion-blind`` may, by any definition of the keyframes.
 
     Returns
     -------
@@ -81,17 +89,18 @@ def check_judge(source: str) -> None:
     Raises
     ------
     OptionError
-        Any source but ``motion-blind``.
+        Any source but ``motion-blind``, by whatever definition of the keyframes.
 
     Examples
     --------
     >>> check_judge("motion-blind")
+    >>> check_judge("motion-blind:offset=0.2")
     """
-    if source == JUDGE:
+    if source == JUDGE or source.startswith(BY_DEFINITION):
         return
     why = (
         "its prior is centered on the human labels, so that it finds only a part of their error"
-        if source == DRAWN_TO_LABELS
+        if source.split(":")[0] == DRAWN_TO_LABELS
         else "it starts from the human labels"
     )
     raise OptionError(
@@ -133,6 +142,49 @@ def one_sided(own: pd.DataFrame) -> str:
         return f"no {keyframe} that a human labeled"
     why = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
     return f"no {keyframe} can be judged ({why})"
+
+
+def cut_at_labels(rows: pd.DataFrame) -> pd.Series:
+    """Which rows are of keyframes that the frames on disk cannot tell of, being cut at labels.
+
+    An onset whose clip begins with it, an offset whose clip ends with it; and an apex whose
+    clip is cut at either: without the face at rest the movement that it is the height of is not
+    seen as a whole (what that does stands in `reports/validation/recovery.csv`). Where the
+    number of frames around a clip is not known, nothing is.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Rows of a shifts table.
+
+    Returns
+    -------
+    Series of bool
+
+    Examples
+    --------
+    >>> cut_at_labels(pd.DataFrame({"keyframe": ["onset", "apex", "offset"],
+    ...     "lead_frames": 0.0, "tail_frames": 9.0})).tolist()
+    [True, True, False]
+    """
+    cut = pd.Series(False, index=rows.index)
+    for keyframe, columns in _ENDS.items():
+        own = rows["keyframe"] == keyframe
+        cut |= own & (rows[list(columns)] == 0).any(axis=1)
+    return cut
+
+
+def cut_reason(keyframe: str, n_clips: int) -> str:
+    """Why nothing is said of a keyframe whose clips are all cut at their labels.
+
+    >>> cut_reason("onset", 90).partition(", ")[0]
+    "can't be told: all 90 clips are cut at the human onset"
+    """
+    if keyframe in _LEAD:
+        where, unseen = f"the human {keyframe}", _LEAD[keyframe][1]
+    else:
+        where, unseen = "the human onset or offset", "the movement as a whole"
+    return f"can't be told: all {n_clips} clips are cut at {where}, so that {unseen} cannot be seen"
 
 
 def groups_of(part: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

@@ -1,26 +1,40 @@
 """How often "re-selection reduces the error" is graded supported where nothing is corrected.
 
 Rule and judge look at the same pixels, whose noise may draw both to the same frame. How often
-that alone makes the claim is measured in simulated cohorts, at the dataset's frame rate.
+that alone makes the claim is measured in simulated cohorts (``python -m mebias calibrate
+statistics --recovery``), at the default margin: frames that come nearer by less are no correction.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cache
 
 import pandas as pd
 from scipy import special
 
 from mebias.errors import TableError, listed
+from mebias.quantification.checks import DRAWN_TO_LABELS
 from mebias.quantification.claim_words import per_cent
+from mebias.quantification.coverage import table_path
 
-COLUMNS = ("fps", "amplitude", "rule", "share_false", "n_cohorts")
+COLUMNS = ("fps", "amplitude", "rule", "distance", "claim", "share_false", "n_cohorts")
+CORRECTION, ONE_GROUP = "correction", "one group more"
+"""What is claimed: that errors shrink, or that they shrink by more in one group than in others."""
 MAX_FALSE = 0.05
 """Share of false "supported" from which on the claim is not graded."""
 CONFIDENCE = 0.95
 """Of the bound on that share, which a calibration of few cohorts does not reach."""
-SAME_RATE = 0.1
-"""Relative difference of frame rates up to which a calibration holds."""
+SAME_RATE = 2.0
+"""Ratio of frame rates up to which a calibration holds."""
+_TABLE = "corrects.csv"
+
+
+@cache
+def shipped_corrections() -> pd.DataFrame:
+    """The shipped calibration of corrections: inside the package, else that of the checkout."""
+    return pd.read_csv(table_path().with_name(_TABLE))
 
 
 @dataclass(frozen=True)
@@ -32,26 +46,34 @@ class Gate:
     would_settle: str = ""
 
 
-def gate(false_supported: pd.DataFrame | None, rule: str, fps: tuple[float, ...]) -> Gate:
+def gate(
+    false_supported: pd.DataFrame,
+    rule: tuple[str, str],
+    fps: tuple[float, ...],
+    claim: str = CORRECTION,
+) -> Gate:
     """Whether re-selection by a rule may be claimed to reduce the error.
 
     Parameters
     ----------
-    false_supported : DataFrame or None
-        One row per calibrated cell: ``fps``, ``amplitude`` (largest displacement, pixels),
-        ``rule``, ``share_false`` (share of cohorts without a correction in which the claim was
-        graded supported) and ``n_cohorts``.
-    rule : str
-        The rule, without its distance.
+    false_supported : DataFrame
+        One row per calibrated cell: ``fps``, ``amplitude`` (largest displacement, pixels of a
+        frame 128 wide), ``rule``, ``distance``, ``claim``, ``share_false`` (share of cohorts
+        without a correction in which the claim was graded supported) and ``n_cohorts``.
+    rule : (str, str)
+        The rule and its distance.
     fps : tuple of float
-        Frame rates of the dataset; each needs a cell within 10 %.
+        Frame rates of the dataset; each needs a cell at half to twice its rate.
+    claim : str
+        `CORRECTION` or `ONE_GROUP`.
 
     Returns
     -------
     Gate
         Passed where the upper 95 % bound (Clopper-Pearson) of the share is below 5 % in every
-        cell of the nearest rate. The amplitude of a real dataset is not known, so that all
-        calibrated ones count.
+        cell of the nearest rates: the next one below and above, as far as they are near enough.
+        The amplitude of a real dataset is not known, so that all calibrated ones count. Never
+        passed by posteriors drawn to the labels, which share their model with the judge.
 
     Raises
     ------
@@ -60,28 +82,30 @@ def gate(false_supported: pd.DataFrame | None, rule: str, fps: tuple[float, ...]
 
     Examples
     --------
-    >>> cell = {"fps": 200, "amplitude": 1.6, "rule": "gamdss", "share_false": 0.01}
-    >>> gate(pd.DataFrame([cell | {"n_cohorts": 500}]), "gamdss", (200.0,)).passed
+    >>> cell = {"fps": 200, "amplitude": 1.6, "rule": "gamdss", "distance": "signed"}
+    >>> cell |= {"claim": "correction", "share_false": 0.01, "n_cohorts": 500}
+    >>> seldom = pd.DataFrame([cell])
+    >>> gate(seldom, ("gamdss", "signed"), (200.0,)).passed
     True
-    >>> gate(pd.DataFrame([cell | {"n_cohorts": 50}]), "gamdss", (200.0,)).passed
+    >>> gate(seldom.assign(n_cohorts=50), ("gamdss", "signed"), (200.0,)).passed
     False
     """
-    if false_supported is None:
-        rates = " and ".join(f"{rate:g}" for rate in fps)
+    name = " ".join(rule).strip()
+    if rule[0].startswith(DRAWN_TO_LABELS):
         return Gate(
             False,
-            "not calibrated: rule and judge share the pixels",
-            f"a calibration at {rates} fps: in how many simulated cohorts in which {rule} corrects "
-            f"nothing it is graded supported (below {per_cent(MAX_FALSE)} is needed)",
+            f"{name} rests on the same model as the judge",
+            "another rule: agreement of a model with itself is no correction",
         )
     missing = [column for column in COLUMNS if column not in false_supported.columns]
-    if missing:
+    if missing and len(false_supported):
         raise TableError(
             f"the table of false claims has no column {listed(missing)} (found: "
             f"{listed(false_supported.columns) or 'none'}); expected {listed(COLUMNS)}."
         )
-    own = false_supported[false_supported["rule"] == rule]
-    gates = [_at_rate(own, rule, rate) for rate in fps]
+    own = false_supported.reindex(columns=list(COLUMNS))
+    own = own[(own["rule"] == rule[0]) & (own["distance"] == rule[1]) & (own["claim"] == claim)]
+    gates = [_at_rate(own, name, rate) for rate in fps]
     failed = [one for one in gates if not one.passed]
     return failed[0] if failed else gates[0]
 
@@ -96,16 +120,26 @@ def upper_bound(share: float, n: float) -> float:
     return 1.0 if hits >= n else float(special.betaincinv(hits + 1, n - hits, CONFIDENCE))
 
 
+def _nearest(own: pd.DataFrame, fps: float) -> pd.DataFrame:
+    """Cells of the rate itself, else of the next ones below and above that are near enough."""
+    ratios = own["fps"].astype(float) / fps
+    near = own[(ratios >= 1 / SAME_RATE) & (ratios <= SAME_RATE)]
+    rates = near["fps"].astype(float)
+    below, above = rates[rates <= fps].max(), rates[rates >= fps].min()
+    return near[rates.isin([rate for rate in (below, above) if math.isfinite(rate)])]
+
+
 def _at_rate(own: pd.DataFrame, rule: str, fps: float) -> Gate:
     """The gate at one frame rate, by its worst calibrated amplitude."""
-    away = (own["fps"].astype(float) - fps).abs()
-    near = own[(away <= SAME_RATE * fps) & (away == away.min())]
+    near = _nearest(own, fps)
     if near.empty:
+        rates = listed(sorted({f"{rate:g}" for rate in own["fps"]}))
         return Gate(
             False,
             f"not calibrated at {fps:g} fps: rule and judge share the pixels",
-            f"a calibration of {rule} at {fps:g} fps (there is one at "
-            f"{listed(sorted({f'{rate:g}' for rate in own['fps']})) or 'no rate'})",
+            f"a calibration of {rule} at {fps:g} fps: in how many simulated cohorts in which it "
+            f"corrects nothing it is graded supported, below {per_cent(MAX_FALSE)} is needed "
+            f"(there is one at {rates or 'no rate'})",
         )
     bounds = [
         upper_bound(float(share), float(n))

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mebias import tables
 from mebias.quantification.blind import JUDGE
+from mebias.quantification.claim_definitions import by_every_definition
 from mebias.quantification.claim_rows import (
     NOT_SUPPORTED,
     OPEN,
@@ -26,12 +27,14 @@ from mebias.quantification.claim_words import (
     basis,
     claim,
     judge_it,
+    lacking,
     of_judge,
     open_end,
     plainly,
     relative,
     without_judge,
 )
+from mebias.quantification.coverage import falls_short
 from mebias.quantification.error_contrasts import FAMILY as ERROR
 from mebias.quantification.keyframe_contrast import CONTRASTS
 from mebias.quantification.keyframe_contrast import FAMILY as KEYFRAME
@@ -66,14 +69,23 @@ def exactness(scope: Scope) -> Iterator[Row]:
         return
     for _, other in CONTRASTS:
         row = next(r for r in rows if str(r["hypothesis"]).endswith(f"as the {other}"))
-        yield plainly(
+        evidence = of_test(row, scope.conf_level, margin=0.0)
+        made = plainly(
             scope,
             EXACTNESS,
             f"Offset labels are placed less exactly than {other} labels",
-            of_test(row, scope.conf_level, margin=0.0),
+            evidence,
             lead=of_judge(f"log of the SD of errors at the offset over that at the {other}"),
-            aside=relative("as right as the posterior's own SDs"),
+            aside=relative(f"as right as the posterior's own SDs{_covered(scope, other)}"),
         )
+        yield by_every_definition(scope, made, evidence, f"log_sd_offset_{other}")
+
+
+def _covered(scope: Scope, other: str) -> str:
+    """What the interval of a ratio covers, where that is less than it should."""
+    row = scope.estimate(f"log_sd_offset_{other}", source=JUDGE)
+    note = "" if row is None else str(row["coverage_note"])
+    return f"; interval: {note}" if falls_short(note) else ""
 
 
 def absolute(scope: Scope) -> Iterator[Row]:
@@ -89,11 +101,14 @@ def absolute(scope: Scope) -> Iterator[Row]:
             yield _relative(scope, keyframe, evidence)
     elif excess:
         for keyframe, evidence in excess:
+            settle, aside = f"{judge_it()}, and a reference annotation", ""
+            if evidence.reason:
+                settle = f"{lacking(evidence.reason, keyframe)}; then {settle}"
+                aside = "annotation noise or bias"
             yield claim(
                 scope, BIAS, f"{keyframe.capitalize()} labels are biased in time", OPEN,
                 basis(evidence, f"{scope.rule_name}: shift beyond that of labels with errors of "
-                                f"mean 0"),
-                f"{judge_it()}, and a reference annotation", evidence,
+                                f"mean 0", aside), settle, evidence,
             )  # fmt: skip
     else:
         of_what = f"shifts of {scope.rule_name}" if scope.rule else "shifts"
@@ -124,15 +139,18 @@ def _sides(row: Record) -> tuple[str, str]:
 
 def _of_errors(scope: Scope, row: Record) -> Row:
     first, second = _sides(row)
-    return plainly(
+    evidence = of_test(row, scope.conf_level)
+    made = plainly(
         scope,
         GROUPS,
         f"{str(row['keyframe']).capitalize()} labels err differently for {first} than for {second}",
-        of_test(row, scope.conf_level),
+        evidence,
         lead=of_judge("annotation error"),
         aside=relative(_motion(scope)),
         either_side=True,
     )
+    what = "annotation_error_difference"
+    return by_every_definition(scope, made, evidence, what, either_side=True)
 
 
 def _motion(scope: Scope) -> str:
@@ -215,7 +233,7 @@ def _relative(scope: Scope, keyframe: str, evidence: Evidence) -> Row:
         settle = open_end(evidence, either_side=True)
     else:
         settle = f"a reference annotation by the coders' own definition of the {keyframe}"
-    return claim(
+    made = claim(
         scope,
         BIAS,
         f"{keyframe.capitalize()} labels are biased in time, relative to the model's definition",
@@ -224,3 +242,4 @@ def _relative(scope: Scope, keyframe: str, evidence: Evidence) -> Row:
         settle,
         evidence,
     )
+    return by_every_definition(scope, made, evidence, "annotation_error", either_side=True)

@@ -28,6 +28,8 @@ MARGINS = {"uf1_gain": 0.05, "uar_gain": 0.05, "accuracy_gain": 0.03}
 NAMES = {"uf1_gain": "UF1", "uar_gain": "UAR", "accuracy_gain": "accuracy"}
 JITTER = "jitter"
 """The arm of random frames, without which a gain cannot be told from plain augmentation."""
+SEEDS = 5
+"""Training runs of each arm below which no gain is graded: another run may give another gain."""
 _RUN = "a run of the recognizer with the arms human, the rule and jitter"
 
 
@@ -41,7 +43,8 @@ def recognition(scope: Scope, gains: pd.DataFrame | None) -> Iterator[Row]:
     gains : DataFrame or None
         An estimates table with the column ``arm``: ``uf1_gain``, ``uar_gain`` and
         ``accuracy_gain`` (a rule's arm minus another, ``arm`` "gamdss vs human" and
-        "gamdss vs jitter"), and ``added_parameters`` and ``compute_ratio`` of the second branch.
+        "gamdss vs jitter"), ``training_seeds`` (with fewer than 5 no gain is graded), and
+        ``added_parameters`` and ``compute_ratio`` of the second branch.
     """
     if scope.versions:
         return
@@ -56,12 +59,13 @@ def recognition(scope: Scope, gains: pd.DataFrame | None) -> Iterator[Row]:
             "no recognizer was run", _RUN,
         )  # fmt: skip
     size = len({r["quantity"] for r in rows})
+    seeds = next((float(r["estimate"]) for r in own if r["quantity"] == "training_seeds"), None)
     for row in rows:
         beside = next(
             (r for r in own if r["quantity"] == row["quantity"] and _against(r, rule, JITTER)),
             None,
         )
-        yield _gain(scope, row, beside, size)
+        yield _gain(scope, row, beside, size, seeds)
     yield _parameters(scope, own)
 
 
@@ -70,7 +74,7 @@ def _against(row: Record, rule: str, other: str) -> bool:
     return first.split(" ")[0] == rule and second == other
 
 
-def _gain(scope: Scope, row: Record, beside: Record | None, size: int) -> Row:
+def _gain(scope: Scope, row: Record, beside: Record | None, size: int, seeds: float | None) -> Row:
     quantity = str(row["quantity"])
     evidence = of_estimate(row, MARGINS[quantity], family=RECOGNITION, family_size=size)
     grade, settle = graded(evidence), ""
@@ -78,6 +82,10 @@ def _gain(scope: Scope, row: Record, beside: Record | None, size: int) -> Row:
         grade, settle = _beyond_jitter(beside, evidence)
     elif grade == NOT_SUPPORTED and evidence.high > -evidence.margin and not _could_tell(evidence):
         grade = OPEN
+    about = "interval given the trained models"
+    if seeds is not None and seeds < SEEDS:
+        grade, about = OPEN, f"{about}; short form, {seeds:.0f} seeds"
+        settle = f"{SEEDS} seeds or more (report --recognizer full): another run may gain otherwise"
     if not settle:
         settle = "nothing more at this margin" if grade != OPEN else open_end(evidence)
     return claim(
@@ -85,7 +93,7 @@ def _gain(scope: Scope, row: Record, beside: Record | None, size: int) -> Row:
         RECOGNITION,
         f"Re-selection of training clips improves recognition ({NAMES[quantity]})",
         grade,
-        basis(evidence, str(row["arm"]), "interval given the trained models"),
+        basis(evidence, str(row["arm"]), about),
         settle,
         evidence,
     )

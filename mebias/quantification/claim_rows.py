@@ -23,7 +23,10 @@ Row = dict[str, object]
 Record = Mapping[Hashable, Any]
 READ = (
     "annotation_error",
+    "annotation_error_difference",
     "error_reduction",
+    "log_sd_offset_apex",
+    "log_sd_offset_onset",
     "mean_difference_duration",
     "mean_excess_unbiased",
     "mean_phase_fall",
@@ -100,8 +103,9 @@ class Scope:
         Whether these are two versions of the labels rather than a rule's choice.
     windowed : bool
         Whether windows bound the shifts of the rule.
-    margin_ms, conf_level : float
-        Margin of practical relevance; level of the intervals.
+    margin_ms, least_margin_ms, conf_level : float
+        Margin of practical relevance, and the default one, below which no correction is
+        claimed; level of the intervals.
     estimates : mapping
         Rows of this dataset by their quantity (`by_quantity`).
     tests : sequence of dict
@@ -116,6 +120,7 @@ class Scope:
     versions: bool
     windowed: bool
     margin_ms: float
+    least_margin_ms: float
     conf_level: float
     estimates: Mapping[str, Sequence[Record]]
     tests: Sequence[Record]

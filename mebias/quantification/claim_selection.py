@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from mebias import tables
-from mebias.quantification.claim_gate import Gate, gate
+from mebias.quantification.claim_gate import ONE_GROUP, Gate, gate
 from mebias.quantification.claim_rows import (
     NOT_SUPPORTED,
     OPEN,
@@ -43,7 +43,7 @@ SHARE_MARGIN = 0.05
 _REDUCED = "|human - blind mean| - |selected - blind mean|"
 
 
-def corrections(scope: Scope, false_supported: pd.DataFrame | None) -> Iterator[Row]:
+def corrections(scope: Scope, false_supported: pd.DataFrame) -> Iterator[Row]:
     """Whether re-selection corrects, not merely moves, and in one group more than in others."""
     if scope.versions:
         return
@@ -54,7 +54,7 @@ def corrections(scope: Scope, false_supported: pd.DataFrame | None) -> Iterator[
         )  # fmt: skip
         return
     lack = without_judge(scope)
-    allowed = gate(false_supported, scope.rule[0], scope.fps)
+    allowed = gate(false_supported, scope.rule, scope.fps)
     if lack:
         yield claim(
             scope, CORRECTION, "Re-selection corrects labels, not merely moves them", OPEN,
@@ -62,7 +62,7 @@ def corrections(scope: Scope, false_supported: pd.DataFrame | None) -> Iterator[
         )  # fmt: skip
         return
     yield from _reductions(scope, allowed)
-    yield from _by_group(scope, allowed)
+    yield from _by_group(scope, gate(false_supported, scope.rule, scope.fps, ONE_GROUP))
 
 
 def durations(scope: Scope) -> Iterator[Row]:
@@ -131,7 +131,8 @@ def _reductions(scope: Scope, allowed: Gate) -> Iterator[Row]:
         row = scope.of_rule("error_reduction", keyframe=keyframe, weighting="subject")
         if row is None:
             continue
-        evidence = of_estimate(row, 0.0, family=REDUCTION, family_size=size)
+        margin = max(scope.margin_ms, scope.least_margin_ms)
+        evidence = of_estimate(row, margin, family=REDUCTION, family_size=size)
         yield _gated(
             scope,
             f"Re-selection by {scope.rule_name} corrects {keyframe} labels, not merely moves them",
@@ -160,7 +161,7 @@ def _by_group(scope: Scope, allowed: Gate) -> Iterator[Row]:
             scope,
             f"Re-selection corrects {keyframe} labels of {first} more, or less, than of the "
             f"{second}",
-            of_test(row, scope.conf_level),
+            of_test(row, scope.conf_level, max(row["margin"], scope.least_margin_ms)),
             allowed,
             f"contrast of {_REDUCED}",
             either_side=True,
@@ -186,6 +187,11 @@ def _gated(
         reach = _keyframe_reach(scope, str(evidence.place["keyframe"]))
         if not reach >= 2 * evidence.margin:
             made |= {"grade": OPEN, "would_settle": _wider(evidence.margin, reach)}
+    margin = evidence.margin
+    if made["grade"] == NOT_SUPPORTED and not either_side and scope.windowed:
+        reach = _keyframe_reach(scope, str(evidence.place["keyframe"]))
+        if reach < 2 * margin:
+            made |= {"would_settle": _wider(margin, reach)}
     if not allowed.passed:
         then = f"; then {made['would_settle']}" if made["grade"] == OPEN else ""
         made |= {"grade": OPEN, "would_settle": f"{allowed.would_settle}{then}"}
@@ -210,25 +216,51 @@ def _change(scope: Scope, sentence: str, evidence: Evidence, lead: str) -> Row:
         basis(
             evidence,
             f"{scope.rule_name}: {lead}",
-            "" if scope.versions else "a fact about the rule, not about the labels",
+            "" if scope.versions else f"a fact about the rule, not about the labels{_sides(scope)}",
         ),
         settle or open_end(evidence, either_side=not share),
         evidence,
     )
 
 
-def _reach(scope: Scope) -> float:
-    """By how much the windows let the duration change (ms, mean); NaN where not known."""
+def _sides(scope: Scope) -> str:
+    """Windows that let durations change in one direction alone, by name."""
+    ends = _ends(scope)
+    shorter, longer = _directions(ends)
+    one_sided = shorter * longer == 0 and max(shorter, longer) > 0
+    if not one_sided:
+        return ""
+    named = ", ".join(
+        f"{keyframe} {ends[keyframe, 'low']:+.0f} to {ends[keyframe, 'high']:+.0f} ms"
+        for keyframe in ("onset", "offset")
+    )
+    return (
+        f", and true by its construction: its windows ({named} on average) let durations become "
+        f"only {'shorter' if shorter else 'longer'}, whatever the labels"
+    )
+
+
+def _ends(scope: Scope) -> dict[tuple[str, str], float]:
+    """How far the windows reach at onset and offset (ms, mean); NaN where not known."""
     rows = {
         (keyframe, side): scope.of_rule(
             f"window_reach_{side}", keyframe=keyframe, unit="ms", weighting="subject"
         )
         for keyframe in ("onset", "offset") for side in ("low", "high")
     }  # fmt: skip
-    value = {k: math.nan if row is None else float(row["estimate"]) for k, row in rows.items()}
-    shorter = value["onset", "high"] - value["offset", "low"]
-    longer = value["offset", "high"] - value["onset", "low"]
-    return max(shorter, longer)
+    # A bound of 0 has no sign.
+    return {k: math.nan if row is None else float(row["estimate"]) + 0.0 for k, row in rows.items()}
+
+
+def _directions(ends: dict[tuple[str, str], float]) -> tuple[float, float]:
+    """By how much the windows let the duration become shorter, and longer (ms)."""
+    shorter = ends["onset", "high"] - ends["offset", "low"]
+    return shorter, ends["offset", "high"] - ends["onset", "low"]
+
+
+def _reach(scope: Scope) -> float:
+    """By how much the windows let the duration change (ms, mean); NaN where not known."""
+    return max(_directions(_ends(scope)))
 
 
 def _keyframe_reach(scope: Scope, keyframe: str) -> float:

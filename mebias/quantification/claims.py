@@ -10,11 +10,12 @@ from mebias import tables
 from mebias.quantification.blind import JUDGE
 from mebias.quantification.checks import DRAWN_TO_LABELS, primary_source
 from mebias.quantification.claim_datasets import between
+from mebias.quantification.claim_gate import shipped_corrections
 from mebias.quantification.claim_labels import absolute, contrasts, exactness
 from mebias.quantification.claim_recognition import recognition
 from mebias.quantification.claim_rows import Row, Scope, by_quantity, family_interval
 from mebias.quantification.claim_selection import corrections, curve, durations
-from mebias.quantification.contrasts import default_margin
+from mebias.quantification.sides import default_margin
 
 __all__ = ["family_interval", "graded_claims"]
 
@@ -52,10 +53,12 @@ def graded_claims(
         `mebias.quantification.claim_recognition.recognition`.
     false_supported : DataFrame, optional
         How often "re-selection corrects" is graded supported where nothing is corrected; see
-        `mebias.quantification.claim_gate.gate`. Without it that claim can't be told.
+        `mebias.quantification.claim_gate.gate`. By default the shipped one
+        (`reports/validation/corrects.csv`); an empty table knows of no rule.
     margin_ms : float, optional
         Margin of claims in ms that rest on estimates; by default the larger of one frame and
-        10 ms. Tests bring their own.
+        10 ms. Tests bring their own. Claims of corrections never have a smaller one than by
+        default, which is that of the simulation.
     primary : tuple of str, optional
         Source and distance that claims about re-selection rest on; by default those of the
         primary tests, else ``gamdss`` with ``signed`` or the only rule there is.
@@ -76,6 +79,7 @@ def graded_claims(
     >>> mebias.quantify(mebias.example(), n_permutations=99).claims["grade"].unique().tolist()
     []
     """
+    known = shipped_corrections() if false_supported is None else false_supported
     rows: list[Row] = []
     names = [str(name) for name in shifts["dataset"].unique()]
     for name in names:
@@ -83,14 +87,14 @@ def graded_claims(
             continue
         own = [table[table["dataset"] == name] for table in (shifts, estimates, tests)]
         scope = _scope(name, own[0], own[1], own[2], conf_level, margin_ms, primary)
-        rows += _of_dataset(scope, gains, false_supported)
+        rows += _of_dataset(scope, gains, known)
     if not any(map(tables.is_simulated, names)):
         rows += between(estimates, names)
     return tables.from_rows(rows, "claims")
 
 
 def _of_dataset(
-    scope: Scope, gains: pd.DataFrame | None, false_supported: pd.DataFrame | None
+    scope: Scope, gains: pd.DataFrame | None, false_supported: pd.DataFrame
 ) -> Iterator[Row]:
     yield from contrasts(scope)
     yield from exactness(scope)
@@ -126,6 +130,7 @@ def _scope(
         versions=bool(chosen["selected_status"].isin(["annotated", "corrected"]).any()),
         windowed=bool(chosen["freedom"].notna().any()),
         margin_ms=margin_ms or default_margin(part),
+        least_margin_ms=default_margin(part),
         conf_level=conf_level,
         estimates=by_quantity(estimates),
         tests=tests.to_dict("records"),

@@ -11,11 +11,11 @@ import pandas as pd
 
 from mebias import tables
 from mebias.quantification import holm
-from mebias.quantification.checks import complete, primary_source, usable
+from mebias.quantification.checks import complete, usable
 from mebias.quantification.comparison import Comparison, Options, Sample, compare_sides
+from mebias.quantification.sides import largest_first, primary_rows
 
 Row = dict[str, object]
-MIN_MARGIN_MS = 10.0
 
 
 def contrast_tables(
@@ -101,18 +101,10 @@ def primary_parts(
     margin : float
         Margin of practical relevance (ms).
     """
-    for _, part in shifts.groupby("dataset", sort=False):
-        chosen = primary_source(part)
-        stated = part[~part["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
-        if chosen is None or stated["ethnicity"].nunique() < 2:
-            continue
-        of_source = (stated["source"] == chosen[0]) & (stated["distance"] == chosen[1])
-        yield stated[of_source], margin_ms or default_margin(part)
-
-
-def default_margin(part: pd.DataFrame) -> float:
-    """The larger of one frame and 10 ms, in ms, for the rows of one dataset."""
-    return max(MIN_MARGIN_MS, 1000.0 / float(part["fps"].min()))
+    for rows, margin in primary_rows(shifts, margin_ms):
+        stated = rows[~rows["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
+        if len(stated["ethnicity"].unique()) > 1:
+            yield stated, margin
 
 
 def holm_adjusted(rows: Sequence[Row]) -> list[Row]:
@@ -145,13 +137,9 @@ def families_of(rows: pd.DataFrame, min_subjects: int) -> Iterator[Family]:
     Family
         primary; heterogeneity, group-vs-rest and pairs where there are enough groups.
     """
-    sizes = rows.groupby("ethnicity").agg(subjects=("subject", "nunique"), clips=("clip", "size"))
-    ordered = sizes.reset_index().sort_values(
-        ["subjects", "clips", "ethnicity"], ascending=[False, False, True]
-    )
-    groups = [str(g) for g in ordered["ethnicity"]]
+    groups = largest_first(rows)
     yield Family("primary", tuple(_against_rest(groups[:1], groups)))
-    subjects = dict(zip(ordered["ethnicity"], ordered["subjects"], strict=True))
+    subjects = rows.groupby("ethnicity")["subject"].nunique()
     enough = [g for g in groups if subjects[g] >= min_subjects]
     if len(enough) > 2:
         yield Family("heterogeneity", tuple(_all_equal(enough)))

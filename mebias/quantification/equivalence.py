@@ -17,9 +17,10 @@ from scipy import special
 from mebias import tables
 from mebias.errors import OptionError
 from mebias.quantification.checks import DRAWN_TO_LABELS, usable
-from mebias.quantification.contrasts import default_margin, holm_adjusted
+from mebias.quantification.contrasts import holm_adjusted
 from mebias.quantification.interval import Clusters, Interval
 from mebias.quantification.means import mean_interval, mean_of
+from mebias.quantification.sides import default_margin
 
 Row = dict[str, object]
 BLIND = "motion-blind"

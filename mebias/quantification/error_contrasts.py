@@ -98,12 +98,13 @@ def reduction_contrasts(
     seed: int = 0,
     n_permutations: int = 9999,
     margin_ms: float | None = None,
+    primary: tuple[str, str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test whether a rule brings the labels of one group nearer than those of the others.
 
     Per clip, |human - blind mean| - |selected - blind mean|, as in `reduces_error`, by the
-    primary rule of the dataset (``gamdss`` with ``signed``, or the only one there is beside
-    posteriors); then as in `contrast_tables`.
+    primary rule of the dataset (the one asked for, else ``gamdss`` with ``signed``, or the only
+    one there is beside posteriors); then as in `contrast_tables`.
 
     Parameters
     ----------
@@ -113,6 +114,8 @@ def reduction_contrasts(
         The source that judges the labels; only ``motion-blind`` may.
     min_subjects, conf_level, seed, n_permutations, margin_ms
         As in `contrast_tables`.
+    primary : tuple of str, optional
+        The rule and distance that a plan names; datasets that lack it are not tested.
 
     Returns
     -------
@@ -139,7 +142,7 @@ def reduction_contrasts(
                on=CODED_KEYFRAME, how="left")
         .assign(source=rule, distance=distance)
         for dataset, part in rows.groupby("dataset", sort=False)
-        if (chosen := primary_rule(frames[frames["dataset"] == dataset])) is not None
+        if (chosen := primary_rule(frames[frames["dataset"] == dataset], primary)) is not None
         for rule, distance in [chosen]
     ]  # fmt: skip
     if not parts:
@@ -167,13 +170,17 @@ def reduction_contrasts(
     return _adjusted(tests), tables.conform(estimates, "estimates")
 
 
-def primary_rule(frames: pd.DataFrame) -> tuple[str, str] | None:
+def primary_rule(
+    frames: pd.DataFrame, wanted: tuple[str, str] | None = None
+) -> tuple[str, str] | None:
     """The rule whose corrections are contrasted: gamdss signed, else the only one.
 
     Parameters
     ----------
     frames : DataFrame
         Rows of `rule_frames` of one dataset. Posteriors drawn to the labels are no such rule.
+    wanted : tuple of str, optional
+        Rule and distance asked for: these or none.
 
     Examples
     --------
@@ -181,6 +188,9 @@ def primary_rule(frames: pd.DataFrame) -> tuple[str, str] | None:
     ('least', 'signed')
     """
     own = frames[~frames["rule"].str.startswith(DRAWN_TO_LABELS)]
+    if wanted is not None:
+        there = (own["rule"] == wanted[0]) & (own["rule_distance"] == wanted[1])
+        return wanted if there.any() else None
     return primary_source(own.rename(columns={"rule": "source", "rule_distance": "distance"})
                           [["source", "distance"]])  # fmt: skip
 

@@ -5,6 +5,10 @@ the differences are averaged with a subject-clustered interval. What the excess 
 
 - over ``accurate`` (labels without error): annotation noise or bias;
 - over ``unbiased`` (errors of mean 0 and the coders' spread): bias.
+
+Clips that are cut at the human label show one side of it alone, and what is rebuilt from them
+is no null of theirs: they are left out, and where no other clip is there, neither an interval
+nor the word bias is given.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import TableError
+from mebias.quantification.blind import cut_at_labels, cut_reason
 from mebias.quantification.checks import usable
 from mebias.quantification.interval import Interval, t_half_width, undefined
 from mebias.quantification.means import mean_interval
@@ -33,6 +38,7 @@ _MEANING = {
     "accurate": "over labels without error: annotation noise or bias",
     "unbiased": "over labels with errors of mean 0: bias",
 }
+_WITHHELD = "in clips cut at their labels: annotation noise or bias"
 _CARRIED = (
     "standard errors of the coders' SDs carried by the delta method, as independent of each other "
     "and of the shifts"
@@ -62,7 +68,9 @@ def excess_estimates(
         ``accurate_null_mean`` and ``unbiased_null_mean`` (ms), ``mean_excess_accurate`` and
         ``mean_excess_unbiased`` (ms; shift minus the null's mean, positive = later), and
         ``share_undetectable``, the share of clips in which nothing moves detectably, which have
-        no such null. NaN with a reason where no clip has both.
+        no such null. NaN with a reason where no clip has both. Clips cut at the label (at
+        either end, for the apex) do not count; where all are, the estimate has no interval but
+        a reason, and is called "annotation noise or bias" over ``unbiased`` too.
 
     Raises
     ------
@@ -157,6 +165,7 @@ def _of_cell(own: pd.DataFrame, sd_errors: np.ndarray, conf_level: float) -> Ite
         if there.empty:
             yield from _lacking(rows, null, conf_level)
             continue
+        there, reason = _seen(there)
         subjects = there["subject"].to_numpy(dtype=object)
         null_ms = there["null_ms"].to_numpy(dtype=float)
         mean = mean_interval(null_ms, subjects, "subject", conf_level)
@@ -166,9 +175,26 @@ def _of_cell(own: pd.DataFrame, sd_errors: np.ndarray, conf_level: float) -> Ite
         if null == "unbiased":
             added = _added(there, subjects, sd_errors)
             mean, excess = _widened(mean, added), _widened(excess, added)
+        if reason:
+            mean, excess = _withheld(mean, reason), _withheld(excess, reason)
         for quantity, found in (("null_mean", mean), ("excess", excess)):
             yield _row(null, quantity, found, there)
     yield _undetectable(own, conf_level)
+
+
+def _seen(there: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Rows of clips that are not cut at the label; where all are, these and the reason."""
+    cut = cut_at_labels(there)
+    if not cut.all():
+        return there[~cut], ""
+    n_clips = len(there[["subject", "clip"]].drop_duplicates())
+    return there, cut_reason(str(there["keyframe"].iloc[0]), n_clips)
+
+
+def _withheld(found: Interval, reason: str) -> Interval:
+    """The estimate without its interval, which would not hold what it says."""
+    nan = math.nan
+    return replace(found, std_error=nan, df=nan, conf_low=nan, conf_high=nan, reason=reason)
 
 
 def _added(there: pd.DataFrame, subjects: np.ndarray, sd_errors: np.ndarray) -> float:
@@ -208,7 +234,8 @@ def _widened(found: Interval, added: float) -> Interval:
 def _row(null: str, quantity: str, found: Interval, there: pd.DataFrame) -> Row:
     n_clips = len(there[["subject", "clip"]].drop_duplicates())
     name = f"{null}_null_mean" if quantity == "null_mean" else f"mean_excess_{null}"
-    method = found.method if quantity == "null_mean" else f"{found.method}; {_MEANING[null]}"
+    meaning = _WITHHELD if "cut at the human" in found.reason else _MEANING[null]
+    method = found.method if quantity == "null_mean" else f"{found.method}; {meaning}"
     about = {"quantity": name, "unit": "ms", "weighting": "subject", "n_clips": n_clips}
     return found.row() | about | {"method": method}
 

@@ -143,7 +143,7 @@ class Findings:
         return {
             "datasets": self.datasets,
             "simulated": self.simulated,
-            **{name: _records(getattr(self, name)) for name in named},
+            **{name: as_records(getattr(self, name)) for name in named},
         }
 
     @property
@@ -217,7 +217,8 @@ class Findings:
         )
 
 
-def _records(table: pd.DataFrame) -> list[dict[str, object]]:
+def as_records(table: pd.DataFrame) -> list[dict[str, object]]:
+    """The rows of a table in JSON types; NaN becomes None."""
     return [
         {str(key): _json(value) for key, value in row.items()}
         for row in table.to_dict(orient="records")

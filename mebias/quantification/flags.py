@@ -21,8 +21,8 @@ import pandas as pd
 from scipy import special
 
 from mebias import tables
-from mebias.errors import OptionError
-from mebias.quantification.blind import JUDGE, judged
+from mebias.errors import OptionError, listed
+from mebias.quantification.blind import JUDGE, cut_at_labels, judged
 from mebias.quantification.means import mean_interval
 
 Row = dict[str, object]
@@ -78,8 +78,9 @@ def flag_clips(
     DataFrame
         A flags table, the surest first, per dataset; empty where nothing is to be flagged.
         Clips without visible motion are never flagged, nor are keyframes a tenth of whose
-        posterior lies beyond the frames on disk (``truncated``): the frames that could tell
-        are not there. Nor is anything with fewer than 20 labels of a keyframe.
+        posterior lies beyond the frames on disk (``truncated``), nor those whose clip is cut at
+        the label (the apex: at either end): the frames that could tell are not there, and
+        `withheld_flags` says so. Nor is anything with fewer than 20 labels of a keyframe.
 
     Raises
     ------
@@ -92,9 +93,9 @@ def flag_clips(
     -----
     Posteriors are taken as normal with the mean and SD of the table, but for those that missed.
     The share of false alarms is bounded as far as that holds: where more posteriors miss than
-    are allowed for, so many more flags are false. In clips cut at their labels they do: with gross
-    errors in a tenth of the labels, a quarter of the flags were false at 200 frames per second
-    (`reports/validation/recovery.csv`).
+    are allowed for, so many more flags are false. In clips cut at their labels they do: of flags
+    of what the cut leaves, with gross errors in a tenth of the labels, a quarter were false at
+    200 frames per second. `reports/validation/recovery.csv` has the shares elsewhere.
     """
     if tolerance_ms is not None and not 0 < tolerance_ms < math.inf:
         raise OptionError(f"tolerance_ms is {tolerance_ms}; expected a length in ms above 0.")
@@ -107,14 +108,60 @@ def flag_clips(
                 f"and an SD in ms."
             )
     rows = judged(shifts, source)
-    # A label far inside a clip that is cut at it can be judged all the same.
-    rows = rows[(rows["selected_status"] == "selected") & (rows["blind_variance"] > 0)]
+    can = (rows["selected_status"] == "selected") & (rows["blind_variance"] > 0)
+    rows = rows[can & ~cut_at_labels(rows)]
     flags = [
         row
         for _, part in rows.groupby("dataset", sort=False)
         for row in _of_dataset(part, tolerance_ms, fdr, missed)
     ]
     return tables.from_rows(flags, "flags")
+
+
+def withheld_flags(shifts: pd.DataFrame, *, source: str = JUDGE) -> pd.DataFrame:
+    """Why labels of clips that are cut at them are not flagged, however far off they look.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts with rows of ``motion-blind``.
+    source : str
+        The source that judges the labels; only ``motion-blind`` may.
+
+    Returns
+    -------
+    DataFrame
+        An issues table: one row per dataset that has such clips.
+
+    Raises
+    ------
+    OptionError
+        Another source.
+    TableError
+        No rows of ``motion-blind``.
+    """
+    rows = judged(shifts, source)
+    cut = cut_at_labels(rows)
+    found = []
+    for dataset, own in rows.groupby("dataset", sort=False):
+        counts = own[cut[own.index]].groupby("keyframe").size()
+        if counts.empty:
+            continue
+        there = own.groupby("keyframe").size()
+        told = [f"{counts[k]} of {there[k]} at the {k}" for k in tables.KEYFRAMES if k in counts]
+        found.append(
+            tables.issue(
+                "warning",
+                f"labels of clips cut at them are not flagged ({listed(told)}): whether they are "
+                f"far off cannot be told without the frames before the onset and after the offset "
+                f"(of the apex, without either); use the uncut recordings where they exist.",
+                dataset=str(dataset),
+                field="flags",
+                found=int(counts.sum()),
+                expected=0,
+            )
+        )
+    return tables.from_rows(found, "issues")
 
 
 def error_scales(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import OptionError, OutputError, listed, suggest
+from mebias.quantification.findings import as_records
 from mebias.quantification.gain_conclusions import conclusion_rows
 from mebias.quantification.gain_coverage import with_gain_notes
 from mebias.quantification.gain_estimates import (
@@ -23,6 +24,7 @@ from mebias.quantification.gain_estimates import (
     scored,
     too_few,
 )
+from mebias.quantification.gain_groups import group_score_tests
 from mebias.quantification.gain_tests import (
     MARGINS,
     Asked,
@@ -31,11 +33,9 @@ from mebias.quantification.gain_tests import (
     mcnemar_rows,
 )
 from mebias.quantification.swaps import N_SWAPS
-from mebias.recognition.predictions import checked_predictions
+from mebias.recognition.predictions import LEAKS, checked_predictions
 
 HUMAN, GAMDSS, JITTER = "human", "gamdss", "jitter"
-COMPOSITE = "composite"
-"""Dataset name of several datasets pooled."""
 ENOUGH_SEEDS = 5
 WRITTEN = ("estimates", "tests", "conclusions", "issues")
 
@@ -74,6 +74,29 @@ class Gains:
         e = self.estimates
         chosen = e["quantity"].isin(["uf1", "uf1_gain"]) & e["ethnicity"].eq(tables.ALL)
         return e[chosen & e["dataset"].eq(e["dataset"].iloc[0])].reset_index(drop=True)
+
+    def to_dict(self) -> dict[str, object]:
+        """All tables but the predictions, as lists of records; NaN becomes None.
+
+        Returns
+        -------
+        dict
+            JSON types only: datasets, simulated, estimates, tests, conclusions, issues.
+
+        Examples
+        --------
+        >>> import mebias
+        >>> clips = [{"clip": f"{i}", "subject": f"{i % 6}", "label": i % 2} for i in range(12)]
+        >>> rows = [c | {"arm": a, "predicted": 0} for c in clips for a in ("human", "gamdss")]
+        >>> found = mebias.gain(pd.DataFrame(rows), n_swaps=19).to_dict()
+        >>> list(found), found["tests"][0]["p_value"]
+        (['datasets', 'simulated', 'estimates', 'tests', 'conclusions', 'issues'], None)
+        """
+        return {
+            "datasets": [str(name) for name in self.predictions["dataset"].unique()],
+            "simulated": self.simulated,
+            **{name: as_records(getattr(self, name)) for name in WRITTEN},
+        }
 
     def to_csv(self, folder: str | Path) -> list[Path]:
         """Write estimates, tests, conclusions and issues under their names.
@@ -135,8 +158,9 @@ def gain(
     UAR: from counts pooled over folds per seed, mean over seeds, with a delete-one-subject
     jackknife. Tests swap two arms for whole subjects, all clips and seeds together. Families,
     fixed by the arms there are: per score every arm against ``against``; gamdss against
-    jitter, which tells a gain from plain augmentation; and, where groups are stated, whether
-    accuracy gains more in the largest group than in the others. McNemar's statistic and gains
+    jitter, which tells a gain from plain augmentation; and, where groups are stated, for each
+    score whether it gains more in the largest group than in the others (UF1 and UAR: a jackknife
+    difference, groups dealt out to subjects anew). McNemar's statistic and gains
     per group are descriptions.
 
     Intervals and tests take the trained models as given; the spread between seeds, which
@@ -185,14 +209,15 @@ def gain(
     """
     checked = checked_predictions(predictions)
     asked = _asked(margins, min_subjects, conf_level, n_swaps, seed)
-    name = _name(checked)
+    name = tables.pooled_name(checked["dataset"])
     pairs, control = _pairs(checked, against)
     whole = scored(checked, name)
     done = gain_tests(whole, pairs, control, asked)
     groups, differences = group_tests(whole, pairs, _of_clips(whole), asked)
+    score_tests, score_differences = group_score_tests(whole, pairs, asked)
     every = [*pairs, *([control] if control else [])]
-    rows = [*_estimates(checked, whole, every, asked), *differences]
-    tests = [*(t.row for t in done), *groups, *mcnemar_rows(whole, every, conf_level)]
+    rows = [*_estimates(checked, whole, every, asked), *differences, *score_differences]
+    tests = [*(t.row for t in done), *groups, *score_tests, *mcnemar_rows(whole, every, conf_level)]
     return Gains(
         predictions=checked,
         estimates=with_gain_notes(tables.from_rows(rows, "estimates")),
@@ -227,14 +252,6 @@ def _asked(
     if seed < 0:
         raise OptionError(f"seed is {seed}; expected 0 or more.")
     return Asked(conf_level, min_subjects, n_swaps, seed, chosen)
-
-
-def _name(checked: pd.DataFrame) -> str:
-    names = list(checked["dataset"].unique())
-    if len(names) == 1:
-        return str(names[0])
-    simulated = tables.is_simulated(str(names[0]))
-    return f"{tables.SIMULATED} {COMPOSITE}" if simulated else COMPOSITE
 
 
 def _pairs(checked: pd.DataFrame, against: str) -> tuple[list[Pair], Pair | None]:
@@ -289,6 +306,18 @@ def _issues(
 ) -> Iterator[Row]:
     counts = whole.counts
     n_seeds = len(counts.seeds)
+    leaking = sorted(set(checked["protocol"]) & set(LEAKS))
+    if leaking:
+        yield tables.issue(
+            "error",
+            "the epoch of each fold was picked on the test clips: every score is too high and not "
+            "to be reported; use the predictions with fixed epochs.",
+            dataset=whole.dataset,
+            field="protocol",
+            found=listed(leaking),
+            expected="fixed or inner",
+            check="gain",
+        )
     if n_seeds < ENOUGH_SEEDS:
         yield tables.issue(
             "warning",

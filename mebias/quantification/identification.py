@@ -41,7 +41,7 @@ def design_check(
     shifts : DataFrame
         A shifts table.
     clips : DataFrame, optional
-        A clips table; tells where clips are cut at their labels.
+        A clips table, which tells where clips are cut at their labels; else the shifts do.
     definitions : mapping, optional
         The authors' definition of each keyframe, as a manifest quotes it (one dataset), or
         ``unknown``.
@@ -98,9 +98,10 @@ def limits(
     rows: list[Row] = []
     for name, part in shifts.groupby("dataset", sort=False):
         dataset = str(name)
-        own = None if clips is None else clips[clips["dataset"] == dataset]
-        if own is not None:
-            rows += cut_at_labels(own, dataset)
+        own = part.drop_duplicates(["subject", "clip"])
+        if clips is not None:
+            own = clips[clips["dataset"] == dataset]
+        rows += cut_at_labels(own, dataset)
         rows += _truncated(part, dataset)
         if definitions is not None:
             rows += undefined_keyframes(definitions, dataset)
@@ -120,8 +121,9 @@ def cut_at_labels(clips: pd.DataFrame, dataset: str) -> Iterator[Row]:
                 "warning",
                 f"{cut} of {known} clips are cut at the human {keyframe}: {beyond} cannot be seen "
                 f"in them, whatever the rule, so that the bias of the {keyframe} cannot be "
-                f"estimated and unbiased but noisy labels look biased too; use the untrimmed "
-                f"recordings where they exist.",
+                f"estimated and unbiased but noisy labels look biased too; neither bias nor single "
+                f"wrong labels of {keyframe} and apex are told there; use the untrimmed recordings "
+                f"where they exist.",
                 dataset=dataset,
                 field=column,
                 found=cut,

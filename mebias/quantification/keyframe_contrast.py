@@ -13,6 +13,7 @@ from mebias import tables
 from mebias.quantification import holm
 from mebias.quantification.blind import JUDGE, groups_of, judged, one_sided, stated
 from mebias.quantification.checks import CODING
+from mebias.quantification.coder_coverage import ratio_note
 from mebias.quantification.flags import MISSED
 from mebias.quantification.interval import Interval, t_half_width, t_p_value, undefined
 from mebias.quantification.likely_sd import likely_log_ratio_interval
@@ -71,9 +72,10 @@ def keyframe_contrasts(
         place = {"dataset": dataset, "source": source, "keyframe": "offset", "unit": "log"}
         for group, in_group in groups_of(part):
             found = list(_ratios(in_group, conf_level))
+            fps = float(in_group["fps"].median())
             estimates += [
                 place | row.row() | {"ethnicity": group, "quantity": f"log_sd_{a}_{b}",
-                                     "weighting": "clip"}
+                                     "weighting": "clip", "coverage_note": _note(row, (a, b), fps)}
                 for (a, b), row in zip(CONTRASTS, found, strict=True)
             ]  # fmt: skip
             if group == tables.ALL:
@@ -176,6 +178,10 @@ def mean_difference(sides: Sequence[pd.DataFrame], conf_level: float = 0.95) -> 
         bare, estimate=estimate, std_error=error, df=df,
         conf_low=estimate - half, conf_high=estimate + half,
     )  # fmt: skip
+
+
+def _note(found: Interval, pair: tuple[str, str], fps: float) -> str:
+    return ratio_note(pair, fps) if math.isfinite(found.conf_low) else ""
 
 
 def _ratios(part: pd.DataFrame, conf_level: float) -> Iterator[Interval]:

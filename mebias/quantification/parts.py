@@ -9,7 +9,7 @@ import pandas as pd
 
 from mebias.quantification.agreement import agreement_estimates
 from mebias.quantification.annotation_error import error_estimates, reduces_error
-from mebias.quantification.blind import JUDGE
+from mebias.quantification.blind import BY_DEFINITION, JUDGE
 from mebias.quantification.checks import primary_source
 from mebias.quantification.contrasts import contrast_tables
 from mebias.quantification.covariates import adjusted_contrasts
@@ -18,7 +18,7 @@ from mebias.quantification.disagreement import disagreement_of_checked
 from mebias.quantification.equivalence import equivalence_tests
 from mebias.quantification.error_contrasts import error_contrasts, reduction_contrasts
 from mebias.quantification.estimates import estimates_table
-from mebias.quantification.flags import flag_clips
+from mebias.quantification.flags import flag_clips, withheld_flags
 from mebias.quantification.keyframe_contrast import between_datasets, keyframe_contrasts
 from mebias.quantification.missing import missing_bounds, missingness
 from mebias.quantification.mixed import variance_components
@@ -37,6 +37,7 @@ class Options:
     seed: int = 0
     n_permutations: int = 9999
     margin_ms: float | None = None
+    primary: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
             estimates.append(one)
             found.append(other)
         flags = flag_clips(shifts)
+        issues = conform(pd.concat([issues, withheld_flags(shifts)]), "issues")
     if len(shifts["dataset"].unique()) > 1 and len(differences):
         estimates.append(pool(differences, conf_level=level))
     return Parts(
@@ -151,14 +153,32 @@ def _of_labels(
     yield error_estimates(shifts, conf_level=level), nothing
     if len(shifts["source"].unique()) > 1:
         yield reduces_error(shifts, conf_level=level), nothing
-        tests, estimates = reduction_contrasts(shifts, margin_ms=options.margin_ms, **contrasts)  # type: ignore[arg-type]
+        tests, estimates = reduction_contrasts(
+            shifts,
+            margin_ms=options.margin_ms,
+            primary=options.primary,
+            **contrasts,  # type: ignore[arg-type]
+        )
         yield estimates, tests
     tests, estimates = error_contrasts(shifts, margin_ms=options.margin_ms, **contrasts)  # type: ignore[arg-type]
     yield estimates, tests
     tests, estimates = keyframe_contrasts(shifts, conf_level=level)
     yield estimates, tests
+    for other in shifts["source"].unique():
+        if other.startswith(BY_DEFINITION):
+            yield from _by_definition(shifts, str(other), options, contrasts)
     if len(shifts["dataset"].unique()) > 1:
         yield between_datasets(shifts, conf_level=level), nothing
+
+
+def _by_definition(
+    shifts: pd.DataFrame, source: str, options: Options, contrasts: Mapping[str, object]
+) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
+    """The same by another definition of the keyframes: estimates alone, no p-value."""
+    nothing, few = empty("tests"), {**contrasts, "n_permutations": 19}
+    yield error_estimates(shifts, source=source, conf_level=options.conf_level), nothing
+    yield error_contrasts(shifts, source=source, margin_ms=options.margin_ms, **few)[1], nothing  # type: ignore[arg-type]
+    yield keyframe_contrasts(shifts, source=source, conf_level=options.conf_level)[1], nothing
 
 
 def _joined(tests: list[pd.DataFrame]) -> pd.DataFrame:

@@ -87,6 +87,7 @@ def quantify(
         seed=seed,
         n_permutations=n_permutations,
         margin_ms=margin_ms,
+        primary=primary,
     )
     tested = checked if primary is None else _of_source(checked, *primary)
     with threadpool_limits(1, "blas"):  # many small products: threads would only wait

@@ -73,7 +73,7 @@ def score_interval(counts: np.ndarray, score: Score, conf_level: float) -> Inter
     score : callable
     conf_level : float
     """
-    found = _jackknife(pooled(counts, score), left_out(counts, score), counts, conf_level)
+    found = jackknife(pooled(counts, score), left_out(counts, score), counts, conf_level)
     return _on_logit_scale(found)
 
 
@@ -95,7 +95,7 @@ def gain_interval(arm: np.ndarray, other: np.ndarray, score: Score, conf_level: 
     """
     whole = pooled(arm, score) - pooled(other, score)
     without = left_out(arm, score) - left_out(other, score)
-    return _jackknife(whole, without, arm, conf_level)
+    return jackknife(whole, without, arm, conf_level)
 
 
 def accuracy_interval(
@@ -149,9 +149,19 @@ def seed_spread(values: np.ndarray, conf_level: float, n_clips: int, n_subjects:
     return replace(bare, estimate=sd, df=n - 1.0, conf_low=float(low), conf_high=float(high))
 
 
-def _jackknife(
-    whole: float, without: np.ndarray, counts: np.ndarray, conf_level: float
-) -> Interval:
+def jackknife(whole: float, without: np.ndarray, counts: np.ndarray, conf_level: float) -> Interval:
+    """A number with its delete-one-subject jackknife interval.
+
+    Parameters
+    ----------
+    whole : float
+        From all subjects.
+    without : ndarray, shape (G,)
+        Without each subject in turn.
+    counts : ndarray, shape (seeds, G, K, K)
+        What both rest on, for the numbers of clips and subjects.
+    conf_level : float
+    """
     n_subjects = counts.shape[1]
     bare = undefined(
         whole,

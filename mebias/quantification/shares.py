@@ -51,7 +51,7 @@ def share_interval(hits: np.ndarray, subjects: np.ndarray, conf_level: float = 0
         found = weighted_mean(data.means, data.sizes)
         error, df = math.sqrt(found.variance), 1 / found.sum_squares
         effective = _effective(share, found.variance, df, len(hits), conf_level)
-    low, high = _clopper_pearson(share, effective, conf_level)
+    low, high = clopper_pearson(share, effective, conf_level)
     return Interval(share, error, df, low, high, conf_level, len(hits), len(data), METHOD)
 
 
@@ -63,7 +63,12 @@ def _effective(share: float, variance: float, df: float, n: int, conf_level: flo
     return min(float(n), share * (1 - share) / variance * ratio**2)
 
 
-def _clopper_pearson(share: float, n: float, conf_level: float) -> tuple[float, float]:
+def clopper_pearson(share: float, n: float, conf_level: float) -> tuple[float, float]:
+    """Exact bounds of a share of n independent clips; n need not be whole.
+
+    >>> [round(bound, 3) for bound in clopper_pearson(0.5, 10, 0.95)]
+    [0.187, 0.813]
+    """
     tail, x = (1 - conf_level) / 2, share * n
     low = float(special.betaincinv(x, n - x + 1, tail)) if x > 0 else 0.0
     high = float(special.betaincinv(x + 1, n - x, 1 - tail)) if x < n else 1.0

@@ -65,14 +65,47 @@ def primaries(shifts: pd.DataFrame, margin_ms: float | None = None) -> Iterator[
     margin_ms : float, optional
         Margin of practical relevance; by default the larger of one frame and 10 ms.
     """
-    for name, part in shifts.groupby("dataset", sort=False):
-        chosen = primary_source(part)
-        if chosen is None:
-            continue
-        rows = part[(part["source"] == chosen[0]) & (part["distance"] == chosen[1])]
+    for rows, margin in primary_rows(shifts, margin_ms):
+        dataset, source, distance = (
+            str(rows[column].iloc[0]) for column in ("dataset", "source", "distance")
+        )
         stated = rows[~rows["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
-        margin = margin_ms or max(MIN_MARGIN_MS, 1000.0 / float(part["fps"].min()))
-        yield Primary(str(name), *chosen, rows[complete(rows)], largest_first(stated), margin)
+        groups = largest_first(stated)
+        yield Primary(dataset, source, distance, rows[complete(rows)], groups, margin)
+
+
+def primary_rows(
+    shifts: pd.DataFrame, margin_ms: float | None = None
+) -> Iterator[tuple[pd.DataFrame, float]]:
+    """All rows of the primary source, with the margin, of each dataset that has such a source.
+
+    Parameters
+    ----------
+    shifts : DataFrame
+        Checked shifts.
+    margin_ms : float, optional
+        By default that of `default_margin`.
+
+    Yields
+    ------
+    rows : DataFrame
+    margin : float
+        Margin of practical relevance (ms).
+    """
+    for _, part in shifts.groupby("dataset", sort=False):
+        chosen = primary_source(part)
+        if chosen is not None:
+            own = (part["source"] == chosen[0]) & (part["distance"] == chosen[1])
+            yield part[own], margin_ms or default_margin(part)
+
+
+def default_margin(part: pd.DataFrame) -> float:
+    """The larger of one frame and 10 ms, in ms, for the rows of one dataset.
+
+    >>> default_margin(pd.DataFrame({"fps": [200.0, 60.0]})).__round__(2)
+    16.67
+    """
+    return max(MIN_MARGIN_MS, 1000.0 / float(part["fps"].min()))
 
 
 def largest_first(rows: pd.DataFrame) -> tuple[str, ...]:

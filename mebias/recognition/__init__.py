@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mebias.recognition.fold_pool import FoldPool
     from mebias.recognition.keyframe_dataset import KeyframeDataset
     from mebias.recognition.models import MODELS, RELEASED, Model, Recipe, get_model
+    from mebias.recognition.protocols import Protocols, run_protocols
+    from mebias.recognition.runs import arm_inputs
     from mebias.recognition.training import Trained, train_folds
     from mebias.recognition.two_branch import Price, TwoBranch, price, two_branch_loss
     from mebias.recognition.weights import load_weights, save_weights
@@ -28,13 +30,16 @@ __all__ = [
     "KeyframeDataset",
     "Model",
     "Price",
+    "Protocols",
     "Recipe",
     "Trained",
     "TwoBranch",
+    "arm_inputs",
     "get_model",
     "load_weights",
     "price",
     "recognize",
+    "run_protocols",
     "save_weights",
     "swap",
     "train_folds",
@@ -47,6 +52,8 @@ _HOME = {
     "keyframe_dataset": ("KeyframeDataset",),
     "models": ("MODELS", "RELEASED", "Model", "Recipe", "get_model"),
     "experiment": ("recognize",),
+    "protocols": ("Protocols", "run_protocols"),
+    "runs": ("arm_inputs",),
     "training": ("Trained", "train_folds"),
     "two_branch": ("Price", "TwoBranch", "price", "two_branch_loss"),
     "weights": ("load_weights", "save_weights"),

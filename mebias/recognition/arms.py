@@ -11,6 +11,10 @@ arm                 training clips             test clips
 ``gamdss@both``     re-selected                re-selected
 ==================  =========================  =========================
 
+``+falling`` and ``+rising`` at the end of a name say what the loss is made of, whatever the
+model's recipe: ``human+falling`` is ``human`` with the falling branch's loss added,
+``human+rising`` has the rising branch alone. Folds, seeds and batches are the same.
+
 Two sources are drawn anew for each seed: ``jitter``, frames at random from GAMDSS's windows,
 without which a gain cannot be told from plain augmentation, and ``posterior-draws``, frames
 from the posterior of ``motion``.
@@ -33,6 +37,8 @@ from mebias.recognition.swap import SWAPPED
 from mebias.recognition.triples import HUMAN
 
 PLACES = ("train", "test", "both")
+LOSSES = ("rising", "falling")
+"""What a name may say of the loss: the rising branch's alone, or the falling one's added."""
 JITTER, POSTERIOR = "jitter", "posterior-draws"
 DRAWN = (JITTER, POSTERIOR)
 """Sources of which every seed has its own draw."""
@@ -65,12 +71,20 @@ class Arm:
         train, test or both.
     by_seed : bool
         Whether every seed has its own draw of them.
+    loss : str
+        rising, falling, or empty: what the model's recipe says.
     """
 
     name: str
     source: str
     place: str
     by_seed: bool = False
+    loss: str = ""
+
+    @property
+    def falling_loss(self) -> bool | None:
+        """Whether the falling branch's loss is added; None where the recipe says."""
+        return self.loss == "falling" if self.loss else None
 
     def training(self, seed: int) -> str:
         """The source of maps to train on, by its name in the inputs."""
@@ -91,15 +105,23 @@ def get_arm(name: str) -> Arm:
     Raises
     ------
     OptionError
-        Empty, or an unknown word after the ``@``.
+        Empty, or an unknown word after the ``@`` or the ``+``.
 
     Examples
     --------
     >>> arm = get_arm("jitter@both")
     >>> arm.training(3), arm.testing(3), get_arm("jitter").testing(3)
     ('jitter#3', 'jitter#3', 'human')
+    >>> get_arm("human+falling").falling_loss
+    True
     """
-    source, at, place = name.partition("@")
+    keyframes, plus, loss = name.partition("+")
+    if plus and loss not in LOSSES:
+        raise OptionError(
+            f"arm {name!r} is not known: after the + expected rising or falling, the branches "
+            f"that the loss is made of{suggest(loss, LOSSES)}."
+        )
+    source, at, place = keyframes.partition("@")
     if not source or (at and place not in PLACES):
         raise OptionError(
             f"arm {name!r} is not known: expected a source of keyframes, such as gamdss, or one "
@@ -108,7 +130,7 @@ def get_arm(name: str) -> Arm:
         )
     if source == HUMAN and at:
         raise OptionError(f"arm {name!r}: human keyframes have no place to be swapped; say human.")
-    return Arm(name, source, place or "train", by_seed=source in DRAWN)
+    return Arm(name, source, place or "train", by_seed=source in DRAWN, loss=loss)
 
 
 def get_arms(names: Iterable[str]) -> list[Arm]:
@@ -120,8 +142,8 @@ def get_arms(names: Iterable[str]) -> list[Arm]:
         An unknown arm, one given twice, or no ``human`` to compare the others with.
     """
     arms = [get_arm(name) for name in names]
-    plain = [(arm.source, arm.place) for arm in arms]
-    twice = [arm.name for arm in arms if plain.count((arm.source, arm.place)) > 1]
+    plain = [(arm.source, arm.place, arm.loss) for arm in arms]
+    twice = [a.name for a, own in zip(arms, plain, strict=True) if plain.count(own) > 1]
     if twice:
         raise OptionError(f"the arm {twice[0]!r} is given twice; name each once.")
     if HUMAN not in {arm.name for arm in arms}:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from mebias import tables
 from mebias.errors import OptionError, TrainingWarning, listed
@@ -113,6 +114,69 @@ def leave_one_dataset_out(datasets: Sequence[str] | np.ndarray) -> Folds:
         Fewer than two datasets.
     """
     return _left_out(_checked(datasets, "datasets"))
+
+
+EVALUATIONS = ("cde", "sde", "lodo")
+"""Composite (all subjects of all datasets together), each dataset alone, one dataset left out."""
+
+
+def deal_folds(clips: pd.DataFrame, evaluation: str = "cde", k: int | None = None) -> Folds:
+    """The folds of a protocol of one or several datasets.
+
+    Parameters
+    ----------
+    clips : DataFrame
+        dataset and subject of each clip.
+    evaluation : {"cde", "sde", "lodo"}
+        Each subject is tested by a model trained on the other subjects of all datasets
+        (composite), or on those of its own dataset alone (single dataset); or each dataset by
+        a model trained on the others (leave one dataset out).
+    k : int, optional
+        So many folds by subject, of each dataset with ``sde``, instead of one per subject.
+
+    Returns
+    -------
+    Folds
+        Named by who is left out; subjects of two datasets are two persons.
+
+    Raises
+    ------
+    OptionError
+        Too few subjects or datasets, or folds of subjects where datasets are left out.
+
+    Examples
+    --------
+    >>> clips = pd.DataFrame({"dataset": list("aaabb"), "subject": list("12212")})
+    >>> [(train.tolist(), test.tolist()) for train, test in deal_folds(clips, "sde")]
+    [([1, 2], [0]), ([0], [1, 2]), ([4], [3]), ([3], [4])]
+    >>> deal_folds(clips, "lodo").names
+    ('a', 'b')
+    """
+    datasets = clips["dataset"].astype(str).to_numpy()
+    owners = np.asarray(clips["dataset"].astype(str) + "/" + clips["subject"].astype(str))
+    if evaluation == "lodo":
+        if k is not None:
+            raise OptionError(
+                f"{k} folds by subject are asked for where whole datasets are left out; choose "
+                f"one of both."
+            )
+        return leave_one_dataset_out(datasets)
+    if evaluation not in EVALUATIONS:
+        raise OptionError(f"evaluation is {evaluation!r}; expected {listed(EVALUATIONS)}.")
+    if evaluation == "cde" or len(set(datasets)) == 1:
+        return _by_subject(owners, k)
+    names: list[str] = []
+    pairs: list[Pair] = []
+    for dataset in dict.fromkeys(datasets.tolist()):
+        own = np.flatnonzero(datasets == dataset)
+        folds = _by_subject(owners[own], k)
+        names += folds.names if k is None else [f"{dataset}/{name}" for name in folds.names]
+        pairs += [(own[train], own[test]) for train, test in folds]
+    return Folds(tuple(names), tuple(pairs))
+
+
+def _by_subject(owners: np.ndarray, k: int | None) -> Folds:
+    return leave_one_subject_out(owners) if k is None else k_folds(owners, k)
 
 
 def inner_split(

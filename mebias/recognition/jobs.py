@@ -184,8 +184,8 @@ def check_maps(maps: np.ndarray, name: str) -> None:
         )
 
 
-def check_folds(folds: Sequence[Fold], n_clips: int) -> tuple[Fold, ...]:
-    """Folds as arrays of places.
+def check_folds(folds: Sequence[Fold], n_clips: int, overlap: bool = False) -> tuple[Fold, ...]:
+    """Folds as arrays of places; with ``overlap`` several may test the same clip.
 
     Raises
     ------
@@ -212,7 +212,7 @@ def check_folds(folds: Sequence[Fold], n_clips: int) -> tuple[Fold, ...]:
         if len(shared):
             raise OptionError(f"fold {k} trains on clips that it tests ({listed(shared)}).")
     tested = np.concatenate([test for _, test in found])
-    if len(np.unique(tested)) < len(tested):
+    if not overlap and len(np.unique(tested)) < len(tested):
         raise OptionError("a clip is tested in more than one fold; give each clip to one.")
     return found
 

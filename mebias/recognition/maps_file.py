@@ -25,6 +25,8 @@ ARM = "input"
 ARRAYS = ("clip", "rising", "falling")
 MOST_BYTES = 16 * 2**30
 """Arrays that would take more memory than this are not read."""
+MOST_VALUE = 1e30
+"""Larger values are refused: in single precision their squares are infinite."""
 _DAMAGED = (
     zipfile.BadZipFile,
     zlib.error,
@@ -130,10 +132,10 @@ def check_fit(inputs: Inputs, model: str) -> None:
             chosen.build(shape[0], len(inputs.classes)).eval()(torch.zeros(2, *shape))
     except (RuntimeError, ValueError) as error:
         wants = f"{chosen.channels} x {chosen.size} x {chosen.size}"
+        why = str(error).splitlines()[0].rstrip(".")
         raise MapError(
             f"the model {model} cannot take maps of {shape[0]} channels x {shape[1]} x {shape[2]} "
-            f"({str(error).splitlines()[0]}); it is made for {wants}: resize them, or choose "
-            f"another model."
+            f"({why}); it is made for {wants}: resize them, or choose another model."
         ) from None
 
 
@@ -284,6 +286,12 @@ def _check_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:
             raise MapError(
                 f"{name}: {key!r} holds NaN or infinite values in {int(broken.sum())} clips "
                 f"({listed(clips[broken])}); mend their maps or leave them out."
+            )
+        most = max(abs(float(values.min())), abs(float(values.max())))
+        if most > MOST_VALUE:
+            raise MapError(
+                f"{name}: {key!r} holds values up to {most:.3g}; expected at most {MOST_VALUE:g}, "
+                f"as training computes in single precision: divide its channels by their scale."
             )
     falling = arrays.get("falling", rising)
     if falling.shape != rising.shape:

@@ -190,6 +190,40 @@ def class_scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
     return dict(zip(BY_CLASS, (f1, recall, precision), strict=True))
 
 
+def present_f1(confusion: np.ndarray) -> np.ndarray:
+    """Mean F1 of the classes that are true or predicted, (...); NaN without a clip.
+
+    Of a single fold it is what the released protocol averages; UF1 is another number.
+
+    Examples
+    --------
+    >>> present_f1(np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]])).round(3)
+    np.float64(0.333)
+    """
+    true, hit, said = margins(confusion)
+    there = (true + said) > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = np.where(there, 2 * hit / (true + said), 0.0)
+        return np.asarray(each.sum(axis=-1) / there.sum(axis=-1))[()]
+
+
+def macro_precision(confusion: np.ndarray) -> np.ndarray:
+    """Mean precision of the classes that are true or predicted, 0 for one never predicted, (...).
+
+    The released protocol calls it UAR; UAR is the mean recall.
+
+    Examples
+    --------
+    >>> macro_precision(np.array([[2.0, 2.0], [0.0, 0.0]])).round(3)
+    np.float64(0.5)
+    """
+    true, hit, said = margins(confusion)
+    there = (true + said) > 0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = np.where(said > 0, hit / said, 0.0)
+        return np.asarray(each.sum(axis=-1) / there.sum(axis=-1))[()]
+
+
 def score_table(predictions: pd.DataFrame) -> pd.DataFrame:
     """Scores of every arm and seed: of all clips, by ethnicity, by subject and by class.
 
@@ -289,12 +323,9 @@ def released_scores(predictions: pd.DataFrame) -> pd.DataFrame:
     counted = tally(checked)
     fold = checked["fold"].where(checked["fold"] != "", pd.Series(people(checked)))
     by_fold = tally(checked.assign(subject=fold, dataset="fold"))
-    true, hit, said = margins(by_fold.counts)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        there = (true + said) > 0
-        of_fold = np.where(there, 2 * hit / (true + said), 0.0).sum(axis=-1) / there.sum(axis=-1)
-        pooled = counted.counts.sum(axis=2)
-        precision = np.nan_to_num(class_scores(pooled)["precision"]).mean(axis=-1)
+    of_fold = present_f1(by_fold.counts)
+    pooled = counted.counts.sum(axis=2)
+    precision = macro_precision(pooled)
     right = scores(pooled)
     rows = []
     for i, arm in enumerate(counted.arms):

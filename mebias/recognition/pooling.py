@@ -28,14 +28,6 @@ class MaxPool(nn.Module):
         return found[0]  # type: ignore[no-any-return]
 
 
-class ToGrid(nn.AdaptiveAvgPool2d):
-    """Average maps to a square grid; maps of its size pass as they are, which torch copies."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Maps (samples x channels x height x width) of the grid's size."""
-        return x if x.shape[-2:] == (self.output_size,) * 2 else super().forward(x)
-
-
 class _MaxPool(torch.autograd.Function):
     """The larger of two rows, then of two columns."""
 

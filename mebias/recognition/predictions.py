@@ -13,6 +13,8 @@ from mebias.errors import MixedDataError, OptionError, TableError, listed
 from mebias.recognition.folds import Folds
 from mebias.recognition.inputs import Inputs
 
+LEAKS = ("released", "released-f1")
+"""Protocols that look at the clips they are judged on: to be measured, never to be reported."""
 KEY = ["dataset", "clip", "arm", "seed"]
 TOLERANCE = 1e-3
 """Probabilities of a clip may miss a sum of 1 by this much: users round them."""
@@ -84,6 +86,8 @@ def checked_predictions(predictions: pd.DataFrame, origin: str = "") -> pd.DataF
         _refuse_two(found, column, where, ["dataset", "clip"])
     _refuse_two(found, "fold", where, ["dataset", "clip", "seed"])
     _refuse_unequal(found, where)
+    other = found["protocol"] != found["protocol"].iloc[0]
+    _refuse(other, found, "protocol", where, "but rows above say otherwise; expected one for all")
     if not set(found["label"]) & set(found["predicted"]):
         raise TableError(
             f"{where}: no predicted class ({listed(sorted(set(found['predicted'])))}) is among the "

@@ -41,12 +41,15 @@ class Trained:
         How folds were trained: ``turn``, ``processes`` or ``at once``.
     folder : Path, optional
         Where finished folds are kept.
+    by_fold : tuple of array
+        Of each fold, epochs x its test clips x classes: all epochs, or only the last one.
     """
 
     probabilities: np.ndarray
     by_epoch: np.ndarray | None
     way: str
     folder: Path | None
+    by_fold: tuple[np.ndarray, ...] = ()
 
 
 def train_folds(
@@ -74,6 +77,7 @@ def train_folds(
     keep: str | Path | None = None,
     arm: str = "",
     keep_weights: bool = False,
+    overlap: bool = False,
     progress: bool | Callable[[int], None] = False,
 ) -> Trained:
     """Train each fold for a fixed number of epochs and score the clips that it leaves out.
@@ -126,6 +130,9 @@ def train_folds(
         Name of the maps, for the folder.
     keep_weights : bool
         Keep the weights of each fold there, too.
+    overlap : bool
+        Folds may test the same clip, as inner splits of several folds do; scores then stand
+        in ``by_fold`` alone.
     progress : bool or callable
         Show a bar on stderr, or call this with the number of folds that are done.
 
@@ -163,7 +170,7 @@ def train_folds(
     given = {name: value for name, value in changes.items() if value is not None}
     tested = inputs if test_inputs is None else test_inputs
     settled = replace(recipe or chosen.recipe, **given)  # type: ignore[arg-type]
-    n_classes, checked = _check(inputs, tested, labels, folds, classes, settled)
+    n_classes, checked = _check(inputs, tested, labels, folds, classes, settled, overlap)
     train_maps = _own(inputs)
     place = find_device(device)
     job = Job(
@@ -186,7 +193,7 @@ def train_folds(
     warn_absent(job.labels, checked)
     taken = choose_way(way, job, pool.jobs if pool else jobs or cores())
     kept = None if keep is None else Kept(Path(keep), job, arm, taken == "at once")
-    return _run(job, taken, kept, pool, jobs, progress)
+    return _run(job, taken, kept, pool, jobs, progress, overlap)
 
 
 def _check(
@@ -196,6 +203,7 @@ def _check(
     folds: Sequence[Fold],
     classes: int | None,
     recipe: Recipe,
+    overlap: bool,
 ) -> tuple[int, tuple[Fold, ...]]:
     check_maps(inputs, "training")
     if tested is not inputs:
@@ -215,7 +223,7 @@ def _check(
     if beyond:
         raise OptionError(f"channel {beyond[0]} is to turn its sign, but the maps have no such.")
     n_classes = check_labels(labels, len(inputs), classes)
-    return n_classes, check_folds(folds, len(inputs))
+    return n_classes, check_folds(folds, len(inputs), overlap)
 
 
 def _own(maps: np.ndarray) -> np.ndarray:
@@ -230,16 +238,20 @@ def _run(
     pool: FoldPool | None,
     jobs: int | None,
     progress: bool | Callable[[int], None],
+    overlap: bool,
 ) -> Trained:
     epochs = job.recipe.epochs if job.record_epochs else 1
     found = np.full((epochs, len(job.labels), job.classes), np.nan)
     done = {k: kept.get(k) for k in range(len(job.folds))} if kept else {}
     work = _scored(job, way, done, kept, pool, jobs)
+    by_fold = [np.empty(0)] * len(job.folds)
     with closing(work):  # what is set for training is set back, also where it is interrupted
         for fold, scored in _bar(work, len(job.folds), progress):
-            found[:, job.folds[fold][1]] = scored.probabilities
-    by_epoch = found if job.record_epochs else None
-    return Trained(found[-1], by_epoch, way, kept.folder if kept else None)
+            by_fold[fold] = scored.probabilities
+            if not overlap:
+                found[:, job.folds[fold][1]] = scored.probabilities
+    by_epoch = found if job.record_epochs and not overlap else None
+    return Trained(found[-1], by_epoch, way, kept.folder if kept else None, tuple(by_fold))
 
 
 def _scored(

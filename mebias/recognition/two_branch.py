@@ -25,12 +25,13 @@ class TwoBranch(nn.Module):
     Parameters
     ----------
     backbone : Module
-        From maps (samples x channels x height x width) to class scores (samples x classes).
+        From maps (samples x channels x height x width) to class scores (samples x classes; in
+        training samples x members x classes, where several nets stand side by side).
 
     Examples
     --------
     >>> from mebias.recognition.backbones import Tiny
-    >>> model = TwoBranch(Tiny(channels=3, classes=4))
+    >>> model = TwoBranch(Tiny(channels=3, classes=4)).eval()
     >>> clips = torch.zeros(5, 2, 3, 28, 28)
     >>> rising, falling = model(clips)
     >>> rising.shape, falling.shape
@@ -65,18 +66,27 @@ def two_branch_loss(
     Parameters
     ----------
     scores : pair of Tensor
-        What `TwoBranch` returns.
+        What `TwoBranch` returns. A backbone with members, such as `Tiny`, gives samples x
+        members x classes in training: the loss is then the mean over members.
     labels : Tensor
         Class of each clip.
     weights : Tensor
         Weight of each clip. The loss is a sum: weights that sum to 1 make it a mean.
     """
     losses = [
-        F.cross_entropy(each.to(weights.dtype), labels, reduction="none") @ weights
+        _cross_entropy(each.to(weights.dtype), labels) @ weights
         for each in scores
         if each is not None
     ]
     return torch.stack(losses).sum()
+
+
+def _cross_entropy(scores: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Of each sample; the mean over members, where there are some."""
+    if scores.ndim == 2:
+        return F.cross_entropy(scores, labels, reduction="none")
+    spread = labels[:, None].expand(scores.shape[:2])
+    return F.cross_entropy(scores.transpose(1, 2), spread, reduction="none").mean(1)
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,19 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from mebias.reporting import grids, text
-from mebias.reporting.blocks import Block, Fold, Grid, Heading, Picture, Section, Text
+from mebias.reporting import (
+    evidence_sections,
+    grids,
+    recognition_section,
+    robustness_sections,
+    text,
+)
+from mebias.reporting.blocks import Block, Fold, Grid, Picture, Section, Text
 from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing, words
 from mebias.reporting.formats import amount, p_value, with_interval
 from mebias.reporting.lookup import Part
+from mebias.reporting.parts import heading, pictures_of
 
 
 def drawings(content: Content) -> Iterator[Drawing]:
@@ -27,17 +34,26 @@ def drawings(content: Content) -> Iterator[Drawing]:
         planted = planted[planted["dataset"] == dataset]
         if planted["found_shift_ms"].notna().any():
             yield _planted(content, dataset)
+        for room in (evidence_sections, recognition_section, robustness_sections):
+            yield from room.drawings(content, dataset)
+
+
+def answer(content: Content, pictures: Mapping[str, Picture]) -> Section:
+    """Claims with their grades or, of simulated data, planted against found."""
+    if content.simulated:
+        return Section(
+            "planted", "Planted against found", tuple(_planted_blocks(content, pictures))
+        )
+    return Section("claims", "What can be claimed", tuple(_claims(content)))
 
 
 def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Section]:
-    """Shifts, groups, and claims or planted against found."""
+    """What the answer rests on: shifts, groups, nulls, posterior, recognition, robustness."""
     yield Section("shifts", "How far keyframes moved", tuple(_shifts(content, pictures)))
     yield Section("groups", "Do groups differ", tuple(_groups(content, pictures)))
-    if content.simulated:
-        title = "Planted against found"
-        yield Section("planted", title, tuple(_planted_blocks(content, pictures)))
-    else:
-        yield Section("claims", "What can be claimed", tuple(_claims(content)))
+    for room in (evidence_sections, recognition_section, robustness_sections):
+        yield from room.sections(content, pictures)
+    yield from evidence_sections.label_sections(content)
 
 
 def _shift_drawings(content: Content, dataset: str, part: Part) -> Iterator[Drawing]:
@@ -124,12 +140,12 @@ def _planted(content: Content, dataset: str) -> Drawing:
 
 def _shifts(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     for dataset in content.datasets:
-        yield from _dataset_heading(content, dataset, "shifts")
+        yield from heading(content, dataset, "shifts")
         part = content.part(dataset)
         if part is None:
             yield Text("No keyframe was re-selected, so there is no shift to show.")
             continue
-        yield from _pictures(content, pictures, dataset, "shifts", "human-selected")
+        yield from pictures_of(content, pictures, dataset, "shifts", "human-selected")
         yield from _grids(content, part)
         weightings = grids.weighting_grid(
             content.estimates, part, f"{dataset}, {part.label}: mean shift by weighting and unit"
@@ -159,22 +175,24 @@ def _grids(content: Content, part: Part) -> Iterator[Grid]:
 
 def _groups(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     for dataset in content.datasets:
-        yield from _dataset_heading(content, dataset, "groups")
+        yield from heading(content, dataset, "groups")
         tests = content.tests(dataset)
         yield Text(text.contrast_sentence(tests, content.sizes(dataset), content.min_subjects))
-        yield from _pictures(content, pictures, dataset, "contrasts")
+        yield from pictures_of(content, pictures, dataset, "contrasts")
         primary = tests["family"].str.startswith("primary")
         if primary.any():
             yield grids.contrast_grid(tests[primary], f"{dataset}: the primary family of tests")
-        if (~primary).any():
-            others = grids.contrast_grid(tests[~primary], f"{dataset}: the other families")
+        aside = tests["family"].str.startswith(robustness_sections.FAMILIES)
+        if (~primary & ~aside).any():
+            rest = tests[~primary & ~aside]
+            others = grids.contrast_grid(rest, f"{dataset}: the other families")
             yield Fold("The other families of tests", (others,))
 
 
 def _claims(content: Content) -> Iterator[Block]:
     claims = content.findings.claims
     for dataset in content.datasets:
-        yield from _dataset_heading(content, dataset, "claims")
+        yield from heading(content, dataset, "claims")
         own = claims[claims["dataset"] == dataset]
         if own.empty:
             yield Text("No claim is graded in this report.")
@@ -193,28 +211,14 @@ def _planted_blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterat
         "planted, and nothing else, shows what its design and size can tell."
     )
     for dataset in content.datasets:
-        yield from _dataset_heading(content, dataset, "planted")
+        yield from heading(content, dataset, "planted")
         own = planted[planted["dataset"] == dataset]
         if own.empty:
             yield Text("No contrast was tested, so nothing can be set beside what was planted.")
             continue
         yield Text(text.planted_sentence(own))
-        yield from _pictures(content, pictures, dataset, "planted")
+        yield from pictures_of(content, pictures, dataset, "planted")
         yield grids.planted_grid(own, f"{dataset}: planted against found")
-
-
-def _dataset_heading(content: Content, dataset: str, stem: str) -> Iterator[Block]:
-    if len(content.datasets) > 1:
-        yield Heading(dataset, content.slug(stem, dataset))
-
-
-def _pictures(
-    content: Content, pictures: Mapping[str, Picture], dataset: str, *stems: str
-) -> Iterator[Picture]:
-    for stem in stems:
-        name = content.slug(stem, dataset)
-        if name in pictures:
-            yield pictures[name]
 
 
 def _primary(content: Content, dataset: str) -> pd.DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,19 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
+from mebias.quantification.checks import primary_source
+from mebias.recognition.metrics import confusion_table
 from mebias.reporting.lookup import Estimates, Part, main_part
 from mebias.reporting.methods import Run
 from mebias.reporting.text import group_sizes
 
 if TYPE_CHECKING:
     from mebias.quantification import Findings
+    from mebias.quantification.measured import Measured
+    from mebias.reporting.changes import Earlier
+
+ROBUSTNESS_ROWS = 100_000
+"""Tables of shifts with more rows get no influence, power and specifications in a report."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,12 @@ class Content:
         Tables written beside the findings: clips; transitions, subjects.
     provenance : mapping
         The record of the run.
+    measured : sequence of Measured
+        What a recognizer gains, per dataset.
+    earlier : Earlier, optional
+        Findings of an earlier report to compare with.
+    shareable : bool
+        Whether names are pseudonyms and rows of single clips are not written.
     """
 
     title: str
@@ -46,13 +59,16 @@ class Content:
     keyframes: pd.DataFrame | None
     extra_tables: Mapping[str, pd.DataFrame]
     provenance: Mapping[str, object]
+    measured: Sequence[Measured] = ()
+    earlier: Earlier | None = None
+    shareable: bool = False
 
     @cached_property
     def run(self) -> Run:
         """What the methods rest on."""
         return Run(
             self.cohorts, self.findings.shifts, self.findings.estimates, self.findings.tests,
-            self.provenance, self.of_versions,
+            self.provenance, self.of_versions, self.measured,
         )  # fmt: skip
 
     @cached_property
@@ -101,6 +117,80 @@ class Content:
     def part(self, dataset: str) -> Part | None:
         """The rule the report leads with."""
         return main_part(self.estimates.parts(dataset))
+
+    def recognition(self, dataset: str) -> Measured | None:
+        """What a recognizer gains on one dataset; None where nobody asked."""
+        return next((m for m in self.measured if m.dataset == dataset), None)
+
+    @cached_property
+    def changes(self) -> pd.DataFrame:
+        """Each number, test and claim of the earlier report beside those of now."""
+        from mebias.reporting.changes import changes
+
+        return (
+            tables.empty("changes")
+            if self.earlier is None
+            else changes(self.earlier, self.findings)
+        )
+
+    @cached_property
+    def _confusion(self) -> dict[str, pd.DataFrame]:
+        return {
+            m.dataset: confusion_table(m.gains.predictions)
+            for m in self.measured
+            if m.gains is not None
+        }
+
+    def confusion(self, dataset: str) -> pd.DataFrame:
+        """Confusion matrices of one dataset, as `confusion_table` makes them."""
+        return self._confusion[dataset]
+
+    @property
+    def confusions(self) -> pd.DataFrame | None:
+        """Confusion matrices of all datasets."""
+        found = [table.assign(dataset=name) for name, table in self._confusion.items()]
+        return tables.conform(pd.concat(found), "confusion") if found else None
+
+    @cached_property
+    def robust(self) -> bool:
+        """Whether influence, power and other choices are computed: not for huge tables."""
+        return not self.of_versions and len(self.findings.shifts) <= ROBUSTNESS_ROWS
+
+    @cached_property
+    def tested(self) -> Findings:
+        """Findings whose robustness is that of the rule which the tests rest on.
+
+        A plan may name a rule that is not the one taken by default; its shifts alone are looked
+        at then.
+        """
+        primary = self.findings.tests[self.findings.tests["family"] == "primary"]
+        rules = set(primary[["source", "distance"]].itertuples(index=False, name=None))
+        shifts = self.findings.shifts
+        if len(rules) != 1 or rules == {primary_source(shifts)}:
+            return self.findings
+        ((source, distance),) = rules
+        own = shifts[(shifts["source"] == source) & (shifts["distance"] == distance)]
+        return replace(self.findings, shifts=own.reset_index(drop=True))
+
+    def robustness(self, name: str, dataset: str) -> pd.DataFrame:
+        """Rows of influence, power or specifications of one dataset."""
+        if not self.robust:
+            return tables.empty(name)
+        table: pd.DataFrame = getattr(self.tested, name)
+        return table[table["dataset"] == dataset]
+
+    @property
+    def specification_tests(self) -> pd.DataFrame:
+        """Tests of all specifications together."""
+        return self.tested.specification_tests if self.robust else tables.empty("tests")
+
+    @cached_property
+    def issues(self) -> pd.DataFrame:
+        """What audit, design check and recognizer noticed."""
+        noticed = [m.noticed for m in self.measured if len(m.noticed)]
+        if not noticed:
+            return self.findings.issues
+        return tables.conform(pd.concat([self.findings.issues, *noticed]), "issues")
 
     def sizes(self, dataset: str) -> dict[str, int]:
         """Subjects per group, of all clips where they are known, else of the shifts."""

@@ -14,6 +14,7 @@ from matplotlib.lines import Line2D
 
 from mebias import tables
 from mebias.errors import TableError, listed
+from mebias.reporting.coder_figures import coder_plot, culture_plot
 from mebias.reporting.contrast_figures import contrast_plot, planted_plot
 from mebias.reporting.dose_figure import dose_response_plot
 from mebias.reporting.figure_style import (
@@ -34,12 +35,16 @@ from mebias.reporting.figure_style import (
     style,
     zero_line,
 )
+from mebias.reporting.gain_figures import confusion_plot, gain_plot
 from mebias.reporting.revision_figures import revision_plot, subject_revisions, transition_plot
+from mebias.reporting.robustness_figures import influence_plot, power_plot, specification_plot
+from mebias.reporting.uncertainty_figures import uncertainty_plot
 
 __all__ = [
-    "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "contrast_plot", "dose_response_plot", "estimation_plot",
-    "human_vs_selected", "planted_plot", "revision_plot", "save", "style", "subject_revisions",
-    "transition_plot",
+    "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "coder_plot", "confusion_plot", "contrast_plot",
+    "culture_plot", "dose_response_plot", "estimation_plot", "gain_plot", "human_vs_selected",
+    "influence_plot", "planted_plot", "power_plot", "revision_plot", "save",
+    "specification_plot", "style", "subject_revisions", "transition_plot", "uncertainty_plot",
 ]  # fmt: skip
 _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""

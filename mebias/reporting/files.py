@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mebias import tables
+from mebias.quantification.findings import as_records
+from mebias.recognition.record import write_record
 from mebias.reporting.content import Content
+from mebias.reporting.shareable import ROWS
 
 MEANING: dict[str, str] = {
     "findings.json": "estimates, tests, claims, flags and issues for programs; undefined is null",
     "methods.md": "the methods paragraph, to quote",
+    "references.bib": "the works that it names, for BibTeX",
+    "report.pdf": "this report as pages",
     "provenance.json": "inputs and outputs with their hashes, options, versions of the software",
     "tables/clips.csv": "the clips, one row each",
     "tables/boxes.csv": "the box that each clip's frames were cut to (pixels)",
@@ -25,8 +30,17 @@ MEANING: dict[str, str] = {
     "tables/tests.csv": "every test with its family and adjusted p-value",
     "tables/claims.csv": "claims with their grades",
     "tables/issues.csv": "what audit and design check found",
+    "tables/changes.csv": "every number, test and claim of an earlier report beside those of now",
     "tables/planted.csv": "what was planted in the simulation against what was found",
     "tables/flags.csv": "clips to look at again",
+    "tables/predictions.csv": "what the recognizer gave each clip, per arm and seed",
+    "tables/predictions.json": "what these predictions are of, and how they were made",
+    "tables/confusion.csv": "confusion matrices: clips per true and given class, mean over seeds",
+    "tables/nulls.csv": "what the rule would do to labels without error, and without bias",
+    "tables/conclusions.csv": "what each gain in recognition lets one conclude, and its power",
+    "tables/influence.csv": "conclusions with single subjects and clips left out",
+    "tables/power.csv": "what this design could find",
+    "tables/specifications.csv": "the primary contrast under every defensible choice",
     "tables/transitions.csv": "expression types, old version against new",
     "tables/subjects.csv": "revisions per subject and keyframe",
 }
@@ -39,19 +53,56 @@ def report_tables(content: Content) -> dict[str, pd.DataFrame]:
     named = {
         "keyframes": content.keyframes,
         "shifts": found.shifts,
-        "estimates": found.estimates,
-        "tests": found.tests,
+        "estimates": _with(found.estimates, [m.estimates for m in content.measured], "estimates"),
+        "tests": _with(
+            found.tests,
+            [content.specification_tests, *(m.tests for m in content.measured)],
+            "tests",
+        ),
         "claims": found.claims,
-        "issues": found.issues,
+        "issues": content.issues,
         "planted": found.planted,
         "flags": found.flags,
+        "changes": content.changes,
+        "conclusions": _with(
+            tables.empty("conclusions"), [m.conclusions for m in content.measured], "conclusions"
+        ),
+        "predictions": _predictions(content),
+        "confusion": content.confusions,
+        **_robustness(content),
         **content.extra_tables,
     }
+    hidden = ROWS if content.shareable else ()
     return {
         name: table
         for name, table in named.items()
-        if table is not None and (len(table) or name in _ALWAYS)
+        if table is not None and (len(table) or name in _ALWAYS) and name not in hidden
     }
+
+
+def _robustness(content: Content) -> dict[str, pd.DataFrame]:
+    """Influence, power and specifications."""
+    if not content.robust:
+        return {}
+    found = content.tested
+    return {name: getattr(found, name) for name in ("influence", "power", "specifications")}
+
+
+def _with(own: pd.DataFrame, others: Sequence[pd.DataFrame], name: str) -> pd.DataFrame:
+    """A table with the rows of others below."""
+    rows = [table for table in others if len(table)]
+    return tables.conform(pd.concat([own, *rows]), name) if rows else own
+
+
+def _predictions(content: Content) -> pd.DataFrame | None:
+    """Predictions of all datasets; probabilities stay where their classes are the same."""
+    found = [m.gains.predictions for m in content.measured if m.gains is not None]
+    if len(found) < 2:
+        return found[0] if found else None
+    kept = [c for c in found[0] if all(c in table for table in found)]
+    if any(set(table) != set(kept) for table in found):
+        kept = [c for c in kept if not str(c).startswith(tables.PROBABILITY)]
+    return tables.conform(pd.concat([table[kept] for table in found]), "predictions")
 
 
 def write_tables(content: Content, folder: Path) -> None:
@@ -59,6 +110,9 @@ def write_tables(content: Content, folder: Path) -> None:
     folder.mkdir()
     for name, table in report_tables(content).items():
         tables.write_csv(table, folder / f"{name}.csv")
+    made = [m.record for m in content.measured if m.record is not None]
+    if len(made) == 1 and len(content.measured) == 1 and not content.shareable:
+        write_record(made[0], folder)
 
 
 def findings_json(content: Content) -> str:
@@ -75,7 +129,17 @@ def findings_json(content: Content) -> str:
         for name in ("transitions",)
         if name in content.extra_tables
     }
-    found = {"title": content.title, **content.findings.to_dict(), "gains": [], **extra}
+    every = {"issues": content.issues} | {
+        name: table for name, table in report_tables(content).items()
+        if name in ("estimates", "tests")
+    }  # fmt: skip
+    found = {
+        "title": content.title,
+        **content.findings.to_dict(),
+        **{name: as_records(table) for name, table in every.items()},
+        "gains": [m.to_dict() for m in content.measured],
+        **extra,
+    }
     return as_json(found)
 
 

@@ -8,7 +8,7 @@ NONE = "–"
 """Stands in a table where a value is undefined; a note says why."""
 
 _PER_CENT = "\u00a0%"
-_DECIMALS = {"ms": 1, "frames": 2, "window": 2, "log ratio": 2, "": 2}
+_DECIMALS = {"ms": 1, "frames": 2, "window": 2, "log ratio": 2, "score": 3, "": 2}
 
 
 def is_missing(value: object) -> bool:

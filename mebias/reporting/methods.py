@@ -10,21 +10,11 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
+from mebias.quantification.blind import JUDGE
+from mebias.quantification.measured import Measured
+from mebias.reporting import evidence_methods, references
 from mebias.reporting.formats import count, joined
-
-REFERENCES: tuple[tuple[str, str, str], ...] = (
-    ("GAMDSS", "The rule under test: GAMDSS. arXiv:2603.04766.",
-     "https://arxiv.org/abs/2603.04766"),
-    ("Pustejovsky & Tipton 2018", "Pustejovsky JE, Tipton E. Small-sample methods for "
-     "cluster-robust variance estimation and hypothesis testing in fixed effects models. Journal "
-     "of Business & Economic Statistics 2018;36(4):672-683.",
-     "https://doi.org/10.1080/07350015.2016.1247004"),
-    ("Korn & Graubard 1998", "Korn EL, Graubard BI. Confidence intervals for proportions with "
-     "small expected number of positive counts estimated from survey data. Survey Methodology "
-     "1998;24(2):193-201.", ""),
-    ("Holm 1979", "Holm S. A simple sequentially rejective multiple test procedure. Scandinavian "
-     "Journal of Statistics 1979;6(2):65-70.", ""),
-)  # fmt: skip
+from mebias.reporting.references import Reference
 
 _FORMULA = {
     "gamdss": "With human onset O, apex A and offset F, rise r = A - O, fall q = F - A, w_r = "
@@ -45,6 +35,7 @@ class Run:
     tests: pd.DataFrame
     provenance: Mapping[str, object]
     versions_of_labels: bool
+    measured: Sequence[Measured] = ()
 
     @property
     def arguments(self) -> Mapping[str, object]:
@@ -77,27 +68,48 @@ def paragraphs(run: Run) -> list[tuple[str, str]]:
         found.append(("Pairing", _pairing(run)))
     else:
         found.append(("Selection", _selection(run)))
+        found.append(("Posterior and nulls", evidence_methods.posterior(run.estimates)))
     found.append(("Shifts", _shifts(run)))
     found.append(("Estimates", _estimates(run)))
     found.append(("Tests", _tests(run)))
+    found.append(("Recognition", evidence_methods.recognition(run.measured)))
     found.append(("Software", _software(run)))
     return [(head, text) for head, text in found if text]
 
 
-def used_references(run: Run) -> list[tuple[str, str]]:
-    """References that the paragraphs name, as (text, address)."""
-    text = " ".join(t for _, t in paragraphs(run))
-    return [(full, url) for name, full, url in REFERENCES if name in text]
+def as_run(run: Run) -> list[tuple[str, str]]:
+    """Each method that was run, and the quantities and families of tests it was run for."""
+    found = []
+    for table, of in ((run.estimates, "quantity"), (run.tests, "family")):
+        used = table[~table["method"].isin(["", "none"])]
+        for way, names in used.groupby("method", sort=True)[of].unique().items():
+            word = "tests: " if of == "family" else ""
+            found.append((str(way), word + joined(sorted(str(name) for name in names))))
+    return found
+
+
+def used_references(run: Run) -> list[Reference]:
+    """Works that the paragraphs name, and the citations of the datasets that were read."""
+    words = [*(text for _, text in paragraphs(run)), *(way for way, _ in as_run(run))]
+    told = references.named_in(" ".join(words))
+    read = [cohort.manifest for cohort in run.cohorts if not tables.is_simulated(cohort.name)]
+    cited = [references.of_dataset(manifest) for manifest in read if manifest.citation]
+    return [*told, *{work.key: work for work in cited}.values()]
 
 
 def markdown(title: str, run: Run) -> str:
     """The file ``methods.md``."""
     mark = f"**{tables.SIMULATED}**: the data were made, not recorded.\n\n" if run.simulated else ""
     body = "\n\n".join(f"**{head}.** {escape(text, quote=False)}" for head, text in paragraphs(run))
-    references = "\n".join(
-        f"- {text}{f' <{url}>' if url else ''}" for text, url in used_references(run)
+    cited = "\n".join(
+        f"- {escape(work.text, quote=False)}{f' <{work.url}>' if work.url else ''}"
+        for work in used_references(run)
     )
-    return f"{mark}# Methods: {_plain(title)}\n\n{body}\n\n## References\n\n{references}\n"
+    ways = "\n".join(
+        f"- {escape(way, quote=False)}: {escape(names, quote=False)}" for way, names in as_run(run)
+    )
+    run_as = f"\n\n## Methods as run, and for what\n\n{ways}" if ways else ""
+    return f"{mark}# Methods: {_plain(title)}\n\n{body}{run_as}\n\n## References\n\n{cited}\n"
 
 
 def _plain(text: str) -> str:
@@ -148,7 +160,7 @@ def _reading(cohort: Cohort) -> str:
 
 
 def _selection(run: Run) -> str:
-    rules = [str(s) for s in run.shifts["source"].unique()]
+    rules = [str(s) for s in run.shifts["source"].unique() if s != JUDGE]
     distances = [str(d) for d in run.shifts["distance"].unique() if d]
     known = [_FORMULA[rule] for rule in rules if rule in _FORMULA]
     text = f"Keyframes were re-selected with {joined(rules)}"
@@ -203,11 +215,6 @@ def _estimates(run: Run) -> str:
     quantities = set(run.estimates["quantity"])
     if any(q.startswith("share") for q in quantities):
         text += "Shares carry Korn-Graubard intervals (Korn & Graubard 1998). "
-    used = run.estimates[run.estimates["method"] != ""]
-    ways = used.groupby("method", sort=True)["quantity"].unique()
-    if len(ways):
-        told = "; ".join(f"{way} (for {joined(sorted(of))})" for way, of in ways.items())
-        text += f"Methods as run: {told}. "
     levels = sorted({float(level) for level in run.estimates["conf_level"].dropna()})
     if levels:
         text += (
@@ -221,7 +228,6 @@ def _tests(run: Run) -> str:
         return "No hypothesis was tested."
     families = run.tests.groupby("family", sort=False)["family_size"].max()
     told = joined([f"{name} ({size:.0f})" for name, size in families.items()])
-    ways = list(dict.fromkeys(p for m in run.tests["method"].unique() for p in m.split("; ") if p))
     text = (
         f"Hypotheses stand in families fixed in advance, here {told}, with Holm's adjustment "
         f"within a family (Holm 1979). Contrasts between groups were tested by permutation of "
@@ -229,7 +235,7 @@ def _tests(run: Run) -> str:
         f"{run.arguments.get('seed', 0)}), and by a CR2 Wald test; both p-values are given. "
         f"Groups with fewer than {run.min_subjects} subjects were described, not tested."
     )
-    return f"{text} Methods as run: {'; '.join(ways)}." if ways else text
+    return text
 
 
 def _software(run: Run) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mebias import tables
 from mebias.provenance import version
-from mebias.reporting import cohort_sections, methods, summary, version_sections
+from mebias.reporting import changes, cohort_sections, methods, summary, version_sections
 from mebias.reporting.blocks import (
     Block,
     Cell,
@@ -61,21 +61,28 @@ def page(content: Content, pictures: Mapping[str, Picture], names: Sequence[str]
     str
         One page with everything inside; the same content gives the same bytes.
     """
-    sections = list(_sections(content, pictures, names))
-    if content.simulated:
-        sections = [replace(s, blocks=_marked(s.blocks)) for s in sections]
     html = (
         _environment()
         .get_template("page.html")
         .render(
             title=content.title,
-            subtitle=_subtitle(content),
+            subtitle=subtitle(content),
             simulated=content.simulated,
-            sections=sections,
+            sections=sections(content, pictures, names),
             version=version(),
         )
     )
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
+
+
+def sections(
+    content: Content, pictures: Mapping[str, Picture], names: Sequence[str]
+) -> list[Section]:
+    """What page, PDF and LaTeX tables are made of; captions say SIMULATED where data are."""
+    found = list(_sections(content, pictures, names))
+    if content.simulated:
+        found = [replace(s, blocks=_marked(s.blocks)) for s in found]
+    return found
 
 
 def _sections(
@@ -83,26 +90,36 @@ def _sections(
 ) -> Iterator[Section]:
     room = version_sections if content.of_versions else cohort_sections
     yield Section("in-short", "In short", summary.blocks(content))
+    if not content.of_versions:
+        yield cohort_sections.answer(content, pictures)
+    if content.earlier is not None:
+        yield changes.section(content.earlier, content.changes)
     yield Section("warnings", "Before you read the numbers", tuple(_warnings(content)))
     yield from room.sections(content, pictures)
-    told = [Text(text, f"{head}.") for head, text in methods.paragraphs(content.run)]
-    yield Section("methods", "Methods", tuple(told))
+    yield Section("methods", "Methods", tuple(_methods(content)))
     terms = VERSION_TERMS if content.of_versions else TERMS
     yield Section("terms", "Terms", (Terms(terms),))
     items = tuple((name, _meaning(name)) for name in sorted(names, key=_file_order))
     yield Section("files", "Files", (Files(items),))
     yield Section("provenance", "Provenance", tuple(_provenance(content)))
-    references = methods.used_references(content.run)
-    if references:
-        yield Section("references", "References", (References(tuple(references)),))
+    cited = tuple((work.text, work.url) for work in methods.used_references(content.run))
+    if cited:
+        yield Section("references", "References", (References(cited),))
 
 
 def _warnings(content: Content) -> Iterator[Block]:
-    found = notices(content.findings.issues)
+    if content.shareable:
+        yield Text(
+            f"Subjects and clips have pseudonyms, rows of single clips are not written, and groups "
+            f"of fewer than {content.min_subjects} subjects are merged with others. Who has the "
+            f"dataset may still find a clip by its numbers.",
+            "Shareable form.",
+        )
+    found = notices(content.issues)
     if not found:
         yield Text("Audit and design check found nothing to warn of.")
         return
-    yield Text(f"Audit and design check found {tally(content.findings.issues)}.")
+    yield Text(f"Audit and design check found {tally(content.issues)}.")
     grave = [n for n in found if n.severity != "note"]
     yield from grave[:_OPEN]
     if grave[_OPEN:]:
@@ -110,6 +127,15 @@ def _warnings(content: Content) -> Iterator[Block]:
     notes = tuple(n for n in found if n.severity == "note")
     if notes:
         yield Fold(count(len(notes), "note"), notes)
+
+
+def _methods(content: Content) -> Iterator[Block]:
+    for head, text in methods.paragraphs(content.run):
+        yield Text(text, f"{head}.")
+    ways = tuple((Cell(way), Cell(names)) for way, names in methods.as_run(content.run))
+    if ways:
+        columns = (("Method", False), ("For", False))
+        yield Fold("Methods as run, and for what", (Grid("Methods as run", columns, ways),))
 
 
 def _provenance(content: Content) -> Iterator[Block]:
@@ -148,7 +174,8 @@ def _pair(key: str, value: str) -> tuple[Cell, Cell]:
     return Cell(key, head=True), Cell(value)
 
 
-def _subtitle(content: Content) -> str:
+def subtitle(content: Content) -> str:
+    """Clips and subjects of each dataset, for the line below the title."""
     parts = []
     for dataset in content.datasets:
         shown = content.clips(dataset)
@@ -159,6 +186,8 @@ def _subtitle(content: Content) -> str:
 
 
 def _meaning(name: str) -> str:
+    if name.endswith(".tex"):
+        return "a table of this report for a paper, with booktabs"
     if name.startswith("figures/"):
         return "vector figure for a paper" if name.endswith(".pdf") else ""
     return MEANING.get(name, "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mebias import tables
-from mebias.reporting import text
+from mebias.reporting import evidence_sections, recognition_section, text
 from mebias.reporting.blocks import Block, Cell, Grid, Heading, Text, bullets
 from mebias.reporting.content import Content
 from mebias.reporting.formats import joined, whole
@@ -39,6 +39,12 @@ def _of(content: Content, dataset: str) -> list[Text]:
             lines.append(Text(" ".join(t for t in told if t), "Shifts."))
     sentence = text.contrast_sentence(content.tests(dataset), sizes, content.min_subjects)
     lines.append(Text(sentence, "Groups."))
+    judged = evidence_sections.judge(content, dataset)
+    if judged is not None:
+        lines.append(Text(evidence_sections.spread_sentence(content.estimates, judged), "Offsets."))
+    measured = content.recognition(dataset)
+    if measured is not None and measured.gains is not None:
+        lines.append(Text(recognition_section.in_short(measured), "Recognition."))
     if content.simulated:
         planted = _planted(content, dataset)
         lines.append(Text(text.planted_sentence(planted), "Planted against found."))
@@ -85,7 +91,7 @@ def next_steps(content: Content) -> list[Text]:
              "Do not read a mean shift as an error of the labels."),
     ]  # fmt: skip
     steps += [step for step in (_cut(content), _groups(content), _frames(content)) if step]
-    problems = content.findings.issues
+    problems = content.issues
     problems = problems[problems["severity"].isin(["error", "warning"])]
     if len(problems):
         steps.append(Text(f"There are {tally(problems)}.", "Read the design warnings first."))

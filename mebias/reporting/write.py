@@ -12,14 +12,17 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
-from mebias.reporting import methods
+from mebias.reporting import latex, methods, pdf, references
 from mebias.reporting.content import Content
 from mebias.reporting.files import findings_json, provenance_json, write_tables
 from mebias.reporting.formats import with_interval
+from mebias.reporting.shareable import shareable
 from mebias.reporting.staging import LAST, RECORD, file_names, hashes, staged
 
 if TYPE_CHECKING:
     from mebias.quantification import Findings
+    from mebias.quantification.measured import Measured
+    from mebias.reporting.changes import Earlier
 
 
 @dataclass(frozen=True)
@@ -34,11 +37,14 @@ class Report:
         The folder with figures, tables, findings, methods and provenance.
     findings : Findings
         What the report tells.
+    measured : sequence of Measured
+        What a recognizer gains, per dataset: ``measured[0].gains``.
     """
 
     path: Path
     out: Path
     findings: Findings = field(repr=False, compare=False)
+    measured: Sequence[Measured] = field(default=(), repr=False, compare=False)
 
     def _repr_html_(self) -> str:
         mark = f"<p><b>{tables.SIMULATED}</b></p>" if self.findings.simulated else ""
@@ -62,6 +68,9 @@ def write_report(
     keyframes: pd.DataFrame | None,
     extra_tables: Mapping[str, pd.DataFrame],
     provenance: Mapping[str, object],
+    measured: Sequence[Measured] = (),
+    earlier: Earlier | None = None,
+    share: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Report:
     """Write a report: whole, or not at all.
@@ -83,6 +92,12 @@ def write_report(
         versions of the labels.
     provenance : mapping
         As made by `mebias.provenance.record`: JSON types, no path of this machine.
+    measured : sequence of Measured
+        What a recognizer gains, per dataset; nothing is told of recognition without it.
+    earlier : Earlier, optional
+        Findings of an earlier report: the page tells what changed since.
+    share : bool
+        Write no rows of single clips, and pseudonyms for subjects and clips.
     progress : callable, optional
         Called with the name of each piece before it is made.
 
@@ -97,10 +112,13 @@ def write_report(
         The folder cannot be written; an earlier report in it is as it was.
     """
     from mebias.reporting.drawing import render
-    from mebias.reporting.page import drawings, page
+    from mebias.reporting.page import drawings, page, sections
 
     out, tell = Path(out), progress or (lambda name: None)
-    content = Content(title, cohorts, findings, keyframes, extra_tables, provenance)
+    content = Content(
+        title, cohorts, findings, keyframes, extra_tables, provenance, measured, earlier
+    )
+    content = shareable(content) if share else content
     with staged(out) as stage:
         (stage / "figures").mkdir()
         pictures = render(
@@ -110,12 +128,19 @@ def write_report(
         write_tables(content, stage / "tables")
         _write(stage / "findings.json", findings_json(content))
         _write(stage / "methods.md", methods.markdown(title, content.run))
-        tell("page")
+        _write(stage / "references.bib", references.bibtex(methods.used_references(content.run)))
+        for name, text in latex.page_tables(sections(content, pictures, ())).items():
+            _write(stage / "tables" / f"{name}.tex", text)
         names = [*file_names(stage), RECORD]
+        if pdf.installed():
+            tell(pdf.NAME)
+            names.append(pdf.NAME)
+            pdf.write_pdf(pdf.source(content, sections(content, pictures, names)), stage)
+        tell("page")
         _write(stage / LAST, page(content, pictures, names))
         outputs = hashes(stage, file_names(stage))
         _write(stage / RECORD, provenance_json(content, outputs))
-    return Report(path=out / LAST, out=out, findings=findings)
+    return Report(path=out / LAST, out=out, findings=findings, measured=measured)
 
 
 def _write(path: Path, text: str) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from mebias.errors import OptionError
+from mebias.quantification.claim_gate import CORRECTION, ONE_GROUP
 from mebias.tables import SIMULATED
 from mebias.validation import recovery_rows as judge
 from mebias.validation.draws import Draws
@@ -37,6 +38,9 @@ N_COHORTS = 400
 N_CLIPS = 300
 """Clips of each cell, four to a subject."""
 FEWEST_CLIPS = 40
+DISTANCE = "signed"
+"""What rules compare frames by."""
+_CLAIMS = {judge.CORRECTS: CORRECTION, judge.ONE_GROUP: ONE_GROUP}
 KEYS = ("dataset", "level", "fps", "amplitude", "frames", "labels")
 Row = dict[str, object]
 
@@ -121,10 +125,11 @@ def corrects_table(recovery: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``share_false`` of ``n_cohorts`` with accurate labels in which the mean of |human -
-        blind| - |selected - blind| lies beyond the margin, interval and all, at any keyframe,
+        blind| - |selected - blind| (``claim`` is ``correction``), or its difference between
+        groups (``one group more``), lies beyond the margin, interval and all, at any keyframe,
         with Clopper-Pearson bounds, per frame rate, amplitude (pixels of a frame 128 wide) and
         rule. Cohorts that said nothing count as not claiming. It holds for the default margin
-        alone: rule and judge share the pixels, so that some gain is always there.
+        and larger ones: rule and judge share the pixels, so that some gain is always there.
 
     Examples
     --------
@@ -134,7 +139,7 @@ def corrects_table(recovery: pd.DataFrame) -> pd.DataFrame:
     np.float64(0.036)
     """
     own = recovery[
-        (recovery["proof"] == '"corrects" claimed')
+        recovery["proof"].isin(list(_CLAIMS))
         & (recovery["labels"] == "accurate")
         & (recovery["keyframe"] == "all")
         & recovery["amplitude"].notna()
@@ -148,6 +153,8 @@ def corrects_table(recovery: pd.DataFrame) -> pd.DataFrame:
                 "fps": row["fps"],
                 "amplitude": row["amplitude"],
                 "rule": row["rule"],
+                "distance": DISTANCE,
+                "claim": _CLAIMS[row["proof"]],
                 "n_cohorts": row["n_cohorts"],
                 "share_false": hits / row["n_cohorts"],
                 "low": low,
@@ -165,10 +172,11 @@ def _false_corrects(cell: Cell, made: Tables, n_cohorts: int, seed: int) -> Iter
         "windowed": shifts[shifts["source"].isin([JUDGE, *WINDOWED])],
         "motion": shifts[shifts["source"].isin([JUDGE, "motion"]) & shifts["subject"].isin(has)],
     }
-    for table in several.values():
+    judges = {"windowed": [judge.corrects, judge.corrects_one_group], "motion": [judge.corrects]}
+    for name, table in several.items():
         about = {"dataset": f"{SIMULATED} {cell.dataset}", "fps": cell.fps,
                  "amplitude": cell.amplitude, "frames": "uncut", "labels": "accurate"}  # fmt: skip
-        yield from _judged([judge.corrects], table, None, n_cohorts, seed, about)
+        yield from _judged(judges[name], table, None, n_cohorts, seed, about)
 
 
 def _of_rate(made_of: Row, several: Sequence[Tables], n_cohorts: int, seed: int) -> Iterator[Row]:

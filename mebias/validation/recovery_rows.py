@@ -13,14 +13,15 @@ from scipy import special, stats
 from mebias import tables
 from mebias.quantification.annotation_error import reduces_error
 from mebias.quantification.blind import judged, one_sided
+from mebias.quantification.claim_rows import family_interval
 from mebias.quantification.coder_sd import coder_sd_interval
-from mebias.quantification.contrasts import default_margin
-from mebias.quantification.error_contrasts import error_contrasts
+from mebias.quantification.error_contrasts import error_contrasts, reduction_contrasts
 from mebias.quantification.excess import excess_estimates
 from mebias.quantification.flags import MISSED, TOLERANCE_FRAMES, TOLERANCE_MS, flag_clips
 from mebias.quantification.keyframe_contrast import keyframe_contrasts
 from mebias.quantification.likely_sd import likely_sd_interval
 from mebias.quantification.means import mean_interval
+from mebias.quantification.sides import default_margin
 from mebias.validation.recordings import JUDGE
 from mebias.validation.recovery_cells import PLANTED_MS
 
@@ -28,6 +29,8 @@ Row = dict[str, object]
 COVERAGE = (0.93, 0.97)
 FALSE_CLAIMS = (0.0, 0.05)
 FDR = (0.0, 0.07)
+CORRECTS = '"corrects" claimed'
+ONE_GROUP = '"corrects one group more" claimed'
 BANDS: Mapping[str, tuple[float, float]] = {
     "group contrast covered": COVERAGE,
     "excess over accurate is 0": COVERAGE,
@@ -35,13 +38,14 @@ BANDS: Mapping[str, tuple[float, float]] = {
     "excess over unbiased is 0, SD estimated": COVERAGE,
     '"biased" claimed': FALSE_CLAIMS,
     '"biased" claimed, SD estimated': FALSE_CLAIMS,
-    '"corrects" claimed': FALSE_CLAIMS,
+    CORRECTS: FALSE_CLAIMS,
+    ONE_GROUP: FALSE_CLAIMS,
     "false share of flags": FDR,
 }
 """Promise -> band that its value has to lie in; others are shown only."""
 LEVEL = 0.95
 SD_COVERED = "coders' SD covered"
-AS_RULE = "motion as a rule"
+AS_RULE = "as a rule: motion"
 """`reduces_error` refuses the rule ``motion``; under another name it shows why."""
 
 
@@ -96,7 +100,7 @@ def excess(null: str, proof: str) -> Judge:
 
 
 def of_excess(estimates: pd.DataFrame, null: str, proof: str) -> Iterator[Found]:
-    """The same of estimates that are there."""
+    """The same of estimates that are there; what is withheld is not claimed."""
     own = estimates[estimates["quantity"] == f"mean_excess_{null}"]
     beyond = []
     for _, row in own.iterrows():
@@ -106,7 +110,8 @@ def of_excess(estimates: pd.DataFrame, null: str, proof: str) -> Iterator[Found]
     if null == "unbiased":
         name = proof.replace("excess over unbiased is 0", '"biased" claimed')
         told = [b for b in beyond if not math.isnan(b)]
-        hit = float(any(told)) if told else math.nan
+        withheld = own["reason"].str.startswith("can't be told").any()
+        hit = float(any(told)) if told or withheld else math.nan
         yield Found(name, "gamdss", tables.ALL, hit)
 
 
@@ -176,8 +181,8 @@ def corrects(drawn: Drawn) -> Iterator[Found]:
     found = found[found["weighting"] == "subject"]
     true = rows.groupby(["source", "keyframe"])["true_gain_ms"].mean()
     for rule, own in found.groupby("source", sort=False):
-        name = str(rule).removesuffix(" as a rule")
-        for proof, least in (('"corrects" claimed', margin), ("gain above 0 (control)", 0.0)):
+        name = str(rule).removeprefix("as a rule: ")
+        for proof, least in ((CORRECTS, margin), ("gain above 0 (control)", 0.0)):
             hits = []
             for _, row in own.iterrows():
                 told = math.isfinite(row["conf_low"])
@@ -186,6 +191,22 @@ def corrects(drawn: Drawn) -> Iterator[Found]:
                             float(true[rule, row["keyframe"]]))  # fmt: skip
             there = [hit for hit in hits if not math.isnan(hit)]
             yield Found(proof, name, tables.ALL, float(any(there)) if there else math.nan)
+
+
+def corrects_one_group(drawn: Drawn) -> Iterator[Found]:
+    """Whether labels of one group seem to be corrected by more than those of the other."""
+    rows = drawn.shifts
+    for rule in rows.loc[rows["source"] != JUDGE, "source"].unique():
+        own = rows[rows["source"].isin([JUDGE, rule])].reset_index(drop=True)
+        tests, _ = reduction_contrasts(own, n_permutations=19)
+        hits = []
+        for row in tests.to_dict("records"):
+            low, high = family_interval(row, LEVEL)
+            told = math.isfinite(low)
+            beyond = low > row["margin"] or high < -row["margin"]
+            hits.append(float(beyond) if told else math.nan)
+        there = [hit for hit in hits if not math.isnan(hit)]
+        yield Found(ONE_GROUP, str(rule), tables.ALL, float(any(there)) if there else math.nan)
 
 
 def flags(drawn: Drawn) -> Iterator[Found]:

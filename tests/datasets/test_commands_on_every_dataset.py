@@ -38,7 +38,7 @@ def test_audit_lists_what_was_planted(built, tmp_path):
 
 
 def test_report_is_written(built, tmp_path):
-    assert run(built, "report", tmp_path) == 0
+    assert run(built, "report", tmp_path, "--recognizer", "none") == 0
     assert (tmp_path / "report.html").stat().st_size > 10_000
     findings = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
     no_apex = (built.expected[c]["status"]["apex"] == "missing" for c in built.expected)

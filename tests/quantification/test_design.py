@@ -152,6 +152,10 @@ def test_cut_clips_come_first_and_say_what_cannot_be_estimated():
     assert "the bias of the onset cannot be estimated" in first
     assert "cut at" not in checked(table, clips=clips.assign(lead_frames=5))
     assert "cut at" not in checked(table)
+    # Without a clips table the shifts tell.
+    own = checked(table.assign(lead_frames=0, tail_frames=9))
+    assert "48 of 48 clips are cut at the human onset" in own
+    assert "cut at the human offset" not in own
     found = quantify(table, n_permutations=99)
     issues = design_issues(found.shifts, found.estimates, found.tests, 5, clips=clips)
     assert "48 of 48 clips" in issues["message"].iloc[0]

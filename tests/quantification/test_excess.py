@@ -120,6 +120,42 @@ def test_without_any_null_there_is_a_reason():
     assert math.isnan(share["estimate"]) and share["reason"] == "no clip"
 
 
+def test_where_clips_are_cut_at_the_label_the_word_bias_is_withheld():
+    """Trap 12: one side of the label is not on disk, and noise alone looks one-sided."""
+    shifts, table = made()
+    cut = shifts.assign(lead_frames=5.0, tail_frames=0.0)
+    found = excess_estimates(cut, table)
+    for null in ("accurate", "unbiased"):
+        one = row(found, f"mean_excess_{null}")
+        bare = row(excess_estimates(shifts, table), f"mean_excess_{null}")
+        assert one["estimate"] == bare["estimate"]
+        assert math.isnan(one["conf_low"]) and math.isnan(one["std_error"])
+        assert one["reason"] == (
+            "can't be told: all 40 clips are cut at the human offset, so that a later offset "
+            "cannot be seen"
+        )
+        assert one["method"].endswith("cut at their labels: annotation noise or bias")
+    onsets = cut.assign(keyframe="onset")
+    there = row(excess_estimates(onsets, table.assign(keyframe="onset")), "mean_excess_unbiased")
+    assert math.isfinite(there["conf_low"]) and there["method"].endswith("mean 0: bias")
+    apexes = cut.assign(keyframe="apex")
+    apex = row(excess_estimates(apexes, table.assign(keyframe="apex")), "mean_excess_unbiased")
+    assert "cut at the human onset or offset" in apex["reason"]
+
+
+def test_clips_that_are_not_cut_make_the_excess():
+    shifts, table = made()
+    first = shifts["clip"] < "c25"
+    some = excess_estimates(shifts.assign(tail_frames=np.where(first, 0.0, 5.0)), table)
+    rest = excess_estimates(shifts[~first], table[table["clip"] >= "c25"])
+    for quantity in ("mean_excess_unbiased", "accurate_null_mean"):
+        one, other = row(some, quantity), row(rest, quantity)
+        assert one["n_clips"] == other["n_clips"] == 15
+        assert one["estimate"] == pytest.approx(other["estimate"])
+        assert one["conf_low"] == pytest.approx(other["conf_low"], nan_ok=True)
+    assert "bias" in row(some, "mean_excess_unbiased")["method"]
+
+
 def test_nulls_of_other_labels_or_twice_are_refused():
     shifts, table = made()
     with pytest.raises(TableError, match="made for other labels: the offset of clip c00 is frame"):

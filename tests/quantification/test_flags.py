@@ -9,7 +9,7 @@ from scipy import special
 
 from mebias import tables
 from mebias.errors import OptionError, TableError
-from mebias.quantification.flags import error_scales, flag_clips, p_outside
+from mebias.quantification.flags import error_scales, flag_clips, p_outside, withheld_flags
 from mebias.validation.trajectories import blind_shifts
 
 EXACT: dict[str, tuple[float, float]] = {}
@@ -124,10 +124,37 @@ def test_what_the_frames_cannot_tell_is_never_flagged(planted, status):
     assert flags.empty
 
 
-def test_a_label_inside_a_clip_cut_at_it_can_be_flagged(planted):
+@pytest.mark.parametrize(
+    ("cut", "withheld"),
+    [
+        ({"lead_frames": 0.0}, {"onset", "apex"}),
+        ({"tail_frames": 0.0}, {"offset", "apex"}),
+        ({"lead_frames": 0.0, "tail_frames": 0.0}, {"onset", "apex", "offset"}),
+        ({"lead_frames": 1.0, "tail_frames": 1.0}, set()),
+        ({}, set()),
+    ],
+)
+def test_what_a_cut_makes_unjudgeable_is_not_flagged_and_the_issues_say_so(planted, cut, withheld):
     shifts, far = planted
-    flags = flag_clips(shifts.assign(lead_frames=0.0), missed=EXACT)
-    assert keys(flags) == keys(shifts[far])
+    made = shifts.assign(**cut)
+    flags = flag_clips(made, missed=EXACT)
+    assert keys(flags) == keys(shifts[far & ~shifts["keyframe"].isin(withheld)])
+    issues = withheld_flags(made)
+    assert len(issues) == bool(withheld)
+    n = shifts["clip"].nunique()
+    for keyframe in tables.KEYFRAMES:
+        told = issues["message"].str.contains(f"{n} of {n} at the {keyframe}").any()
+        assert told == (keyframe in withheld)
+
+
+def test_clips_that_are_not_cut_are_flagged_beside_those_that_are(planted):
+    shifts, far = planted
+    some = shifts.assign(lead_frames=np.where(shifts["clip"] == "c3", 0.0, 5.0), tail_frames=5.0)
+    flagged = keys(flag_clips(some, missed=EXACT))
+    assert flagged == keys(shifts[far]) - {("c3", "onset")}
+    (row,) = withheld_flags(some).to_dict("records")
+    assert "1 of 159 at the onset, 1 of 159 at the apex" in row["message"]
+    assert row["severity"] == "warning"
 
 
 def test_a_groups_mean_difference_is_no_error_of_its_clips(planted):

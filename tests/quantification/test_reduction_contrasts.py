@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from claim_cases import RULE, with_rule
 
+import mebias
 from mebias import tables
 from mebias.errors import OptionError, TableError
 from mebias.quantification.annotation_error import reduces_error
+from mebias.quantification.checks import checked_shifts
 from mebias.quantification.error_contrasts import reduction_contrasts
 from mebias.quantification.means import mean_interval
 from mebias.validation.trajectories import blind_shifts
@@ -48,6 +50,22 @@ def test_the_contrast_is_that_of_the_gains():
     assert set(estimates["quantity"]) == {"error_reduction_difference"}
     assert (np.sign(tests["estimate"]) == sign).all()
     assert (tests["p_adjusted"] < 0.05).all()
+
+
+def test_a_plans_rule_is_the_one_whose_corrections_are_contrasted():
+    """Not gamdss signed, which is there too: the tests, and the claims that rest on them."""
+    shifts = cohort(share=0.8)
+    other = shifts[shifts["source"] == "gamdss"].assign(source="gamdss-wide")
+    both = checked_shifts(pd.concat([shifts, other], ignore_index=True))
+    for rule in ("gamdss", "gamdss-wide"):
+        found = mebias.quantify(both, n_permutations=19, primary=(rule, "signed"))
+        own = found.tests[found.tests["family"] == "error-reduction primary"]
+        assert set(own["source"]) == {rule}
+        claims = found.claims[found.claims["claim"].str.contains("more, or less, than of the")]
+        assert len(claims) == 3
+        assert set(claims["source"]) == {rule}
+    none, _ = reduction_contrasts(both, n_permutations=19, primary=("least", "signed"))
+    assert none.empty
 
 
 def test_each_side_is_the_reduction_of_its_group():

@@ -18,7 +18,7 @@ from mebias.quantification.means import mean_interval, weighted_mean, weightings
 from mebias.quantification.missing import missingness
 from mebias.quantification.reml import variance_ratio, variance_ratios
 from mebias.quantification.revisions import unevenness
-from mebias.quantification.shares import _clopper_pearson, _effective, share_interval
+from mebias.quantification.shares import _effective, clopper_pearson, share_interval
 
 REFERENCE = values_of("reference.csv", ["cohort", "what"])
 REAL = ["casme3_apex", "casme3_micro"]
@@ -111,7 +111,7 @@ def test_shares(name):
     theirs = expected["share_low"], expected["share_high"]
     variance, df, n = expected["share_survey_se"] ** 2, expected["share_survey_df"], len(rows)
     effective = _effective(found.estimate, variance, df, n, 0.95)
-    ours = _clopper_pearson(found.estimate, effective, 0.95)
+    ours = clopper_pearson(found.estimate, effective, 0.95)
     if effective < n:
         assert ours == pytest.approx(theirs, rel=CLOSED)
         near = {"abs": 0.2 * (theirs[1] - theirs[0])}

@@ -92,6 +92,57 @@ def test_trap_11_a_rule_that_looks_one_way_moves_labels_that_are_unbiased():
     assert abs(truth.mean()) < 3
 
 
+def by_another_definition(blind, earlier, name="offset=0.2"):
+    """The same posterior by a definition that puts the offset earlier, by group (ms)."""
+    moved = blind["ethnicity"].map(earlier).where(blind["keyframe"] == "offset", 0.0)
+    mean = blind["selected_mean"] - moved * blind["fps"] / 1000
+    drop = ["shift_frames", "shift_ms", "shift_window"]
+    other = blind.drop(columns=drop).assign(
+        source=f"motion-blind:{name}", selected_mean=mean, selected=mean.round()
+    )
+    return checked_shifts(pd.concat([blind, other], ignore_index=True))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "grade", "said"),
+    [
+        (None, "supported", ""),
+        ({"A": 60.0, "B": 60.0}, "supported", "the same by other definitions (offset=0.2"),
+        ({"A": 110.0, "B": 20.0}, "can't be told", "it depends on the definition of the keyframe"),
+        ({"A": 60.0, "B": 30.0}, "can't be told", "it depends on the definition of the keyframe"),
+    ],
+)
+def test_trap_13_a_sign_that_depends_on_the_definition_cannot_be_told(earlier, grade, said):
+    """Group B's labels are 30 ms later where the offset is the return to the baseline.
+
+    By a share of the fall that is left, they are 60 ms earlier where the falls of group A are
+    longer, and no later where they are so by 30 ms.
+    """
+    blind = blind_shifts(7, bias={"B": (30.0, 30.0, 30.0)}, sd=(5.0, 5.0, 5.0), icc=0.1)
+    table = blind if earlier is None else by_another_definition(blind, earlier)
+    found = quantify(table, n_permutations=199)
+    claims = found.claims.set_index("claim")
+    offset = claims[claims.index.str.startswith("Offset labels err differently")].iloc[0]
+    assert offset["grade"] == grade
+    assert said in offset["rests_on"]
+    onset = claims[claims.index.str.startswith("Onset labels err differently")].iloc[0]
+    assert onset["grade"] == "supported"
+    if grade != "supported":
+        assert "the coders' written definition" in offset["would_settle"]
+        assert (found.tests["source"] == "motion-blind").all(), "definitions share no p-value"
+
+
+def test_trap_13_no_bias_by_one_definition_may_be_bias_by_another():
+    blind = blind_shifts(8, sd=(5.0, 5.0, 5.0), icc=0.1)
+    name = "Offset labels are biased in time, relative to the model's definition"
+    alone = quantify(blind, n_permutations=19).claims.set_index("claim").loc[name]
+    assert alone["grade"] == "not supported"
+    both = by_another_definition(blind, {"A": 60.0, "B": 60.0})
+    found = quantify(both, n_permutations=19).claims.set_index("claim").loc[name]
+    assert found["grade"] == "can't be told"
+    assert "offset=0.2 +" in found["rests_on"]
+
+
 @pytest.mark.parametrize(("prior_sd", "share"), [(12.0, 0.64), (math.inf, 1.0)])
 def test_trap_14_a_prior_around_the_label_shrinks_the_bias_that_it_should_find(prior_sd, share):
     rng = np.random.default_rng(14)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 
 from mebias.recognition.backbones import ConvNeXt, ResNet, Retentive, Tiny
 from mebias.recognition.backbones.retentive import Retention, rotate
-from mebias.recognition.two_branch import TwoBranch, count_parameters, gflops
+from mebias.recognition.two_branch import TwoBranch, count_parameters, gflops, two_branch_loss
 
 
 @pytest.mark.parametrize(
@@ -159,4 +159,32 @@ def test_small_backbones_score_each_clip_by_itself(build, size, low, high):
 
 
 def test_tiny_takes_maps_of_any_number_of_channels():
-    assert Tiny(2, 5)(torch.zeros(1, 2, 28, 28)).shape == (1, 5)
+    assert Tiny(2, 5).eval()(torch.zeros(1, 2, 28, 28)).shape == (1, 5)
+
+
+@pytest.mark.parametrize("size", [(4, 4), (5, 9), (28, 28), (40, 31), (64, 64)])
+def test_tiny_takes_maps_of_any_size(size):
+    assert Tiny(3, 4).eval()(torch.zeros(2, 3, *size)).shape == (2, 4)
+
+
+def test_members_of_tiny_share_nothing_and_their_probabilities_are_averaged():
+    torch.manual_seed(0)
+    model, x = Tiny(3, 3, dropout=0.0), torch.randn(6, 3, 28, 28)
+    each, averaged = model.train()(x), model.eval()(x)
+    torch.testing.assert_close(averaged.softmax(1), each.softmax(2).mean(1))
+    assert each.std(dim=1).min() > 0
+    each[:, 0].sum().backward()
+    gradients = [model.weight.grad, *(p.grad for p in model.layers.parameters())]
+    for gradient in gradients:
+        own = gradient.unflatten(0, (model.members, -1))
+        assert own[0].abs().sum() > 0
+        assert own[1:].abs().sum() == 0
+
+
+def test_the_loss_of_members_is_the_mean_of_their_own():
+    scores, labels = torch.randn(5, 4, 3), torch.tensor([0, 2, 1, 1, 0])
+    weights = torch.rand(5)
+    each = [two_branch_loss((scores[:, m], None), labels, weights) for m in range(4)]
+    torch.testing.assert_close(
+        two_branch_loss((scores, None), labels, weights), torch.stack(each).mean()
+    )

@@ -99,6 +99,7 @@ def test_nan_is_refused_with_the_clip(files, value):
         ({"rising": np.zeros((3, 2, 4, 0))}, "expected 3 clips x channels"),
         ({"rising": np.zeros((3, 2, 4, 5), dtype=np.int32)}, "int32; expected float or uint8"),
         ({"falling": np.zeros((3, 2, 4, 6))}, "expected one shape for both"),
+        ({"rising": np.full((3, 2, 4, 5), -1e300)}, r"values up to 1e\+300; expected at most 1e"),
         ({"clip": np.array(["x", "y", "z"])}, "none of the clips of clips.csv"),
         ({"clip": np.array(["a/1", "a/2", "b/1"], dtype=object)}, "cannot be read as an .npz"),
     ],

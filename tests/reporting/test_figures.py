@@ -94,7 +94,34 @@ def every_figure(made, name):
         "revision": figures.revision_plot(table),
         "subjects": figures.subject_revisions(subjects),
         "transitions": figures.transition_plot(transitions),
+        "specifications": figures.specification_plot(made.specifications.assign(dataset=name)),
+        "influence": figures.influence_plot(made.influence.assign(dataset=name)),
+        "power": figures.power_plot(made.power.assign(dataset=name)),
+        "uncertainty": figures.uncertainty_plot(made.estimates.assign(dataset=name)),
+        "gain": figures.gain_plot(gains(name)),
+        "confusion": figures.confusion_plot(confusion(name)),
     }
+
+
+def gains(name, groups=("A", "B"), arms=("gamdss vs human", "jitter vs human")):
+    rows = [
+        {"dataset": name, "arm": arm, "ethnicity": group, "quantity": f"{score}_gain",
+         "keyframe": "all",
+         "source": arm.split(" ")[0], "estimate": 0.01 * i, "conf_low": 0.01 * i - 0.03,
+         "conf_high": 0.01 * i + 0.03}
+        for i, group in enumerate(("all", *groups)) for arm in arms
+        for score in ("uf1", "uar", "accuracy")
+    ]  # fmt: skip
+    return tables.from_rows(rows, "estimates")
+
+
+def confusion(name, classes=("negative", "positive", "surprise"), arms=("human", "gamdss")):
+    rows = [
+        {"dataset": name, "arm": arm, "label": a, "predicted": b, "n_clips": 9.0 if a == b else 0.4,
+         "share": 0.9 if a == b else 0.05}
+        for arm in arms for a in classes for b in classes
+    ]  # fmt: skip
+    return tables.from_rows(rows, "confusion")
 
 
 def versions():
@@ -130,10 +157,10 @@ def test_every_figure_is_marked_by_its_data_and_has_the_same_bytes_twice(finding
         with figures.style():
             drawn = every_figure(findings, "SIMULATED test")
             made.append([p for n, f in drawn.items() for p in figures.save(f, folder, n)])
-    assert [p.suffix for p in made[0]] == [".svg", ".pdf", ".png"] * 7
+    assert [p.suffix for p in made[0]] == [".svg", ".pdf", ".png"] * 13
     for first, second in zip(*made, strict=True):
         assert first.read_bytes() == second.read_bytes(), first.name
-    assert len(list((tmp_path / "a").iterdir())) == 21
+    assert len(list((tmp_path / "a").iterdir())) == 39
     for svg in (p for p in made[0] if p.suffix == ".svg"):
         text = svg.read_text(encoding="utf-8")
         assert text.count('id="simulated-mark"') == text.count("SIMULATED data") == 1, svg.name
@@ -345,6 +372,90 @@ def test_a_keyframe_without_clips_says_so(findings):
     assert [t.get_text() for t in figure.axes[0].texts] == ["no clips"]
 
 
+def test_a_gain_without_interval_is_open_and_one_far_out_ends_in_an_arrow():
+    table = gains("d", groups=())
+    table.loc[0, ["conf_low", "conf_high"]] = np.nan
+    table.loc[1, "conf_high"] = 3.0
+    with figures.style():
+        figure = figures.gain_plot(table)
+        assert_legible(figure)
+    dots = [line for line in figure.axes[0].lines if line.get_marker() == "o"]
+    assert [d.get_markerfacecolor() for d in dots] == ["white", "#222222"]
+    assert figure.axes[0].get_xlim()[1] < 0.3
+    assert any(line.get_marker() == 9 for line in figure.axes[1].lines)
+
+
+def test_many_arms_groups_and_classes_stay_legible():
+    arms = tuple(f"posterior-draws-{i}@both vs human" for i in range(5))
+    long = tuple(f"a class with a long name {i}" for i in range(8))
+    with figures.style():
+        assert_legible(figures.gain_plot(gains("d", tuple("Ethnic group ABCDEFGHIJKL"), arms)))
+        assert_legible(figures.confusion_plot(confusion("d", long, ("a", "b", "c", "d"))))
+
+
+def test_the_confusion_plot_draws_each_share_of_its_true_class_in_the_row():
+    table = confusion("d", ("x", "y"), ("human",))
+    table.loc[(table["label"] == "x") & (table["predicted"] == "y"), "share"] = 0.75
+    with figures.style():
+        figure = figures.confusion_plot(table)
+    (image,) = figure.axes[0].images
+    assert image.get_array().tolist() == [[0.9, 0.75], [0.05, 0.9]]
+
+
+def test_the_specification_curve_ascends_and_marks_the_planned_analysis(findings):
+    table = findings.specifications
+    with figures.style():
+        figure = figures.specification_plot(table)
+    for axes, keyframe in zip(figure.axes[:3], KEYS, strict=True):
+        own = table[table["keyframe"].eq(keyframe) & table["unit"].eq("ms")]
+        dots, mark = axes.lines[0], axes.lines[1]
+        assert sorted(own["estimate"]) == list(dots.get_ydata())
+        assert mark.get_ydata().tolist() == own.loc[own["is_primary"], "estimate"].tolist()
+
+
+def test_a_subject_that_a_conclusion_hangs_on_is_marked(findings):
+    table = findings.influence.copy()
+    first = table[table["left_out_kind"].eq("subject") & table["keyframe"].eq("apex")].index[0]
+    table["changes_conclusion"] = False
+    table.loc[first, "changes_conclusion"] = True
+    with figures.style():
+        figure = figures.influence_plot(table)
+    squares = [[line for line in axes.lines if line.get_marker() == "s"] for axes in figure.axes]
+    assert [len(own[0].get_xdata()) for own in squares] == [0, 1, 0]
+
+
+def test_the_power_curve_meets_80_per_cent_where_the_table_says(findings):
+    table = findings.power
+    with figures.style():
+        figure = figures.power_plot(table)
+    for axes, keyframe in zip(figure.axes, KEYS, strict=True):
+        own = table[table["keyframe"] == keyframe]
+        (ring,) = [line for line in axes.lines if line.get_marker() == "o"]
+        smallest = own.loc[own["quantity"] == "smallest_shift", "shift_ms"].item()
+        assert ring.get_xdata().tolist() == [smallest]
+        curve = own[own["quantity"] == "power"]
+        assert np.interp(smallest, curve["shift_ms"], curve["power"]) == pytest.approx(
+            0.8, abs=0.01
+        )
+
+
+def test_nulls_and_the_coders_spread_are_drawn_where_they_are_known(findings):
+    row = findings.estimates[findings.estimates["quantity"] == "mean_shift"].iloc[0]
+    rows = [row | {"quantity": "coder_sd", "unit": "ms", "source": "motion-blind", "distance": "",
+                   "ethnicity": "all", "stratum": "all", "keyframe": k, "estimate": 10.0 + i}
+            for i, k in enumerate(KEYS)]  # fmt: skip
+    rows += [row | {"quantity": "unbiased_null_mean", "unit": "ms", "ethnicity": "all",
+                    "stratum": "all", "keyframe": "apex", "estimate": 2.5}]  # fmt: skip
+    table = pd.concat([findings.estimates, pd.DataFrame(rows)], ignore_index=True)
+    with figures.style():
+        figure = figures.uncertainty_plot(table)
+        assert_legible(figure)
+    left, right = figure.axes
+    assert [2.5] in [list(line.get_xdata()) for line in left.lines]
+    squares = [line.get_xdata()[0] for line in right.lines if line.get_marker() == "s"]
+    assert squares == [10.0, 11.0, 12.0]
+
+
 READ = {
     "estimates": "stratum source distance keyframe quantity unit weighting estimate conf_high",
     "shifts": "clip subject ethnicity source distance keyframe shift_ms rise_frames at_edge",
@@ -352,13 +463,19 @@ READ = {
     "planted": "contrast keyframe planted_error_ms expected_shift_ms conf_low outcome",
     "transitions": "type_old type_new n_clips share conf_low conf_high",
     "subjects": "subject keyframe stratum share",
+    "specifications": "keyframe unit is_primary estimate conf_low tails weighting",
+    "influence": "keyframe left_out_kind left_out estimate full_conf_low changes_conclusion",
+    "power": "keyframe quantity shift_ms power conf_low margin",
+    "gains": "arm ethnicity quantity estimate conf_high",
+    "confusion": "arm label predicted n_clips share",
 }
 
 
 @pytest.mark.parametrize("name", READ)
 def test_a_missing_column_is_named(findings, name):
     _, transitions, subjects = versions()
-    table = {"planted": planted(), "transitions": transitions, "subjects": subjects}.get(name)
+    table = {"planted": planted(), "transitions": transitions, "subjects": subjects,
+             "gains": gains("d"), "confusion": confusion("d")}.get(name)  # fmt: skip
     table = getattr(findings, name) if table is None else table
 
     def draw(table):
@@ -369,7 +486,9 @@ def test_a_missing_column_is_named(findings, name):
             figures.estimation_plot(table, findings.estimates)
         else:
             {"tests": figures.contrast_plot, "planted": figures.planted_plot,
-             "transitions": figures.transition_plot,
+             "transitions": figures.transition_plot, "gains": figures.gain_plot,
+             "confusion": figures.confusion_plot, "influence": figures.influence_plot,
+             "specifications": figures.specification_plot, "power": figures.power_plot,
              "subjects": figures.subject_revisions}[name](table)  # fmt: skip
 
     for column in READ[name].split():
@@ -390,6 +509,11 @@ def test_a_missing_column_is_named(findings, name):
         (lambda f: figures.contrast_plot(f.tests, family="nothing"), "no rows"),
         (lambda f: figures.revision_plot(f.shifts.assign(shift_frames=np.nan)), "both versions"),
         (lambda f: figures.planted_plot(f.planted), "no rows"),
+        (lambda f: figures.gain_plot(f.estimates), "no rows"),
+        (lambda f: figures.power_plot(f.power.head(0)), "no rows"),
+        (lambda f: figures.influence_plot(f.influence.assign(estimate=np.nan)), "left out"),
+        (lambda f: figures.specification_plot(f.specifications.assign(unit="window")), "in ms"),
+        (lambda f: figures.uncertainty_plot(f.estimates, source="x"), "mean shift of x"),
         (lambda f: figures.human_vs_selected(f.shifts.assign(rise_frames=np.nan)), "three labels"),
     ],
 )  # fmt: skip

@@ -173,11 +173,11 @@ def test_names_of_users_are_text_not_markup(tmp_path, inputs, kind):
     assert "<script" not in report._repr_html_()
 
 
-def test_the_summary_comes_first_then_the_warnings(written):
+def test_the_answer_comes_first_then_the_warnings(written):
     page = Page(written["real"].path.read_text(encoding="utf-8"))
     titles = [i for i in page.ids if i in ("in-short", "warnings", "shifts", "groups", "claims",
                                            "methods", "files", "provenance")]  # fmt: skip
-    assert titles == ["in-short", "warnings", "shifts", "groups", "claims", "methods", "files",
+    assert titles == ["in-short", "claims", "warnings", "shifts", "groups", "methods", "files",
                       "provenance"]  # fmt: skip
 
 
@@ -254,7 +254,7 @@ def test_progress_names_the_pieces(tmp_path, inputs):
     told = []
     write_report(tmp_path, **inputs.cohort(), progress=told.append)
     assert told[0] == "shifts"
-    assert told[-2:] == ["tables", "page"]
+    assert told[-3:] == ["tables", "report.pdf", "page"]
 
 
 def test_a_report_shows_itself_as_a_card(written):

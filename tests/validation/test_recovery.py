@@ -145,6 +145,16 @@ def test_bias_is_claimed_where_an_interval_for_all_three_keyframes_leaves_0():
     assert math.isnan(hits(nothing, claim)[0])
 
 
+def test_what_is_withheld_is_not_claimed():
+    cut = estimates([9.0] * 3).assign(
+        conf_low=math.nan, conf_high=math.nan, std_error=math.nan, df=math.nan,
+        reason="can't be told: all 90 clips are cut at the human onset",
+    )  # fmt: skip
+    found = list(judge.of_excess(cut, "unbiased", "excess over unbiased is 0"))
+    assert math.isnan(hits(found, "excess over unbiased is 0", "onset")[0])
+    assert hits(found, '"biased" claimed') == [0.0]
+
+
 @pytest.mark.parametrize(("share", "claimed"), [(1.0, 1.0), (0.2, 0.0)])
 def test_a_rule_that_goes_to_the_posterior_seems_to_correct(share, claimed):
     blind = blind_shifts(2, sd=(30.0, 30.0, 60.0))
@@ -227,8 +237,14 @@ def test_a_small_run_says_what_the_large_one_says(small):
     for keyframe in tables.KEYFRAMES:
         found = value(uncut, proof="group contrast covered", keyframe=keyframe)
         assert found["estimate_ms"] == pytest.approx(PLANTED_MS, abs=40)
-    cut = images[(images["frames"] == "cut") & (images["proof"] == "group contrast covered")]
-    assert (cut.loc[cut["keyframe"] != "apex", "n_told"] == 0).all()
+    cut = images[images["frames"] == "cut"]
+    contrast = cut[(cut["proof"] == "group contrast covered") & (cut["keyframe"] != "apex")]
+    assert (contrast["n_told"] == 0).all()
+    for null in ("accurate", "unbiased"):
+        assert (cut.loc[cut["proof"] == f"excess over {null} is 0", "n_told"] == 0).all()
+    withheld = value(cut, proof='"biased" claimed')
+    assert (withheld["value"], withheld["n_told"]) == (0.0, 5)
+    assert value(cut, proof="flags of a cohort")["value"] == 0.0
     quick = table[(table["level"] == "trajectories") & (table["labels"] == "planted")]
     assert (quick["n_cohorts"] == 20).all()
     assert quick["estimate_ms"].to_numpy() == pytest.approx(PLANTED_MS, abs=3)
@@ -250,9 +266,12 @@ def test_what_was_filmed_is_not_filmed_again(small, monkeypatch):
 def test_false_corrections_stand_per_rate_amplitude_and_rule(small):
     found = corrects_table(small[0])
     assert found.columns.tolist() == [
-        "fps", "amplitude", "rule", "n_cohorts", "share_false", "low", "high"
+        "fps", "amplitude", "rule", "distance", "claim", "n_cohorts", "share_false", "low", "high"
     ]  # fmt: skip
-    assert found["rule"].tolist() == ["gamdss", "gamdss-released", "gamdss-symmetric", "motion"]
+    rules = ["gamdss", "gamdss-released", "gamdss-symmetric"]
+    by_claim = found.groupby("claim")["rule"].agg(list)
+    assert by_claim.to_dict() == {"correction": [*rules, "motion"], "one group more": rules}
+    assert set(found["distance"]) == {"signed"}
     assert (found["share_false"] == 0).all()
     exact = stats.binomtest(0, 5).proportion_ci(0.95, "exact")
     assert found["high"].to_numpy() == pytest.approx(exact.high)

@@ -1,0 +1,50 @@
+"""The command `coders`, and its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mebias.cli import coding
+from mebias.cli.options import add_command, add_min_subjects, add_out, add_seed
+
+
+def add_coders(commands: Any) -> None:
+    """The command `coders`."""
+    text = (
+        "several coders over the same events: detection, timing, components, coder culture x "
+        "ethnicity"
+    )
+    command = add_command(commands, "coders", text, coding.coders)
+    command.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help="codings: subject, coder, onset, apex, offset in frames or onset_ms ..., and if "
+        "wanted video, pass, event, order, fps; or ELAN's tab-separated export with tiers "
+        "event@CODER and apex@CODER. Without FILE a SIMULATED study",
+    )
+    command.add_argument("--coders", metavar="FILE.csv", type=Path, help="coder, culture")
+    command.add_argument("--ethnicity", metavar="FILE.csv", type=Path, help="subject, ethnicity")
+    command.add_argument("--fps", metavar="F", type=float, help="frame rate of rows without one")
+    command.add_argument(
+        "--overlap",
+        metavar="IOU",
+        type=float,
+        default=0.5,
+        help="codings mean one event from this intersection over union on (0.5)",
+    )
+    command.add_argument(
+        "--margin", metavar="MS", type=float, help="what matters (the larger of a frame and 10 ms)"
+    )
+    command.add_argument(
+        "--plant",
+        metavar="CULTURE,GROUP:onset,apex,offset",
+        action="append",
+        default=[],
+        help="simulated study: error (ms) of a culture's coders (A, B) in a group (A, B)",
+    )
+    add_min_subjects(command)
+    add_seed(command)
+    add_out(command, "reports/<file>")

@@ -1,0 +1,105 @@
+"""What was found about coders, in a screen of text; numbers are read from the tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mebias import tables
+from mebias.quantification.coding.culture import FAMILY, QUANTITY
+from mebias.quantification.coding.detection import EVERYONE
+
+if TYPE_CHECKING:
+    from mebias.quantification.coding.coders import CoderFindings
+
+Record = Mapping[Hashable, Any]
+_MOST_PAIRS = 6
+
+
+def summary(found: CoderFindings) -> str:
+    """A screen of text."""
+    return "\n".join(_lines(found))
+
+
+def _lines(found: CoderFindings) -> Iterator[str]:
+    study = found.study
+    n_events, n_subjects = (study.codings[c].nunique() for c in ("event", "subject"))
+    yield (f"{study.dataset}: {len(study.coders)} coders, {n_events} events of {n_subjects} "
+           f"subjects, {len(study.codings)} codings")  # fmt: skip
+    yield "Detection (F1: share of both coders' codings that the other has too)"
+    e = found.estimates
+    f1 = e[(e["quantity"] == "detection_f1")].to_dict("records")
+    for row in f1[:_MOST_PAIRS]:
+        yield f"  {row['source']}: {_share(row)}"
+    if len(f1) > _MOST_PAIRS:
+        yield f"  and {len(f1) - _MOST_PAIRS} more in estimates.csv"
+    yield "Timing (ms; positive = later than the coders' mean)"
+    for coder in study.coders:
+        texts = [f"{r['keyframe']} {_number(r)}" for r in _rows(found, "coder_bias", coder)]
+        yield f"  {coder}: {'; '.join(texts)}" if texts else f"  {coder}: nothing in common"
+    yield "Spread of a single label (SD, ms)"
+    for quantity, name in (
+        ("inter_coder_sd", "between these coders, their biases taken out"),
+        ("intra_coder_sd", "within a coder, pass to pass"),
+        ("single_coder_error_sd", "the error of one coder that a consensus hides"),
+        ("consensus_error_sd", "the error of the consensus itself"),
+    ):
+        texts = [f"{r['keyframe']} {_number(r)}" for r in _rows(found, quantity, EVERYONE)]
+        if texts:
+            yield f"  {name}: {'; '.join(texts)}"
+    yield from _culture(found)
+
+
+def _culture(found: CoderFindings) -> Iterator[str]:
+    design = found.design
+    if design.reason:
+        yield f"Coder culture x ethnicity: not tested, {design.reason}"
+        return
+    yield f"Coder culture x ethnicity (ms), {design.contrast}"
+    if design.confounded:
+        yield f"  {design.confounded}"
+    e, tests = found.estimates, found.tests
+    for keyframe in tables.KEYFRAMES:
+        own = e[(e["keyframe"] == keyframe) & e["quantity"].str.startswith(QUANTITY)]
+        test = tests[(tests["family"] == FAMILY) & (tests["keyframe"] == keyframe)]
+        for row in own.to_dict("records"):
+            whole = row["quantity"] == QUANTITY
+            if whole and design.confounded:
+                continue
+            who = "" if whole else "these coders alone: "
+            p = _p(test["p_adjusted"].iloc[0]) if whole and len(test) else ""
+            yield f"  {keyframe}: {who}{_number(row)}{p}"
+        smallest = found.power
+        smallest = smallest[(smallest["keyframe"] == keyframe)
+                            & (smallest["quantity"] == "smallest_shift")]  # fmt: skip
+        for value in smallest["shift_ms"].dropna():
+            yield f"    this design finds {value:.0f} ms with 80 % power"
+
+
+def _rows(found: CoderFindings, quantity: str, source: str) -> list[dict[Hashable, Any]]:
+    rows: pd.DataFrame = found.get(quantity, source)
+    return rows[rows["keyframe"].isin(tables.KEYFRAMES)].to_dict("records")
+
+
+def _number(row: Record) -> str:
+    if math.isnan(row["estimate"]):
+        return f"? ({row['reason']})"
+    if math.isnan(row["conf_low"]):
+        return f"{row['estimate']:.1f} (no interval: {row['reason']})"
+    return f"{row['estimate']:.1f} ({row['conf_low']:.1f} to {row['conf_high']:.1f})"
+
+
+def _share(row: Record) -> str:
+    if math.isnan(row["estimate"]):
+        return f"? ({row['reason']})"
+    return (f"{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f}), "
+            f"{row['n_clips']:.0f} events, {row['n_subjects']:.0f} subjects")  # fmt: skip
+
+
+def _p(value: float) -> str:
+    if math.isnan(value):
+        return ""
+    return ", p < 0.001 (Holm)" if value < 0.001 else f", p = {value:.3f} (Holm)"

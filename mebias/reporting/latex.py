@@ -1,0 +1,191 @@
+"""Tables of the page as LaTeX, for a paper: booktabs, notes below, every sign escaped."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from mebias.reporting.blocks import Block, Cell, Fold, Grid, Section
+
+_SIGNS = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "−": r"$-$", "–": "--", "—": "---", "×": r"$\times$", "±": r"$\pm$", "≥": r"$\geq$",
+    "≤": r"$\leq$", "≠": r"$\neq$", "→": r"$\rightarrow$", "·": r"\textperiodcentered{}",
+    "²": r"\textsuperscript{2}", "°": r"\textdegree{}", "\u00a0": "~", "\u202f": r"\,",
+    "…": r"\ldots{}", "`": r"\textasciigrave{}",
+}  # fmt: skip
+_NOT_FOR_A_PAPER = ("methods", "provenance", "files")
+_LONG = 28
+"""Characters above which a column of text gets a width of its own."""
+
+PREAMBLE = "needs \\usepackage{booktabs,array,textcomp} and \\usepackage[T1]{fontenc}"
+
+
+def escape(text: str) -> str:
+    r"""Text as LaTeX prints it: no sign of it is taken for a command.
+
+    Control characters are dropped and line ends become spaces. Letters beyond ASCII stay as
+    they are: pdfLaTeX knows the accented Latin ones, XeLaTeX and LuaLaTeX all that the font has.
+
+    Examples
+    --------
+    >>> escape("50\u00a0% of A_1 & B\\input{x}")
+    '50~\\% of A\\_1 \\& B\\textbackslash{}input\\{x\\}'
+    >>> escape("\u22121.3")
+    '$-$1.3'
+    """
+    flat = " ".join(text.split(" ")) if "\n" not in text else " ".join(text.split())
+    printable = "".join(c for c in flat if c.isprintable() or c in _SIGNS)
+    return "".join(_SIGNS.get(c, c) for c in printable)
+
+
+def table(grid: Grid, label: str) -> str:
+    r"""One table as a LaTeX float.
+
+    Parameters
+    ----------
+    grid : Grid
+        Caption, heads, rows and notes as the page prints them.
+    label : str
+        What ``\ref{tab:...}`` calls it.
+
+    Returns
+    -------
+    str
+        A ``table`` environment, ``table*`` where it is wide; ends in a newline.
+
+    Examples
+    --------
+    >>> grid = Grid("Shifts", (("Group", False), ("ms", True)), ((Cell("A"), Cell("+1.0")),))
+    >>> print(table(grid, "shifts"))
+    % needs \usepackage{booktabs,array,textcomp} and \usepackage[T1]{fontenc}
+    \begin{table}
+    \centering\footnotesize
+    \caption{Shifts}\label{tab:shifts}
+    \begin{tabular}{lr}
+    \toprule
+    Group & ms \\
+    \midrule
+    A & +1.0 \\
+    \bottomrule
+    \end{tabular}
+    \end{table}
+    <BLANKLINE>
+    """
+    wide = "*" if _width(grid) > 90 else ""
+    lines = [
+        f"% {PREAMBLE}",
+        rf"\begin{{table{wide}}}",
+        r"\centering\footnotesize",
+        rf"\caption{{{escape(grid.caption)}}}\label{{tab:{_key(label)}}}",
+        rf"\begin{{tabular}}{{{''.join(_columns(grid))}}}",
+        r"\toprule",
+        " & ".join(escape(text) for text, _ in grid.head) + r" \\",
+        r"\midrule",
+        *_rows(grid.rows),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *_notes(grid.notes),
+        rf"\end{{table{wide}}}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def page_tables(sections: Sequence[Section]) -> dict[str, str]:
+    """Every table of a page as LaTeX, by file name without its ending.
+
+    A name is the section's and the table's place in it, such as ``groups-1``.
+    """
+    found = {}
+    for section in sections:
+        if section.id in _NOT_FOR_A_PAPER:
+            continue
+        grids = list(_grids(section.blocks))
+        for place, grid in enumerate(grids, start=1):
+            name = f"{section.id}-{place}" if len(grids) > 1 else section.id
+            found[name] = table(grid, name)
+    return found
+
+
+def _grids(blocks: Sequence[Block]) -> list[Grid]:
+    found: list[Grid] = []
+    for block in blocks:
+        if isinstance(block, Grid) and block.rows:
+            found.append(block)
+        elif isinstance(block, Fold):
+            found.extend(_grids(block.blocks))
+    return found
+
+
+def _rows(rows: Sequence[Sequence[Cell]]) -> list[str]:
+    lines: list[str] = []
+    before = ""
+    for row in rows:
+        first = row[0].text if row and row[0].head else ""
+        if lines and first != before:
+            lines.append(r"\addlinespace")
+        before = first
+        lines.append(" & ".join(_cell(cell) for cell in row) + r" \\")
+    # Without heads there is nothing to set apart.
+    if rows and all(a[0].text != b[0].text for a, b in pairwise(rows)):
+        lines = [line for line in lines if line != r"\addlinespace"]
+    return lines
+
+
+def _cell(cell: Cell) -> str:
+    mark = rf"\textsuperscript{{{escape(cell.mark)}}}" if cell.mark else ""
+    text = escape(cell.text) + mark
+    # A bracket after a line's end would be read as that line's option.
+    return f"{{}}{text}" if text.startswith(("[", "*")) else text
+
+
+def _notes(notes: Sequence[str]) -> list[str]:
+    if not notes:
+        return []
+    told = r" \\ ".join(_note(note) for note in notes)
+    return [
+        r"\par\smallskip",
+        rf"\begin{{minipage}}{{\linewidth}}\scriptsize {told}\end{{minipage}}",
+    ]
+
+
+def _note(note: str) -> str:
+    found = re.match(r"([a-z]{1,2}): (.*)", note, flags=re.DOTALL)
+    if found:
+        return rf"\textsuperscript{{{found[1]}}}~{escape(found[2])}"
+    return escape(note)
+
+
+def _columns(grid: Grid) -> list[str]:
+    """Numbers to the right, short text to the left, long text in a column that breaks lines."""
+    spec = []
+    long = [_longest(grid, i) for i in range(len(grid.head))]
+    texts = [
+        n for n, (_, numeric) in zip(long, grid.head, strict=True) if not numeric and n > _LONG
+    ]
+    for n, (_, numeric) in zip(long, grid.head, strict=True):
+        if numeric:
+            spec.append("r")
+        elif n > _LONG:
+            share = 0.6 * max(0.15, min(0.6, n / sum(texts)))
+            spec.append(rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}")
+        else:
+            spec.append("l")
+    return spec
+
+
+def _longest(grid: Grid, column: int) -> int:
+    return max((len(row[column].text) for row in grid.rows), default=0)
+
+
+def _width(grid: Grid) -> int:
+    return sum(
+        max(min(_longest(grid, i), 40), min(len(text), 20)) for i, (text, _) in enumerate(grid.head)
+    )
+
+
+def _key(label: str) -> str:
+    return re.sub(r"[^A-Za-z0-9:-]+", "-", label)

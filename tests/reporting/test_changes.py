@@ -1,0 +1,105 @@
+"""What changed since an earlier report."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from mebias.cli import main
+from mebias.errors import MixedDataError, OptionError
+from mebias.reporting import Earlier, read_earlier, write_report
+from mebias.reporting.changes import changes
+
+
+@pytest.fixture
+def earlier(written):
+    return read_earlier(written["real"].out)
+
+
+def edited(earlier, table, row, **values):
+    found = json.loads(json.dumps(earlier.found))
+    found[table][row] |= values
+    return Earlier(earlier.name, found)
+
+
+def test_the_same_findings_changed_in_nothing(inputs, earlier):
+    found = changes(earlier, inputs.cohort()["findings"])
+    assert set(found["change"]) == {"same"}
+    counts = found["kind"].value_counts()
+    assert counts["estimate"] == len(earlier.found["estimates"])
+    assert counts["test"] == len(earlier.found["tests"])
+
+
+def test_every_kind_of_change_is_named(inputs, earlier):
+    findings = inputs.cohort()["findings"]
+    rows = pd.DataFrame(earlier.found["estimates"])
+    place = int(rows["conf_low"].notna().idxmax())
+    row = rows.loc[place]
+
+    def one(before):
+        found = changes(before, findings)
+        return found[found["change"] != "same"]
+
+    near = one(edited(earlier, "estimates", place, estimate=row["estimate"] + 1e-3))
+    assert near["change"].tolist() == ["moved"]
+    assert near["before"].item() == pytest.approx(near["after"].item() + 1e-3)
+    far = {"estimate": 1e3, "conf_low": 999.0, "conf_high": 1001.0}
+    assert one(edited(earlier, "estimates", place, **far))["change"].tolist() == [
+        "moved beyond its earlier interval"
+    ]
+    renamed = one(edited(earlier, "estimates", place, quantity="another"))
+    assert sorted(renamed["change"]) == ["gone", "new"]
+    assert renamed.loc[renamed["change"] == "gone", "what"].item() == "another"
+    tests = pd.DataFrame(earlier.found["tests"])
+    tested = int(tests["p_adjusted"].notna().idxmax())
+    p = 0.001 if tests.loc[tested, "p_adjusted"] > 0.05 else 0.9
+    assert one(edited(earlier, "tests", tested, p_adjusted=p))["change"].tolist() == ["crossed 5 %"]
+    if earlier.found["claims"]:
+        graded = one(edited(earlier, "claims", 0, grade="another"))
+        assert graded["change"].tolist() == ["other grade"]
+
+
+def test_the_page_tells_it_and_the_table_has_it(tmp_path, inputs, earlier):
+    place = int(pd.DataFrame(earlier.found["estimates"])["conf_low"].notna().idxmax())
+    far = {"estimate": 1e3, "conf_low": 999.0, "conf_high": 1001.0}
+    before = edited(earlier, "estimates", place, **far)
+    out = write_report(tmp_path / "r", **inputs.cohort(), earlier=before).out
+    page = (out / "report.html").read_text(encoding="utf-8")
+    assert "What changed" in page
+    assert "1 moved beyond its earlier interval" in page
+    assert "999" in page
+    table = pd.read_csv(out / "tables" / "changes.csv")
+    assert (table["change"] == "moved beyond its earlier interval").sum() == 1
+
+
+def test_real_and_simulated_are_not_compared(inputs, earlier):
+    with pytest.raises(MixedDataError, match="real data and this report of simulated"):
+        changes(earlier, inputs.cohort("SIMULATED d")["findings"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "cannot be read"),
+        ("not json", "is not JSON"),
+        ("[" * 100_000, "is not JSON"),
+        ("[]", "has no table estimates"),
+        ('{"estimates": [1], "tests": [], "claims": []}', "has no table estimates"),
+    ],
+)
+def test_a_file_that_is_not_findings_is_told_in_one_sentence(tmp_path, text, told):
+    file = tmp_path / "f.json"
+    if text is not None:
+        file.write_text(text, encoding="utf-8")
+    with pytest.raises(OptionError, match=told):
+        read_earlier(file)
+
+
+def test_from_the_command_line(tmp_path, capsys):
+    out = tmp_path / "a"
+    ask = ["report", "4dme", "--recognizer", "none", "--quiet", "--out", str(out)]
+    assert main(ask) == 0
+    assert main([*ask, "--compare", str(out), "--seed", "0"]) == 0
+    assert "nothing changed" in (out / "report.html").read_text(encoding="utf-8")
+    assert main([*ask, "--compare", str(tmp_path / "none.json")]) == 2
+    assert "cannot be read" in capsys.readouterr().err
