@@ -16,6 +16,7 @@ from mebias import tables
 from mebias.errors import TableError, listed
 from mebias.reporting.coder_figures import coder_plot, culture_plot
 from mebias.reporting.contrast_figures import contrast_plot, planted_plot
+from mebias.reporting.dose_figure import dose_response_plot
 from mebias.reporting.figure_style import (
     COLORS,
     FAINT,
@@ -41,9 +42,9 @@ from mebias.reporting.uncertainty_figures import uncertainty_plot
 
 __all__ = [
     "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "coder_plot", "confusion_plot", "contrast_plot",
-    "culture_plot", "estimation_plot", "gain_plot", "human_vs_selected", "influence_plot",
-    "planted_plot", "power_plot", "revision_plot", "save", "specification_plot", "style",
-    "subject_revisions", "transition_plot", "uncertainty_plot",
+    "culture_plot", "dose_response_plot", "estimation_plot", "gain_plot", "human_vs_selected",
+    "influence_plot", "planted_plot", "power_plot", "revision_plot", "save",
+    "specification_plot", "style", "subject_revisions", "transition_plot", "uncertainty_plot",
 ]  # fmt: skip
 _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""
