@@ -341,6 +341,21 @@ def test_quantify_follows_a_plan_and_records_it(capsys, tmp_path):
     assert (record["arguments"]["min_subjects"], record["arguments"]["plan_deviations"]) == (3, 1)
 
 
+def test_provenance_counts_what_the_data_deviate_in_and_names_them(capsys, tmp_path):
+    groups = {"A": 9, "B": 7}
+    shifts(groups, rules=("gamdss-wide",)).to_csv(tmp_path / "s.csv", index=False)
+    planned = make_plan(clips(groups, dataset="SIMULATED other"))
+    write_plan(planned, tmp_path / "plan.toml")
+    _, _, err = run(capsys, "quantify", tmp_path / "s.csv", "--plan", tmp_path / "plan.toml",
+                    "--seed", "3", "--out", tmp_path / "o")  # fmt: skip
+    assert [line.split(" is ")[0] for line in err.splitlines()] == [
+        f"mebias: deviation from the plan: {what}" for what in ("seed", "dataset", "rule")
+    ]
+    record = json.loads((tmp_path / "o" / "provenance.json").read_text())
+    assert record["arguments"]["plan_deviations"] == 3
+    assert list(record["cohorts"]) == ["d"]
+
+
 def test_an_option_that_repeats_the_plan_is_no_deviation(capsys, tmp_path):
     groups = {"A": 9, "B": 7}
     shifts(groups).to_csv(tmp_path / "s.csv", index=False)
