@@ -160,7 +160,7 @@ def _primary(part: pd.DataFrame, dataset: str, tests: pd.DataFrame) -> Iterator[
     tested = (tests["dataset"] == dataset) & (tests["family"] == "primary")
     if len(groups) < 2 or tested.any():
         return
-    if primary_source(part) is None and not part["source"].map(drawn_to_labels).all():
+    if primary_source(part) is None and not part["source"].map(drawn_to_labels).astype(bool).all():
         yield tables.issue(
             "warning",
             "no shifts are tested: tests rest on the rule gamdss with the distance signed, or on "
@@ -174,7 +174,7 @@ def _primary(part: pd.DataFrame, dataset: str, tests: pd.DataFrame) -> Iterator[
 
 
 def _drawn_to_labels(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    if part["source"].map(drawn_to_labels).any():
+    if part["source"].map(drawn_to_labels).astype(bool).any():
         yield tables.issue(
             "warning",
             "the frames of motion are drawn towards the human labels by its prior, so that its "

@@ -187,7 +187,7 @@ def primary_rule(
     >>> primary_rule(pd.DataFrame({"rule": ["least", "motion"], "rule_distance": "signed"}))
     ('least', 'signed')
     """
-    own = frames[~frames["rule"].map(is_posterior)]
+    own = frames[~frames["rule"].map(is_posterior).astype(bool)]
     if wanted is not None:
         there = (own["rule"] == wanted[0]) & (own["rule_distance"] == wanted[1])
         return wanted if there.any() else None

@@ -18,7 +18,9 @@ from mebias.quantification.sides import MIN_MARGIN_MS, largest_first
 _CONTRASTS = ("primary", "heterogeneity", "group-vs-rest", "pairs")
 FAMILIES = (
     *_CONTRASTS,
+    "adjusted",
     *(f"annotation-error {family}" for family in _CONTRASTS),
+    *(f"error-reduction {family}" for family in _CONTRASTS),
     "keyframe",
     "equivalence",
     "missingness",

@@ -1,4 +1,4 @@
-"""Tables that were made elsewhere: what is in them decides what is tested, in any order of names."""
+"""Tables that were made elsewhere: what is in them decides what is tested, whatever its name."""
 
 import numpy as np
 import pandas as pd
