@@ -98,13 +98,18 @@ def compare_sides(
 
 
 def canonical(sample: Sample) -> tuple[Clusters, np.ndarray]:
-    """Values by subject in an order that no name has a part in, and each subject's side."""
+    """Values by subject in an order that no name has a part in, and each subject's side.
+
+    Subjects of one size stand from the shorter tail of all means to the longer one, so that
+    values and their negatives meet the same random assignments.
+    """
     subjects, sides = sample.subjects, sample.sides
     data = clusters(sample.outcomes, subjects)
     names, codes = coded(subjects)
     labels = np.zeros(len(names), dtype=int)
     labels[codes] = sides
-    order = np.lexsort((labels, data.means, data.sizes))
+    skewed = float(((data.means - data.means.mean()) ** 3).sum())
+    order = np.lexsort((labels, -data.means if skewed < 0 else data.means, data.sizes))
     ordered = Clusters(data.sizes[order], data.means[order], data.ss_within, data.subjects[order])
     return ordered, labels[order]
 

@@ -16,7 +16,7 @@ from scipy import special
 
 from mebias import tables
 from mebias.errors import OptionError
-from mebias.quantification.checks import DRAWN_TO_LABELS, usable
+from mebias.quantification.checks import drawn_to_labels, usable
 from mebias.quantification.contrasts import holm_adjusted
 from mebias.quantification.interval import Clusters, Interval, coded, in_order_of_content
 from mebias.quantification.means import mean_interval, mean_of
@@ -220,7 +220,7 @@ def _is_versions(part: pd.DataFrame) -> bool:
 def _refusal(own: pd.DataFrame, part: pd.DataFrame, margin: float, level: float, seed: int) -> str:
     """Why equivalence cannot be shown with these shifts; empty if it can."""
     source = part["source"].iloc[0]
-    if source == DRAWN_TO_LABELS:
+    if drawn_to_labels(str(source)):
         return (
             f"frames of {source} are drawn towards the labels by its prior, so that closeness "
             f"to them is built in; use {BLIND}"
