@@ -11,6 +11,7 @@ from mebias.provenance import version
 from mebias.reporting.blocks import (
     Block,
     Bullets,
+    Cards,
     Cell,
     Files,
     Fold,
@@ -58,6 +59,7 @@ _PREAMBLE = """\
 """
 _GRAVE = {"error": "#a61b1b", "warning": "#8a5a00", "note": "#555555"}
 _LONG = 30
+_SVG = "http://www.w3.org/2000/svg"
 
 
 def installed() -> bool:
@@ -153,6 +155,8 @@ def _block(block: Block) -> str:
             return f"#heading(level: 2, {quoted(block.text)})\n"
         case Grid():
             return _grid(block)
+        case Cards():
+            return _cards(block)
         case Picture():
             return _picture(block)
         case Fold():
@@ -203,6 +207,25 @@ def _cell(cell: Cell) -> str:
     mark = f"#super({quoted(cell.mark)})" if cell.mark else ""
     text = f"#strong({quoted(cell.text)})" if cell.tone else f"#{quoted(cell.text)}"
     return f"[{text}{mark}]"
+
+
+def _cards(cards: Cards) -> str:
+    """Grade, sentence and small picture of each answer, a line each."""
+    lines = []
+    for card in cards.items:
+        svg = str(card.svg).replace("<svg ", f'<svg xmlns="{_SVG}" ', 1)
+        topic = f"{card.topic[:1].upper()}{card.topic[1:]}." if card.topic else ""
+        told = f"{card.text} {card.number}."
+        lines.append(
+            f"[#strong({quoted(card.grade)})], [#strong({quoted(topic)}) #{quoted(told)}], "
+            + (f"image(bytes({quoted(svg)}), format: \"svg\", width: 32mm, alt: {quoted(card.alt)})"
+               if svg else "[]")
+        )
+    legend = f"#note({quoted(cards.legend)})\n" if cards.legend else ""
+    return (
+        "#{ set par(justify: false); set text(size: 9pt); grid(columns: (24mm, 1fr, 32mm), "
+        f"column-gutter: 3mm, row-gutter: 2.6mm, {', '.join(lines)}) }}\n{legend}"
+    )
 
 
 def _picture(picture: Picture) -> str:
