@@ -136,7 +136,8 @@ class Chromium:
             "windowsVirtualKeyCode": number,
             "modifiers": SHIFT if shift else 0,
         }
-        text = {"text": about["key"]} if len(key) == 1 else {}
+        typed = "\r" if key == "Enter" else about["key"]
+        text = {"text": typed} if len(typed) == 1 else {}
         self.send("Input.dispatchKeyEvent", type="keyDown", **about, **text)
         self.send("Input.dispatchKeyEvent", type="keyUp", **about)
 

@@ -11,6 +11,7 @@ from mebias.provenance import version
 from mebias.reporting.blocks import (
     Block,
     Bullets,
+    Card,
     Cards,
     Cell,
     Files,
@@ -45,6 +46,11 @@ _PREAMBLE = """\
 )
 #show link: set text(fill: rgb("#0b5394"))
 #let note(body) = text(size: 7.5pt, body)
+#let cards(cells) = block({{
+  set text(size: 9pt)
+  set par(justify: false)
+  grid(columns: (24mm, 1fr, 32mm), column-gutter: 3mm, row-gutter: 3mm, ..cells)
+}})
 #let sheet(caption, columns, aligned, head, rows, notes) = figure(
   kind: table, caption: caption, align(left, block(width: 100%, {{
     set text(size: 7.5pt)
@@ -211,21 +217,23 @@ def _cell(cell: Cell) -> str:
 
 def _cards(cards: Cards) -> str:
     """Grade, sentence and small picture of each answer, a line each."""
-    lines = []
+    cells = []
     for card in cards.items:
-        svg = str(card.svg).replace("<svg ", f'<svg xmlns="{_SVG}" ', 1)
         topic = f"{card.topic[:1].upper()}{card.topic[1:]}." if card.topic else ""
         told = f"{card.text} {card.number}."
-        lines.append(
-            f"[#strong({quoted(card.grade)})], [#strong({quoted(topic)}) #{quoted(told)}], "
-            + (f"image(bytes({quoted(svg)}), format: \"svg\", width: 32mm, alt: {quoted(card.alt)})"
-               if svg else "[]")
-        )
+        cells += [
+            f"strong({quoted(card.grade)})",
+            f"[#strong({quoted(topic)}) #{quoted(told)}]",
+            _small(card) if card.svg else "[]",
+        ]
     legend = f"#note({quoted(cards.legend)})\n" if cards.legend else ""
-    return (
-        "#{ set par(justify: false); set text(size: 9pt); grid(columns: (24mm, 1fr, 32mm), "
-        f"column-gutter: 3mm, row-gutter: 2.6mm, {', '.join(lines)}) }}\n{legend}"
-    )
+    return f"#cards(({', '.join(cells)},))\n{legend}"
+
+
+def _small(card: Card) -> str:
+    svg = str(card.svg).replace("<svg ", f'<svg xmlns="{_SVG}" ', 1)
+    alt = quoted(card.alt)
+    return f'image(bytes({quoted(svg)}), format: "svg", width: 32mm, alt: {alt})'
 
 
 def _picture(picture: Picture) -> str:

@@ -55,9 +55,11 @@
   tip.hidden = true;
   tip.setAttribute("aria-hidden", "true");
   document.body.append(tip);
+  let shown = null;
   const show = (term) => {
     const meaning = document.getElementById(term.getAttribute("aria-describedby"));
     if (!meaning) return;
+    shown = term;
     tip.textContent = meaning.textContent;
     tip.hidden = false;
     const at = term.getBoundingClientRect();
@@ -67,7 +69,7 @@
     tip.style.left = left + "px";
     tip.style.top = (above ? Math.max(8, at.top - tip.offsetHeight - 6) : at.bottom + 6) + "px";
   };
-  const hide = () => { tip.hidden = true; };
+  const hide = () => { shown = null; tip.hidden = true; };
   document.querySelectorAll("a.term").forEach((term) => {
     term.addEventListener("mouseenter", () => show(term));
     term.addEventListener("focus", () => show(term));
@@ -107,7 +109,8 @@
   };
   let waiting = false;
   window.addEventListener("scroll", () => {
-    hide();
+    if (shown && shown === document.activeElement) show(shown);
+    else hide();
     if (waiting) return;
     waiting = true;
     requestAnimationFrame(() => { waiting = false; follow(); });
