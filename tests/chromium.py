@@ -145,7 +145,9 @@ class Chromium:
         self.send("Input.insertText", text=text)
 
     def picture(self, path, whole=False):
-        data = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]
+        data = self.send("Page.captureScreenshot", format="png", captureBeyondViewport=whole)[
+            "data"
+        ]
         Path(path).write_bytes(base64.b64decode(data))
 
     def close(self):

@@ -1,6 +1,7 @@
 """A Chromium that waits until the labeling page shows its first frame."""
 
-from chromium import BROWSER, Chromium as _Chromium
+from chromium import BROWSER
+from chromium import Chromium as _Chromium
 
 __all__ = ["BROWSER", "Chromium"]
 

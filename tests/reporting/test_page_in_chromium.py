@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -60,7 +61,13 @@ def test_axe_finds_nothing(browser, written, kind, dark):
     found = json.loads(browser.js("axe.run().then((r) => JSON.stringify(r))"))
     assert [(v["id"], [n["html"][:120] for n in v["nodes"][:2]]) for v in found["violations"]] == []
     checked = {rule["id"] for rule in found["passes"]}
-    assert {"color-contrast", "heading-order", "region", "svg-img-alt", "landmark-one-main"} <= checked
+    assert {
+        "color-contrast",
+        "heading-order",
+        "region",
+        "svg-img-alt",
+        "landmark-one-main",
+    } <= checked
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -70,7 +77,7 @@ def test_headings_follow_each_other_and_pictures_are_told(browser, written, kind
         "[...document.querySelectorAll('h1,h2,h3,h4,h5')].map((h) => Number(h.tagName[1]))"
     )
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     told = browser.js(
         "[...document.querySelectorAll('svg')].map((s) => [s.getAttribute('role'), "
         "s.getAttribute('aria-label')])"
@@ -116,7 +123,7 @@ def test_tables_are_sorted_by_keyboard(browser, written):
     assert column(browser, at) == before
     browser.js(f"{first}.tHead.rows[0].cells[1].querySelector('button').focus()")
     browser.press(" ")
-    assert column(browser, 1) == sorted(column(browser, 1))
+    assert column(browser, 1) == sorted(column(browser, 1), key=str.casefold)
     assert browser.errors == []
 
 
