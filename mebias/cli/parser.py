@@ -126,7 +126,12 @@ def _add_reselect(commands: Any) -> None:
         metavar="N|CLIP",
         nargs="*",
         help="pictures too, of the N clips where human and selected frames disagree most (6), or "
-        "of the clips named, into figures/clips; THEY SHOW FACES: mind whom you pass them to",
+        "of the clips named, into figures/clips; without --faces none shows a face",
+    )
+    command.add_argument(
+        "--faces",
+        action="store_true",
+        help="with --figures: film strips as well; THEY SHOW FACES: mind whom you pass them to",
     )
     add_out(command, "reports/<dataset>")
 

@@ -186,7 +186,7 @@ def _grid(rows: pd.DataFrame, caption: str, total: int) -> Grid:
         ))  # fmt: skip
     head = (("What", False), ("Of", False), ("Before", True), ("Now", True), ("Change", False))
     notes = (f"{len(rows)} of {total} are shown.",) if total > len(rows) else ()
-    return Grid(caption, head, tuple(cells), notes)
+    return Grid(caption, head, tuple(cells), notes, source="changes")
 
 
 def _then(row: Mapping[Hashable, Any], when: str) -> str:

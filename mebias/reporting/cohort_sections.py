@@ -11,8 +11,10 @@ from mebias.reporting import (
     grids,
     recognition_section,
     robustness_sections,
+    summary,
     text,
 )
+from mebias.reporting.answers import claim_cards, planted_cards
 from mebias.reporting.blocks import Block, Fold, Grid, Picture, Section, Text
 from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing, words
@@ -198,10 +200,14 @@ def _claims(content: Content) -> Iterator[Block]:
             yield Text("No claim is graded in this report.")
         else:
             yield Text(text.claims_sentence(own))
-            yield grids.claims_grid(own, f"{dataset}: claims with their grades")
+            yield claim_cards(own)
+            table = grids.claims_grid(own, f"{dataset}: claims with their grades")
+            yield Fold("What each grade rests on, and what would settle the others", (table,))
     between = claims[~claims["dataset"].isin(content.datasets)]
     for names, own in between.groupby("dataset", sort=False):
-        yield grids.claims_grid(own, f"{names}: claims between datasets, with their grades")
+        table = grids.claims_grid(own, f"{names}: claims between datasets, with their grades")
+        yield claim_cards(own)
+        yield Fold(f"{names}: what these grades rest on", (table,))
 
 
 def _planted_blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
@@ -216,7 +222,7 @@ def _planted_blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterat
         if own.empty:
             yield Text("No contrast was tested, so nothing can be set beside what was planted.")
             continue
-        yield Text(text.planted_sentence(own))
+        yield planted_cards(summary.planted_of(content, dataset))
         yield from pictures_of(content, pictures, dataset, "planted")
         yield grids.planted_grid(own, f"{dataset}: planted against found")
 
