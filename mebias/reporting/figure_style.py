@@ -15,7 +15,13 @@ from matplotlib.figure import Figure
 
 from mebias import tables
 from mebias.errors import OutputError, TableError, listed
+from mebias.reporting.lettering import FONT, LetteredFigure, short
 
+__all__ = [
+    "COLORS", "FAINT", "INK", "MARKERS", "MARK_COLOR", "MARK_STRIP_MM", "MM", "ONE_COLUMN_MM", "SOFT",
+    "TWO_COLUMNS_MM", "groups_of", "interval_line", "jitter", "look_of", "mark", "need", "new_figure",
+    "save", "short", "style", "zero_line",
+]  # fmt: skip
 ONE_COLUMN_MM = 89.0
 TWO_COLUMNS_MM = 183.0
 MM = 1 / 25.4
@@ -29,7 +35,8 @@ _MARK = "simulated-mark"
 
 _RC: dict[str, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
+    "font.sans-serif": [FONT],
+    "text.parse_math": False,
     "font.size": 7.0,
     "axes.labelsize": 7.0,
     "axes.titlesize": 8.0,
@@ -80,7 +87,7 @@ def style() -> Iterator[None]:
 
 def new_figure(width_mm: float, height_mm: float, *parts: pd.DataFrame) -> Figure:
     """An empty figure of a size in mm, marked if a table it is drawn from is simulated."""
-    figure = Figure(figsize=(width_mm * MM, height_mm * MM))
+    figure = LetteredFigure(figsize=(width_mm * MM, height_mm * MM))
     top = 1 - MARK_STRIP_MM / height_mm
     figure.set_layout_engine("constrained", rect=(0, 0, 1, top), w_pad=0.02, h_pad=0.02)
     names = {str(d) for part in parts if "dataset" in part for d in part["dataset"].unique()}
@@ -219,12 +226,3 @@ def interval_line(axes: Axes, low: float, high: float, height: float, color: str
             arrow = axes.plot([edge], [height], marker=marker, markersize=4, color=color,
                               linestyle="", zorder=3, clip_on=False)  # fmt: skip
             arrow[0].set_in_layout(False)
-
-
-def short(text: str, limit: int = 24) -> str:
-    """A name cut to fit a label.
-
-    >>> short("a" * 30, 10)
-    'aaaaaaaaa…'
-    """
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
