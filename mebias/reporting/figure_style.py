@@ -18,9 +18,9 @@ from mebias.errors import OutputError, TableError, listed
 from mebias.reporting.lettering import FONT, LetteredFigure, short
 
 __all__ = [
-    "COLORS", "FAINT", "INK", "MARKERS", "MARK_COLOR", "MARK_STRIP_MM", "MM", "ONE_COLUMN_MM", "SOFT",
-    "TWO_COLUMNS_MM", "groups_of", "interval_line", "jitter", "look_of", "mark", "need", "new_figure",
-    "save", "short", "style", "zero_line",
+    "COLORS", "FAINT", "INK", "MARKERS", "MARK_COLOR", "MARK_STRIP_MM", "MM", "ONE_COLUMN_MM",
+    "SOFT", "TWO_COLUMNS_MM", "groups_of", "interval_line", "jitter", "look_of", "mark", "need",
+    "new_figure", "save", "short", "style", "zero_line",
 ]  # fmt: skip
 ONE_COLUMN_MM = 89.0
 TWO_COLUMNS_MM = 183.0

@@ -14,8 +14,12 @@ from matplotlib.lines import Line2D
 
 from mebias import tables
 from mebias.errors import TableError, listed
+from mebias.reporting.agreement_figures import bland_altman_plot, raincloud_plot
+from mebias.reporting.audit_figures import audit_plot
+from mebias.reporting.clip_figures import plot_distances, plot_film, plot_motion
 from mebias.reporting.coder_figures import coder_plot, culture_plot
 from mebias.reporting.contrast_figures import contrast_plot, planted_plot
+from mebias.reporting.curve_figures import curve_plot
 from mebias.reporting.figure_style import (
     COLORS,
     FAINT,
@@ -34,16 +38,19 @@ from mebias.reporting.figure_style import (
     style,
     zero_line,
 )
+from mebias.reporting.forest_figures import forest_plot
 from mebias.reporting.gain_figures import confusion_plot, gain_plot
 from mebias.reporting.revision_figures import revision_plot, subject_revisions, transition_plot
 from mebias.reporting.robustness_figures import influence_plot, power_plot, specification_plot
 from mebias.reporting.uncertainty_figures import uncertainty_plot
 
 __all__ = [
-    "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "coder_plot", "confusion_plot", "contrast_plot",
-    "culture_plot", "estimation_plot", "gain_plot", "human_vs_selected", "influence_plot",
-    "planted_plot", "power_plot", "revision_plot", "save", "specification_plot", "style",
-    "subject_revisions", "transition_plot", "uncertainty_plot",
+    "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "audit_plot", "bland_altman_plot", "coder_plot",
+    "confusion_plot", "contrast_plot", "culture_plot", "curve_plot", "estimation_plot",
+    "forest_plot", "gain_plot", "human_vs_selected", "influence_plot", "planted_plot",
+    "plot_distances", "plot_film", "plot_motion", "power_plot", "raincloud_plot", "revision_plot",
+    "save", "specification_plot", "style", "subject_revisions", "transition_plot",
+    "uncertainty_plot",
 ]  # fmt: skip
 _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""

@@ -37,8 +37,10 @@ CHECK = "lettering"
 _COLUMNS = ("dataset", "ethnicity", "subject", "source", "arm", "emotion")
 _SHAPED = {"R", "AL"}
 """Bidirectional classes that need shaping, which matplotlib has from 3.11 on."""
-_COMPLEX = ("DEVANAGARI", "BENGALI", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "GUJARATI",
-            "GURMUKHI", "ORIYA", "SINHALA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN")  # fmt: skip
+_COMPLEX = (
+    "DEVANAGARI", "BENGALI", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "GUJARATI", "GURMUKHI",
+    "ORIYA", "SINHALA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN",
+)  # fmt: skip
 
 
 def spelled(text: str) -> str:
@@ -80,14 +82,12 @@ def romanized(character: str) -> str:
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     if plain:
         return plain
-    if unicodedata.category(character)[0] in "CM":
-        return ""
     name = unicodedata.name(character, "")
     for kind in (" LETTER ", " SYLLABLE ", " VOWEL SIGN ", " DIGIT "):
         if kind in name:
             sound = name.rpartition(kind)[2].split()[-1]
             return sound.capitalize() if " CAPITAL " in name else sound.lower()
-    return f"U+{ord(character):04X} "
+    return "" if unicodedata.category(character)[0] in "CM" else f"U+{ord(character):04X} "
 
 
 @cache
@@ -173,16 +173,16 @@ def letter(figure: Figure) -> None:
             if written != labels and isinstance(axis.get_major_locator(), FixedLocator):
                 axis.set_ticks(axis.get_ticklocs(), labels=written)
     for text in figure.findobj(Text):
-        shown = text.get_text()  # type: ignore[attr-defined]
+        shown = text.get_text()
         if "$" in shown and "\\mathdefault" not in shown:
-            text.set_parse_math(False)  # type: ignore[attr-defined]
+            text.set_parse_math(False)
         if shown.isascii():
             continue
-        text.set_text(_lines(shown))  # type: ignore[attr-defined]
-        others = sorted({family_of(c) or FONT for c in text.get_text() if c != "\n"} - {FONT})  # type: ignore[attr-defined]
+        text.set_text(_lines(shown))
+        others = sorted({family_of(c) or FONT for c in text.get_text() if c != "\n"} - {FONT})
         if others:
-            text.set_fontfamily([FONT, *others])  # type: ignore[attr-defined]
-            text.set_fontweight("normal")  # type: ignore[attr-defined]  # few of them have a bold
+            text.set_fontfamily([FONT, *others])
+            text.set_fontweight("normal")  # few of them have a bold
 
 
 def _lines(text: str) -> str:
