@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -20,7 +21,9 @@ from mebias.reporting.figure_style import (
     SOFT,
     TWO_COLUMNS_MM,
     groups_of,
+    is_narrow,
     jitter,
+    legend_below,
     look_of,
     need,
     new_figure,
@@ -37,7 +40,6 @@ _MANY = 1500
 _FAR = 3.0
 """Differences further out than this many times the limits may leave the axis, and are counted."""
 _BAND = "#dfe5eb"
-_NARROW_MM = 130.0
 
 
 def bland_altman_plot(
@@ -107,7 +109,7 @@ def bland_altman_plot(
         & estimates["stratum"].eq(stratum) & estimates["ethnicity"].eq(tables.ALL)
         & estimates["unit"].eq("ms")
     ]  # fmt: skip
-    narrow = width_mm < _NARROW_MM
+    narrow = is_narrow(width_mm)
     figure = new_figure(width_mm, 70 if narrow else 66, part)
     panels = figure.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.06})
     numbers = {k: _numbers(own[own["keyframe"] == k], -1 if error else 1) for k in tables.KEYFRAMES}
@@ -123,7 +125,7 @@ def bland_altman_plot(
         axes.locator_params(axis="x", nbins=4 if narrow else 6)
     other = short(source, 22)
     panels[0].set_ylabel(f"human − {other} (ms)" if error else f"{other} − human (ms)")
-    _legend(figure, numbers, narrow=narrow)
+    _legend(figure, numbers)
     return figure
 
 
@@ -203,19 +205,18 @@ def _lines(axes: Axes, numbers: Numbers) -> None:
             axes.axhline(numbers[name][0], color=COLORS[1], linewidth=1.0, linestyle=":", zorder=1)
 
 
-def _legend(figure: Figure, numbers: Mapping[str, Numbers], *, narrow: bool) -> None:
+def _legend(figure: Figure, numbers: Mapping[str, Numbers]) -> None:
     used = {_limits(found)[:1] for found in numbers.values()}
-    handles = [Line2D([], [], color=INK, label="mean")]
+    handles: list[Artist] = [Line2D([], [], color=INK, label="mean")]
     if ("limit_low",) in used:
         handles.append(Line2D([], [], color=INK, linestyle="--", label="95 % limits"))
     if ("quantile_05",) in used:
         handles.append(Line2D([], [], color=INK, linestyle="--", label="5 and 95 % quantiles"))
-    handles.append(Patch(facecolor=_BAND, label="interval of each"))  # type: ignore[arg-type]
+    handles.append(Patch(facecolor=_BAND, label="interval of each"))
     if any(name in found for found in numbers.values() for name in _REACH):
         handles.append(Line2D([], [], color=COLORS[1], linestyle=":",
                               label="reach of the windows (mean)"))  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=2 if narrow else len(handles),
-                  handletextpad=0.6, columnspacing=1.4)  # fmt: skip
+    legend_below(figure, handles)
 
 
 def raincloud_plot(
@@ -271,7 +272,7 @@ def raincloud_plot(
     low, high = _span(part[column].to_numpy(dtype=float))
     step = _step(part, unit, high - low)
     edges = step * np.arange(np.floor(low / step - 0.5), np.ceil(high / step + 0.5) + 1) - step / 2
-    narrow = width_mm < _NARROW_MM
+    narrow = is_narrow(width_mm)
     figure = new_figure(width_mm, 20 + 11.5 * len(groups), part)
     panels = figure.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.06})
     for axes, keyframe in zip(panels, tables.KEYFRAMES, strict=True):

@@ -13,6 +13,8 @@ from mebias.reporting.figure_style import (
     FAINT,
     INK,
     TWO_COLUMNS_MM,
+    is_narrow,
+    legend_below,
     need,
     new_figure,
     short,
@@ -20,7 +22,6 @@ from mebias.reporting.figure_style import (
 
 SEVERITIES = {"error": ("#7a1f00", "white"), "warning": ("#e8a35c", INK), "note": ("#e6ebf0", INK)}
 """Each severity with its tile and its lettering; darker is graver, in grey too."""
-_NARROW_MM = 130.0
 _SEVERAL = 3
 """With more datasets than this their names stand upright below the columns."""
 
@@ -60,7 +61,7 @@ def audit_plot(issues: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Fig
     total = sizes.groupby(["severity", "kind"])["n"].sum()
     lines = sorted(total.index, key=lambda line: (_gravity(line[0]), -int(total[line]), line[1]))
     datasets = [str(d) for d in dict.fromkeys(issues["dataset"])]
-    narrow, upright = width_mm < _NARROW_MM, len(datasets) > _SEVERAL
+    narrow, upright = is_narrow(width_mm), len(datasets) > _SEVERAL
     foot = 12 + (24 if upright else 6)
     figure = new_figure(width_mm, foot + 5.4 * len(lines), issues)
     axes = figure.subplots()
@@ -70,10 +71,10 @@ def audit_plot(issues: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Fig
     names = [short(_bare(name), 16 if upright else max(8, int(0.45 * width_mm / len(datasets))))
              for name in datasets]  # fmt: skip
     axes.set_xticks(range(len(datasets)), names, rotation=90 if upright else 0)
-    figure.legend(
-        handles=[Patch(facecolor=face, edgecolor=FAINT, label=severity)
-                 for severity, (face, _) in SEVERITIES.items()],
-        loc="outside lower center", ncols=3, handletextpad=0.6,
+    legend_below(
+        figure,
+        [Patch(facecolor=face, edgecolor=FAINT, label=severity)
+         for severity, (face, _) in SEVERITIES.items()],
     )  # fmt: skip
     return figure
 

@@ -16,6 +16,8 @@ from mebias.reporting.figure_style import (
     INK,
     SOFT,
     TWO_COLUMNS_MM,
+    is_narrow,
+    legend_below,
     need,
     new_figure,
     short,
@@ -66,12 +68,12 @@ def curve_plot(
     need(curves, ["dataset", "arm", "seed", "fold", "epoch", "loss", "uf1"], "inner curves")
     whole = curves[curves["fold"] == tables.ALL]
     need(whole, [], "inner curves (all folds together)")
-    figure = new_figure(width_mm, 62, whole)
+    arms = whole["arm"].nunique()
+    figure = new_figure(width_mm, 62 + 3.2 * arms * (1.0 if is_narrow(width_mm) else 0.3), whole)
     sides = figure.subplots(1, 2)
     for axes, quantity in zip(sides, _NAMES, strict=True):
         _draw(axes, whole, quantity, fixed, dict(epochs or {}))
-    handles, labels = sides[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5))
+    legend_below(figure, sides[0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -83,7 +85,9 @@ def _draw(
         own = whole[whole["arm"] == arm].set_index(["epoch", "seed"])[quantity].unstack()  # noqa: PD010
         if own.shape[1] > 1:
             axes.plot(own.index, own.to_numpy(), color=color, linewidth=0.4, alpha=0.45)
-        axes.plot(own.index, own.mean(axis=1), color=color, linewidth=1.6, label=short(str(arm)))
+        axes.plot(
+            own.index, own.mean(axis=1), color=color, linewidth=1.6, label=short(str(arm), 22)
+        )
     axes.axvline(fixed, color=INK, linestyle="--", linewidth=0.8, label=f"fixed: {fixed}")
     together = epochs.pop(tables.ALL, None)
     if together is not None:

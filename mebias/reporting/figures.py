@@ -29,7 +29,9 @@ from mebias.reporting.figure_style import (
     TWO_COLUMNS_MM,
     groups_of,
     interval_line,
+    is_narrow,
     jitter,
+    legend_below,
     look_of,
     need,
     new_figure,
@@ -56,8 +58,6 @@ _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""
 _WIDE = 0.985
 """Share of clips that an axis has to hold; what lies beyond is drawn at its edge and counted."""
-_NARROW_MM = 130.0
-"""Below this width labels and legend are set in more lines."""
 _SHORT_REASONS = {
     "a single subject": "1 subject",
     "a single clip": "1 clip",
@@ -130,7 +130,7 @@ def estimation_plot(
     numbers = _numbers(_part(estimates, source, distance), stratum, unit, weighting)
     groups = groups_of(part)
     limits = _limits(part[column].to_numpy(), numbers[numbers["quantity"] == "mean_shift"])
-    narrow = width_mm < _NARROW_MM
+    narrow = is_narrow(width_mm)
     height = 24 + 11.5 * len(groups) + (7 if narrow else 0)
     figure = new_figure(width_mm, height, part, numbers)
     panels = figure.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.06})
@@ -324,14 +324,16 @@ def human_vs_selected(
     part = _part(shifts, source, distance)
     part = part[part[["shift_ms", "rise_frames", "fall_frames"]].notna().all(axis=1)]
     need(part, [], f"{what} (clips with all three labels)")
-    figure = new_figure(width_mm, 0.56 * width_mm, part)
+    narrow = is_narrow(width_mm)
+    figure = new_figure(width_mm, 82 if narrow else 0.56 * width_mm, part)
     panels = figure.subplots(2, 3, sharex="col", height_ratios=(1.5, 1))
     for column, keyframe in enumerate(tables.KEYFRAMES):
         top, below = panels[0][column], panels[1][column]
         own = part[part["keyframe"] == keyframe]
         top.set_title(keyframe.capitalize())
         origin = "onset" if keyframe == "apex" else "apex"
-        below.set_xlabel(f"human, ms from the human {origin}")
+        below.set_xlabel(f"from {origin} (ms)" if narrow else f"human, ms from the human {origin}")
+        below.locator_params(axis="x", nbins=3 if narrow else 6)
         if own.empty:
             for axes in (top, below):
                 axes.text(0.5, 0.5, "no clips", transform=axes.transAxes, ha="center", color=SOFT)
@@ -341,7 +343,7 @@ def human_vs_selected(
     panels[0][0].set_ylabel("selected (ms)")
     panels[1][0].set_ylabel("shift (ms)")
     handles = [_kind_handle(kind) for kind in ("inside", "edge", "immovable")]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, handletextpad=0.4)
+    legend_below(figure, handles)
     return figure
 
 

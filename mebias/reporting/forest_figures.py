@@ -17,6 +17,9 @@ from mebias.reporting.figure_style import (
     SOFT,
     TWO_COLUMNS_MM,
     interval_line,
+    is_narrow,
+    label_below,
+    legend_below,
     need,
     new_figure,
     short,
@@ -24,7 +27,6 @@ from mebias.reporting.figure_style import (
 )
 
 QUANTITY = "mean_shift_difference"
-_NARROW_MM = 130.0
 _FAR = 6.0
 """Bounds further out than this many times their median may leave the axis, with an arrow."""
 _COLUMNS = ("dataset", "ethnicity", "stratum", "source", "distance", "keyframe", "quantity", "unit",
@@ -97,7 +99,7 @@ def forest_plot(
     predicted = predicted[predicted["keyframe"].isin(pooled["keyframe"])]
     below = [name for name, part in (("pooled", pooled), ("a new dataset", predicted)) if len(part)]
     keyframes = [k for k in tables.KEYFRAMES if own["keyframe"].eq(k).any()]
-    narrow = width_mm < _NARROW_MM
+    narrow = is_narrow(width_mm)
     figure = new_figure(width_mm, 24 + 6.2 * (len(datasets) + len(below)), rows)
     panels = np.atleast_1d(figure.subplots(1, len(keyframes), sharey=True, sharex=True))
     for axes, keyframe in zip(panels, keyframes, strict=True):
@@ -116,8 +118,9 @@ def forest_plot(
     panels[0].set_yticks(range(len(datasets) + len(below)),
                          [*(short(_bare(name), width) for name in datasets), *below])  # fmt: skip
     panels[0].set_ylim(len(datasets) + len(below) - 0.4, -0.6)
-    which = short(str(own["ethnicity"].iloc[0]), 34 if narrow else 70)
-    figure.supxlabel(f"{which}: difference of mean shifts (ms)", fontsize=7)
+    which = _sides(str(own["ethnicity"].iloc[0]), 22 if narrow else 50)
+    what = "difference (ms)" if narrow else "difference of mean shifts (ms)"
+    label_below(list(panels), f"{which}\n{what}", narrow=True)
     _legend(figure, pooled=len(pooled) > 0, predicted=len(predicted) > 0)
     return figure
 
@@ -125,6 +128,16 @@ def forest_plot(
 def _bare(dataset: str) -> str:
     """A dataset's name without the mark, which the figure carries."""
     return dataset.removeprefix(tables.SIMULATED).strip() or dataset
+
+
+def _sides(contrast: str, limit: int) -> str:
+    """A contrast cut so that both of its sides stay.
+
+    >>> _sides("East Asian vs others", 8)
+    'East As… vs others'
+    """
+    first, versus, second = contrast.partition(" vs ")
+    return f"{short(first, limit)}{versus}{short(second, limit)}"
 
 
 def _pooled(rows: pd.DataFrame) -> pd.Series:
@@ -204,5 +217,4 @@ def _legend(figure: Figure, *, pooled: bool, predicted: bool) -> None:
     if predicted:
         handles.append(Line2D([], [], marker="|", markersize=6, color=SOFT,
                               label="where that of a new dataset would lie"))  # fmt: skip
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles),
-                  handletextpad=0.6, columnspacing=1.4)  # fmt: skip
+    legend_below(figure, handles)
