@@ -84,7 +84,8 @@ def issues(names):
 def gains(names):
     rows = [
         {"dataset": "d", "arm": arm, "ethnicity": group, "quantity": f"{score}_gain",
-         "keyframe": "all", "source": "gamdss", "estimate": 0.01 * i, "conf_low": 0.01 * i - 0.03, "conf_high": 0.01 * i + 0.03}
+         "keyframe": "all", "source": "gamdss", "estimate": 0.01 * i,
+         "conf_low": 0.01 * i - 0.03, "conf_high": 0.01 * i + 0.03}
         for i, group in enumerate(("all", *names)) for score in ("uf1", "uar", "accuracy")
         for arm in ("gamdss vs human", "jitter vs human")
     ]  # fmt: skip

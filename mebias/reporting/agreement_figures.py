@@ -28,6 +28,7 @@ from mebias.reporting.figure_style import (
     need,
     new_figure,
     short,
+    short_names,
     zero_line,
 )
 
@@ -289,8 +290,8 @@ def raincloud_plot(
         if not narrow or keyframe == "apex":
             axes.set_xlabel(f"shift ({unit}), later →")
         axes.locator_params(axis="x", nbins=4 if narrow else 6)
-    names = [short(group, 14 if narrow else 24) for group in groups]
-    panels[0].set_yticks(range(len(groups)), names)
+    names = short_names(groups, 14 if narrow else 24)
+    panels[0].set_yticks(range(len(groups)), list(names.values()))
     panels[0].set_ylim(len(groups) - 0.45, -0.6)
     return figure
 

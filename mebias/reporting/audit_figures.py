@@ -17,7 +17,7 @@ from mebias.reporting.figure_style import (
     legend_below,
     need,
     new_figure,
-    short,
+    short_names,
 )
 
 SEVERITIES = {"error": ("#7a1f00", "white"), "warning": ("#e8a35c", INK), "note": ("#e6ebf0", INK)}
@@ -66,11 +66,11 @@ def audit_plot(issues: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Fig
     figure = new_figure(width_mm, foot + 5.4 * len(lines), issues)
     axes = figure.subplots()
     _tiles(axes, sizes, lines, datasets)
-    width = 18 if narrow else 34
-    axes.set_yticks(range(len(lines)), [short(kind.replace("_", " "), width) for _, kind in lines])
-    names = [short(_bare(name), 16 if upright else max(8, int(0.45 * width_mm / len(datasets))))
-             for name in datasets]  # fmt: skip
-    axes.set_xticks(range(len(datasets)), names, rotation=90 if upright else 0)
+    kinds_named = short_names((kind for _, kind in lines), 18 if narrow else 34)
+    axes.set_yticks(range(len(lines)), [kinds_named[kind] for _, kind in lines])
+    room = 16 if upright else max(8, int(0.45 * width_mm / len(datasets)))
+    names = short_names(map(_bare, datasets), room)
+    axes.set_xticks(range(len(datasets)), list(names.values()), rotation=90 if upright else 0)
     legend_below(
         figure,
         [Patch(facecolor=face, edgecolor=FAINT, label=severity)

@@ -23,6 +23,7 @@ from mebias.reporting.figure_style import (
     need,
     new_figure,
     short,
+    short_names,
     zero_line,
 )
 
@@ -80,7 +81,9 @@ def coder_plot(
         axes.set_title(keyframe.capitalize())
     narrow = is_narrow(width_mm)
     label_below(panels, f"label - coders' mean ({unit}), later →", narrow=narrow)
-    panels[0].set_yticks(range(len(coders)), [short(c, 14 if narrow else 24) for c in coders])
+    panels[0].set_yticks(
+        range(len(coders)), list(short_names(coders, 14 if narrow else 24).values())
+    )
     return figure
 
 
@@ -135,10 +138,8 @@ def culture_plot(estimates: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -
         axes.set_title(keyframe.capitalize())
     label_below(panels, "difference (ms), later →", narrow=is_narrow(width_mm))
     last = "contrast" if (whole["quantity"] == "culture_by_ethnicity").any() else "contrast*"
-    panels[0].set_yticks(
-        range(len(names) + 1),
-        [*(f"in {short(n, 13 if is_narrow(width_mm) else 22)}" for n in names), last],
-    )
+    named = short_names(names, 13 if is_narrow(width_mm) else 22)
+    panels[0].set_yticks(range(len(names) + 1), [*(f"in {named[n]}" for n in names), last])
     panels[0].set_ylabel(short(str(groups["source"].iloc[0]), 30))
     if last.endswith("*"):
         figure.supxlabel("* of these coders alone", fontsize=6.5, color=SOFT, x=0.99, ha="right")

@@ -20,9 +20,11 @@ from mebias.reporting.figure_style import (
     legend_below,
     need,
     new_figure,
-    short,
+    short_names,
 )
 
+_STYLES = ("-", (0, (4, 1)), (0, (1, 1)))
+"""Of lines, once the colors are used up."""
 _NAMES = {"loss": "Loss (cross-entropy)", "uf1": "UF1"}
 
 
@@ -80,14 +82,14 @@ def curve_plot(
 def _draw(
     axes: Axes, whole: pd.DataFrame, quantity: str, fixed: int, epochs: dict[str, int]
 ) -> None:
+    names = short_names(whole["arm"].unique(), 22)
     for place, arm in enumerate(whole["arm"].unique()):
         color = COLORS[place % len(COLORS)]
         own = whole[whole["arm"] == arm].set_index(["epoch", "seed"])[quantity].unstack()  # noqa: PD010
         if own.shape[1] > 1:
             axes.plot(own.index, own.to_numpy(), color=color, linewidth=0.4, alpha=0.45)
-        axes.plot(
-            own.index, own.mean(axis=1), color=color, linewidth=1.6, label=short(str(arm), 22)
-        )
+        axes.plot(own.index, own.mean(axis=1), color=color, linewidth=1.6, label=names[str(arm)],
+                  linestyle=_STYLES[place // len(COLORS) % len(_STYLES)])  # fmt: skip
     axes.axvline(fixed, color=INK, linestyle="--", linewidth=0.8, label=f"fixed: {fixed}")
     together = epochs.pop(tables.ALL, None)
     if together is not None:

@@ -16,12 +16,13 @@ from matplotlib.figure import Figure
 
 from mebias import tables
 from mebias.errors import OutputError, TableError, listed
-from mebias.reporting.lettering import FONT, LetteredFigure, short
+from mebias.reporting.lettering import FONT, LetteredFigure, short, short_names
 
 __all__ = [
     "COLORS", "FAINT", "INK", "MARKERS", "MARK_COLOR", "MARK_STRIP_MM", "MM", "ONE_COLUMN_MM",
     "SOFT", "TWO_COLUMNS_MM", "groups_of", "interval_line", "is_narrow", "jitter", "label_below",
-    "legend_below", "look_of", "mark", "need", "new_figure", "save", "short", "style", "zero_line",
+    "legend_below", "look_of", "mark", "need", "new_figure", "save", "short",
+    "short_names", "style", "zero_line",
 ]  # fmt: skip
 ONE_COLUMN_MM = 89.0
 TWO_COLUMNS_MM = 183.0

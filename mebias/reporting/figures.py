@@ -37,6 +37,7 @@ from mebias.reporting.figure_style import (
     new_figure,
     save,
     short,
+    short_names,
     style,
     zero_line,
 )
@@ -142,7 +143,7 @@ def estimation_plot(
         axes.set_title(keyframe.capitalize())
         if not narrow or keyframe == "apex":
             axes.set_xlabel(f"shift ({unit}), later →")
-    panels[0].set_yticks(range(len(groups)), [_group_label(part, g, narrow) for g in groups])
+    panels[0].set_yticks(range(len(groups)), _group_labels(part, groups, narrow))
     panels[0].set_ylim(len(groups) - 0.5, -0.5)
     beyond = (part[column] < limits[0]) | (part[column] > limits[1])
     _estimation_legend(
@@ -343,6 +344,8 @@ def human_vs_selected(
     panels[0][0].set_ylabel("selected (ms)")
     panels[1][0].set_ylabel("shift (ms)")
     handles = [_kind_handle(kind) for kind in ("inside", "edge", "immovable")]
+    if {*part.columns} >= _WINDOW and part["window_low"].notna().any():
+        handles.append(Line2D([], [], color=FAINT, linewidth=1.0, label="its window (below)"))
     legend_below(figure, handles)
     return figure
 
@@ -361,6 +364,7 @@ def _human_panels(top: Axes, below: Axes, own: pd.DataFrame, keyframe: str) -> N
     span = [min(0.0, human.min()), max(0.0, human.max())]
     top.plot(span, span, color=FAINT, linewidth=0.8, zorder=0)
     zero_line(below, vertical=False)
+    _windows(below, own, human)
     for kind, where in _kinds(own).items():
         _kind_points(top, human[where & inside], (human + shift)[where & inside], kind)
         _kind_points(below, human[where & inside], shift[where & inside], kind)
@@ -375,6 +379,22 @@ def _human_panels(top: Axes, below: Axes, own: pd.DataFrame, keyframe: str) -> N
     if not inside.all():
         top.set_title(f"{int((~inside).sum())} beyond the axis", loc="right", fontsize=6.5,
                       fontweight="normal", color=SOFT)  # fmt: skip
+
+
+_WINDOW = {"human", "window_low", "window_high"}
+
+
+def _windows(axes: Axes, own: pd.DataFrame, human: np.ndarray) -> None:
+    """How far the window of each clip lets its keyframe move, where that is known."""
+    if {*own.columns} >= _WINDOW:
+        ms = 1000 / own["fps"].to_numpy(dtype=float)
+        low, high = (
+            ms * (own[end] - own["human"]).to_numpy(dtype=float)
+            for end in ("window_low", "window_high")
+        )
+        known = np.isfinite(low) & np.isfinite(high)
+        axes.vlines(human[known], low[known], high[known], color=FAINT, linewidth=0.5, zorder=0,
+                    rasterized=len(own) > _MANY)  # fmt: skip
 
 
 _PHASES = {
@@ -446,12 +466,16 @@ def _limits(values: np.ndarray, means: pd.DataFrame | None = None) -> tuple[floa
     return float(ends.min() - 0.06 * span), float(ends.max() + 0.06 * span)
 
 
-def _group_label(part: pd.DataFrame, group: str, narrow: bool) -> str:
-    own = part if group == tables.ALL else part[part["ethnicity"] == group]
-    subjects = own["subject"].nunique()
-    clips = len(own.drop_duplicates(["subject", "clip"]))
+def _group_labels(part: pd.DataFrame, groups: list[str], narrow: bool) -> list[str]:
+    names = short_names(groups, 15 if narrow else 24)
     between = ",\n" if narrow else ", "
-    return (
-        f"{short(group, 15 if narrow else 24)}\n{subjects} subject{'' if subjects == 1 else 's'}"
-        f"{between}{clips} clip{'' if clips == 1 else 's'}"
-    )
+    labels = []
+    for group in groups:
+        own = part if group == tables.ALL else part[part["ethnicity"] == group]
+        subjects = own["subject"].nunique()
+        clips = len(own.drop_duplicates(["subject", "clip"]))
+        labels.append(
+            f"{names[group]}\n{subjects} subject{'' if subjects == 1 else 's'}"
+            f"{between}{clips} clip{'' if clips == 1 else 's'}"
+        )
+    return labels

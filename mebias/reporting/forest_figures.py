@@ -11,6 +11,7 @@ from matplotlib.patches import Polygon
 
 from mebias import tables
 from mebias.errors import TableError, listed
+from mebias.quantification.pooling import direction_of, same_direction
 from mebias.reporting.figure_style import (
     FAINT,
     INK,
@@ -23,6 +24,7 @@ from mebias.reporting.figure_style import (
     need,
     new_figure,
     short,
+    short_names,
     zero_line,
 )
 
@@ -55,7 +57,8 @@ def forest_plot(
     source, distance : str, optional
         The rule; without them, that which most datasets have.
     quantity : str
-        What is contrasted: ``mean_shift_difference`` or ``adjusted_difference``.
+        What is contrasted: ``mean_shift_difference`` or ``adjusted_difference``. *A vs B* and
+        *B vs A* are the same contrast, as in pooling, drawn in alphabetical order.
     width_mm : float
         Width in mm.
 
@@ -90,6 +93,9 @@ def forest_plot(
         estimates["unit"].eq("ms") & estimates["stratum"].eq(tables.ALL)
         & estimates["quantity"].isin([quantity, f"pooled_{quantity}", f"predicted_{quantity}"])
     ]  # fmt: skip
+    rows = same_direction(rows)
+    if contrast is not None:
+        contrast = direction_of(contrast)
     rows = _chosen(rows, quantity, contrast, source, distance)
     own = rows[rows["quantity"].eq(quantity) & ~_pooled(rows)]
     own = own.drop_duplicates(["dataset", "keyframe"])
@@ -116,7 +122,7 @@ def forest_plot(
         axes.locator_params(axis="x", nbins=4 if narrow else 6)
     width = 14 if narrow else 30
     panels[0].set_yticks(range(len(datasets) + len(below)),
-                         [*(short(_bare(name), width) for name in datasets), *below])  # fmt: skip
+                         [*short_names(map(_bare, datasets), width).values(), *below])  # fmt: skip
     panels[0].set_ylim(len(datasets) + len(below) - 0.4, -0.6)
     which = _sides(str(own["ethnicity"].iloc[0]), 22 if narrow else 50)
     what = "difference (ms)" if narrow else "difference of mean shifts (ms)"

@@ -24,6 +24,7 @@ from mebias.reporting.figure_style import (
     need,
     new_figure,
     short,
+    short_names,
     zero_line,
 )
 
@@ -89,7 +90,7 @@ def gain_plot(
         _gains(axes, own, lines, known[quantity], reach)
         axes.xaxis.set_major_locator(MaxNLocator(2 if narrow else 4, symmetric=True))
     label_below(list(panels), "gain", narrow=narrow)
-    panels[0].set_yticks(range(len(lines)), [_line_name(*line, narrow=narrow) for line in lines])
+    panels[0].set_yticks(range(len(lines)), _line_names(lines, narrow=narrow))
     panels[0].set_ylim(len(lines) - 0.4, -0.6)
     legend_below(
         figure,
@@ -110,14 +111,19 @@ def _lines(gains: pd.DataFrame) -> list[tuple[str, str]]:
     return lines + [(first, str(group)) for group in groups.unique()]
 
 
-def _line_name(arm: str, ethnicity: str, *, narrow: bool) -> str:
-    """A line's name; of a narrow figure a group's alone, whose pair of arms is the first."""
-    first, versus, second = arm.partition(" vs ")
-    if narrow:
-        pair = f"{short(first, 8)}{versus}{short(second, 8)}"
-        return pair if ethnicity == tables.ALL else f"in {short(ethnicity, 14)}"
-    name = f"{short(first, 16)}{versus}{short(second, 16)}"
-    return name if ethnicity == tables.ALL else f"{short(ethnicity, 18)}: {short(name, 20)}"
+def _line_names(lines: Sequence[tuple[str, str]], *, narrow: bool) -> list[str]:
+    """Names of lines; of a narrow figure a group's alone, whose pair of arms is the first."""
+    letters = 8 if narrow else 16
+    groups = short_names((group for _, group in lines), 14 if narrow else 18)
+    named = []
+    for arm, group in lines:
+        first, versus, second = arm.partition(" vs ")
+        pair = f"{short(first, letters)}{versus}{short(second, letters)}"
+        if group == tables.ALL:
+            named.append(pair)
+        else:
+            named.append(f"in {groups[group]}" if narrow else f"{groups[group]}: {short(pair, 20)}")
+    return named
 
 
 def _reach(gains: pd.DataFrame, margins: Sequence[float]) -> float:
@@ -200,7 +206,7 @@ def confusion_plot(confusion: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
         axes.set_title(short(arms[place], 28))
         _matrix(axes, own, classes)
         first, last = place % columns == 0, place + columns >= len(arms)
-        names = [short(c, 14) for c in classes]
+        names = list(short_names(classes, 14).values())
         axes.set_yticks(range(len(classes)), names if first else [])
         axes.set_xticks(range(len(classes)), names if last else [], rotation=90)
         if first:

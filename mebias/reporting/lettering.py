@@ -37,6 +37,8 @@ CHECK = "lettering"
 _COLUMNS = ("dataset", "ethnicity", "subject", "source", "arm", "emotion")
 _SHAPED = {"R", "AL"}
 """Bidirectional classes that need shaping, which matplotlib has from 3.11 on."""
+_LEFT_TO_RIGHT = "\u200e"
+"""Mark before a line with names that are read from right to left."""
 _COMPLEX = (
     "DEVANAGARI", "BENGALI", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "GUJARATI", "GURMUKHI",
     "ORIYA", "SINHALA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN",
@@ -179,19 +181,22 @@ def letter(figure: Figure) -> None:
         if shown.isascii():
             continue
         text.set_text(_lines(shown))
-        others = sorted({family_of(c) or FONT for c in text.get_text() if c != "\n"} - {FONT})
+        others = sorted({family_of(c) or FONT for c in text.get_text()} - {FONT})
         if others:
             text.set_fontfamily([FONT, *others])
             text.set_fontweight("normal")  # few of them have a bold
 
 
 def _lines(text: str) -> str:
-    """Each line spelled; spaces at its ends stay."""
+    """Each line spelled, and read from left to right as the figure is; spaces at ends stay."""
     if text.isascii():
         return text
-    return "\n".join(
-        line if all(drawable(c) for c in line) else spelled(line) for line in text.split("\n")
-    )
+    lines = []
+    for line in text.replace(_LEFT_TO_RIGHT, "").split("\n"):
+        written = line if all(drawable(c) for c in line) else spelled(line)
+        turned = any(unicodedata.bidirectional(c) in _SHAPED for c in written)
+        lines.append(_LEFT_TO_RIGHT + written if turned else written)
+    return "\n".join(lines)
 
 
 def short(text: str, limit: int = 24) -> str:
@@ -209,6 +214,39 @@ def short(text: str, limit: int = 24) -> str:
         used += widths[kept]
         kept += 1
     return f"{text[:kept].rstrip()}…"
+
+
+def short_names(names: Iterable[str], limit: int = 24) -> dict[str, str]:
+    """Names cut to fit labels, and still told apart: in the middle where beginnings are alike.
+
+    >>> short_names(["a group of people 1", "a group of people 2", "B"], 10)
+    {'a group of people 1': 'a gro…le 1', 'a group of people 2': 'a gro…le 2', 'B': 'B'}
+    """
+    names = list(dict.fromkeys(map(str, names)))
+    cut = {name: short(name, limit) for name in names}
+    for alike in (_middle, _numbered):
+        shown = list(cut.values())
+        cut = {
+            name: text if shown.count(text) == 1 else alike(name, limit, place)
+            for place, (name, text) in enumerate(cut.items())
+        }
+    return cut
+
+
+def _middle(name: str, limit: int, place: int) -> str:
+    text = spelled(name)
+    tail, used = "", 0
+    for character in reversed(text):
+        used += _width(character)
+        if used > 0.4 * limit:
+            break
+        tail = character + tail
+    head = short(text, limit - sum(map(_width, tail)))
+    return head if head == text else head + tail
+
+
+def _numbered(name: str, limit: int, place: int) -> str:
+    return f"{short(name, limit - 3)} {place + 1}"
 
 
 def _width(character: str) -> int:
