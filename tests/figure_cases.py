@@ -19,8 +19,10 @@ ARABIC = ("عرب", "أمازيغ", "بدو", "أكراد", "أقباط", "در�
           "سريان", "مجموعة ذات اسم طويل جدا جدا جدا جدا جدا")  # fmt: skip
 HINDI = ("हिन्दी", "मराठी", "ગુજરાતી", "ไทย", "தமிழ்", "తెలుగు", "ಕನ್ನಡ", "മലയാളം", "বাংলা", "ਪੰਜਾਬੀ",
          "ລາວ", "ខ្មែរ")  # fmt: skip
+SCRIPTS = tuple(name for three in zip(CHINESE[-4:], ARABIC[-4:], HINDI[:4], strict=True)
+                for name in three)  # fmt: skip
 NAMES = {"plain": tuple("ABCDEFGHIJKL"), "long": LATIN, "chinese": CHINESE, "arabic": ARABIC,
-         "no font": HINDI}  # fmt: skip
+         "no font": HINDI, "scripts": SCRIPTS}  # fmt: skip
 
 
 def shifts(names, dataset="d", source="gamdss", windows=True, seed=0):
