@@ -10,6 +10,7 @@ from mebias.cli import commands as run
 from mebias.cli import selecting
 from mebias.cli.calibrating_parser import add_calibrate
 from mebias.cli.coding_parser import add_coders
+from mebias.cli.looking_parser import add_doctor, add_power
 from mebias.cli.options import (
     add_command,
     add_data,
@@ -28,7 +29,7 @@ from mebias.cli.relabel_parser import add_relabel
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "recognize", "gain", "report",
-    "export", "calibrate", "plan", "coders", "relabel",
+    "export", "calibrate", "plan", "power", "coders", "relabel", "doctor",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -64,8 +65,10 @@ def make_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     add_calibrate(commands)
     _add_plan(commands)
+    add_power(commands)
     add_coders(commands)
     add_relabel(commands)
+    add_doctor(commands)
     return parser
 
 

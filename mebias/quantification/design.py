@@ -10,6 +10,7 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import listed
 from mebias.quantification.checks import DRAWN_TO_LABELS, primary_source, usable
+from mebias.quantification.contrasts import PAIRED_GROUPS
 from mebias.quantification.identification import MANY, cut_at_labels, limits
 from mebias.quantification.means import weightings_differ
 
@@ -50,6 +51,7 @@ def design_issues(
     for name, part in shifts.groupby("dataset", sort=False):
         dataset = str(name)
         rows += _groups(part, dataset, min_subjects)
+        rows += _unpaired(part, dataset, min_subjects)
         rows += _primary(part, dataset, tests)
         rows += _drawn_to_labels(part, dataset)
         rows += _windows(part, estimates, dataset)
@@ -131,6 +133,24 @@ def _groups(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[Row
             field="ethnicity",
             found=int(small.min()),
             expected=min_subjects,
+        )
+
+
+def _unpaired(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[Row]:
+    """So many groups that their pairs are not tested."""
+    owners = part[["subject", "ethnicity"]].drop_duplicates()["ethnicity"].value_counts()
+    owners = owners.drop([tables.UNKNOWN, tables.ALL], errors="ignore")
+    enough = int((owners >= min_subjects).sum())
+    if enough > PAIRED_GROUPS:
+        n_pairs = enough * (enough - 1) // 2
+        yield tables.issue(
+            "note",
+            f"{enough} groups have enough subjects: their {n_pairs} pairs are not tested, each "
+            f"group is tested against all others; take groups together to have them in pairs.",
+            dataset=dataset,
+            field="ethnicity",
+            found=enough,
+            expected=f"at most {PAIRED_GROUPS}",
         )
 
 

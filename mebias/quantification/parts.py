@@ -116,7 +116,7 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
         flags = flag_clips(shifts)
         issues = conform(pd.concat([issues, withheld_flags(shifts)]), "issues")
     if len(shifts["dataset"].unique()) > 1 and len(differences):
-        estimates.append(pool(differences, conf_level=level))
+        estimates.append(_pooled(differences, level))
     return Parts(
         estimates=with_coverage_notes(
             conform(pd.concat([e for e in estimates if len(e)]), "estimates")
@@ -125,6 +125,12 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
         flags=flags,
         issues=issues,
     )
+
+
+def _pooled(differences: pd.DataFrame, conf_level: float) -> pd.DataFrame:
+    """What pooling adds: the datasets' own rows, which it repeats, are in the table already."""
+    found = pool(differences, conf_level=conf_level)
+    return found[~found["dataset"].isin(differences["dataset"].unique())]
 
 
 def _has_covariates(shifts: pd.DataFrame) -> bool:

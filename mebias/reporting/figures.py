@@ -20,6 +20,7 @@ from mebias.reporting.clip_figures import plot_distances, plot_film, plot_motion
 from mebias.reporting.coder_figures import coder_plot, culture_plot
 from mebias.reporting.contrast_figures import contrast_plot, planted_plot
 from mebias.reporting.curve_figures import curve_plot
+from mebias.reporting.dose_figure import dose_response_plot
 from mebias.reporting.figure_style import (
     COLORS,
     FAINT,
@@ -49,7 +50,8 @@ from mebias.reporting.uncertainty_figures import uncertainty_plot
 
 __all__ = [
     "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "audit_plot", "bland_altman_plot", "coder_plot",
-    "confusion_plot", "contrast_plot", "culture_plot", "curve_plot", "estimation_plot",
+    "confusion_plot", "contrast_plot", "culture_plot", "curve_plot", "dose_response_plot",
+    "estimation_plot",
     "forest_plot", "gain_plot", "human_vs_selected", "influence_plot", "planted_plot",
     "plot_distances", "plot_film", "plot_motion", "power_plot", "raincloud_plot", "revision_plot",
     "save", "specification_plot", "style", "subject_revisions", "transition_plot",
