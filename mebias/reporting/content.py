@@ -186,8 +186,12 @@ class Content:
 
     @cached_property
     def issues(self) -> pd.DataFrame:
-        """What audit, design check and recognizer noticed."""
-        noticed = [m.noticed for m in self.measured if len(m.noticed)]
+        """What audit, design check and recognizer noticed, and names that no font has."""
+        from mebias.reporting.lettering import lettering_issues  # draws, so not before
+
+        noticed = [m.noticed for m in self.measured]
+        noticed.append(lettering_issues(self.findings.shifts, self.findings.estimates))
+        noticed = [table for table in noticed if len(table)]
         if not noticed:
             return self.findings.issues
         return tables.conform(pd.concat([self.findings.issues, *noticed]), "issues")
