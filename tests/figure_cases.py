@@ -7,6 +7,7 @@ import numpy as np
 import mebias
 from mebias import tables
 from mebias.quantification import quantify, revisions
+from mebias.quantification.checks import checked_shifts
 from mebias.quantification.pooling import pool
 from mebias.reporting import figures
 
@@ -43,7 +44,7 @@ def shifts(names, dataset="d", source="gamdss", windows=True, seed=0):
                 if windows:
                     row |= {"window_low": human - 6, "window_high": human + 6}
                 rows.append(row)
-    return tables.from_rows(rows, "shifts")
+    return checked_shifts(tables.from_rows(rows, "shifts"))
 
 
 @cache

@@ -81,6 +81,8 @@ def romanized(character: str) -> str:
     >>> romanized("ア"), romanized("한"), romanized("é"), romanized("漢")
     ('a', 'han', 'e', 'U+6F22 ')
     """
+    if unicodedata.category(character)[0] == "C":
+        return ""
     plain = unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode()
     if plain:
         return plain
@@ -89,7 +91,7 @@ def romanized(character: str) -> str:
         if kind in name:
             sound = name.rpartition(kind)[2].split()[-1]
             return sound.capitalize() if " CAPITAL " in name else sound.lower()
-    return "" if unicodedata.category(character)[0] in "CM" else f"U+{ord(character):04X} "
+    return "" if unicodedata.category(character)[0] == "M" else f"U+{ord(character):04X} "
 
 
 @cache
