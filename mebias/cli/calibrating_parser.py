@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mebias.cli import calibrating, calibrating_recognition, relabeling
+from mebias.cli import calibrating, calibrating_recognition, planning, relabeling
 from mebias.cli.options import add_command, add_jobs, add_out, add_seed
 
 
@@ -21,6 +21,7 @@ def add_calibrate(commands: Any) -> None:
     _add_calibrate_recognition(kinds)
     _add_calibrate_coders(kinds)
     _add_calibrate_relabel(kinds)
+    _add_calibrate_plan_study(kinds)
 
 
 def _add_calibrate_selection(kinds: Any) -> None:
@@ -116,6 +117,20 @@ def _add_calibrate_relabel(kinds: Any) -> None:
         "--clips", metavar="N", type=int, default=240, help="clips filmed per frame rate (240)"
     )
     _add_calibration(command)
+
+
+def _add_calibrate_plan_study(kinds: Any) -> None:
+    text = "predicted tolerance and power of planned studies beside those of simulated ones"
+    command = add_command(kinds, "plan-study", text, planning.calibrate_plan_study)
+    command.add_argument(
+        "--studies", metavar="N", type=int, default=1000, help="studies of each cell (1000)"
+    )
+    command.add_argument(
+        "--cell", metavar="CELL", action="append",
+        help="one cell only, as the table names it; may be repeated (all)",
+    )  # fmt: skip
+    add_seed(command)
+    add_out(command, "reports/validation")
 
 
 def _add_calibration(command: Any) -> None:

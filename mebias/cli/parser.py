@@ -24,12 +24,13 @@ from mebias.cli.options import (
     add_simulation,
     size,
 )
+from mebias.cli.plan_study_parser import add_plan_study
 from mebias.cli.recognizing_parser import add_gain, add_recognize
 from mebias.cli.relabel_parser import add_relabel
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "recognize", "gain", "report",
-    "export", "calibrate", "plan", "power", "coders", "relabel", "doctor",
+    "export", "calibrate", "plan", "power", "coders", "relabel", "plan-study", "doctor",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -68,6 +69,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_power(commands)
     add_coders(commands)
     add_relabel(commands)
+    add_plan_study(commands)
     add_doctor(commands)
     return parser
 

@@ -44,6 +44,7 @@ from mebias.reporting.figure_style import (
 )
 from mebias.reporting.forest_figures import forest_plot
 from mebias.reporting.gain_figures import confusion_plot, gain_plot
+from mebias.reporting.plan_figures import study_plot
 from mebias.reporting.revision_figures import revision_plot, subject_revisions, transition_plot
 from mebias.reporting.robustness_figures import influence_plot, power_plot, specification_plot
 from mebias.reporting.uncertainty_figures import uncertainty_plot
@@ -51,11 +52,10 @@ from mebias.reporting.uncertainty_figures import uncertainty_plot
 __all__ = [
     "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "audit_plot", "bland_altman_plot", "coder_plot",
     "confusion_plot", "contrast_plot", "culture_plot", "curve_plot", "dose_response_plot",
-    "estimation_plot",
-    "forest_plot", "gain_plot", "human_vs_selected", "influence_plot", "planted_plot",
-    "plot_distances", "plot_film", "plot_motion", "power_plot", "raincloud_plot", "revision_plot",
-    "save", "specification_plot", "style", "subject_revisions", "transition_plot",
-    "uncertainty_plot",
+    "estimation_plot", "forest_plot", "gain_plot", "human_vs_selected", "influence_plot",
+    "planted_plot", "plot_distances", "plot_film", "plot_motion", "power_plot",
+    "raincloud_plot", "revision_plot", "save", "specification_plot", "study_plot", "style",
+    "subject_revisions", "transition_plot", "uncertainty_plot",
 ]  # fmt: skip
 _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""
