@@ -88,7 +88,7 @@ def missingness(
     Examples
     --------
     >>> import mebias
-    from mebias.quantification.checks import checked_shifts
+    >>> from mebias.quantification.checks import checked_shifts
     >>> tests, shares = missingness(checked_shifts(mebias.example()), n_permutations=99)
     >>> tests.loc[0, "reason"], float(shares.loc[0, "estimate"])
     ('no onset is missing', 0.0)
