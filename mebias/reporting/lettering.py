@@ -11,6 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
@@ -166,6 +167,12 @@ class LetteredFigure(Figure):
         """Draw, after each text has got a font that has its glyphs."""
         letter(self)
         super().draw(renderer)  # type: ignore[arg-type]
+
+    def _repr_png_(self) -> bytes:
+        """The picture for Jupyter, which shows figures of its own accord only with pyplot."""
+        picture = BytesIO()
+        self.savefig(picture, format="png", dpi=150)
+        return picture.getvalue()
 
 
 def letter(figure: Figure) -> None:
