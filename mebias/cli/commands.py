@@ -177,7 +177,7 @@ def _record(out: Path, table: Path, followed: Followed, findings: Findings) -> N
     from mebias.reporting.files import as_json
 
     plan = followed.plan
-    arguments = {"seed": plan.seed, "min_subjects": plan.min_subjects}
+    arguments: dict[str, object] = {"seed": plan.seed, "min_subjects": plan.min_subjects}
     arguments |= followed.record(findings)
     read = {table.name: file_hash(table)}
     made = record("quantify", arguments, {name: read for name in findings.datasets})

@@ -98,7 +98,13 @@ def audit(content: Content) -> Iterator[Drawing]:
     yield Drawing(
         AUDIT,
         "What audit and design check found: issues by check and severity, per dataset.",
-        listed([f"{d}, {k or 'other'}: {n} {s}" for (d, s, k), n in sizes.items()], 60),  # type: ignore[misc]
+        listed(
+            [
+                f"{row['dataset']}, {row['kind'] or 'other'}: {row['n']} {row['severity']}"
+                for row in sizes.rename("n").reset_index().to_dict("records")
+            ],
+            60,
+        ),
         lambda: figures.audit_plot(issues),
     )
 
