@@ -178,7 +178,7 @@ class LetteredFigure(Figure):
 def letter(figure: Figure) -> None:
     """Give each text of a figure the fonts it needs, and write out what none has."""
     for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
+        for axis in (axes.xaxis, axes.yaxis) if axes.axison else ():
             labels = [label.get_text() for label in axis.get_ticklabels()]
             written = [_lines(label) for label in labels]
             if written != labels and isinstance(axis.get_major_locator(), FixedLocator):
