@@ -55,7 +55,7 @@ def audit_plot(issues: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Fig
     """
     need(issues, ["dataset", "severity", "check", "field"], "figure of the audit")
     kinds = issues["check"].where(issues["check"] != "", issues["field"])
-    table = issues.assign(kind=kinds.where(kinds != "", "other"))
+    table = issues.assign(kind=kinds.where(kinds != "", "other").str.replace("_", " "))
     counted = table.groupby(["severity", "kind", "dataset"], sort=False).size()
     sizes = counted.rename("n").reset_index()
     total = sizes.groupby(["severity", "kind"])["n"].sum()

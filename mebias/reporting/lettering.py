@@ -11,6 +11,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib
@@ -167,11 +168,17 @@ class LetteredFigure(Figure):
         letter(self)
         super().draw(renderer)  # type: ignore[arg-type]
 
+    def _repr_png_(self) -> bytes:
+        """The picture for Jupyter, which shows figures of its own accord only with pyplot."""
+        picture = BytesIO()
+        self.savefig(picture, format="png", dpi=150)
+        return picture.getvalue()
+
 
 def letter(figure: Figure) -> None:
     """Give each text of a figure the fonts it needs, and write out what none has."""
     for axes in figure.axes:
-        for axis in (axes.xaxis, axes.yaxis):
+        for axis in (axes.xaxis, axes.yaxis) if axes.axison else ():
             labels = [label.get_text() for label in axis.get_ticklabels()]
             written = [_lines(label) for label in labels]
             if written != labels and isinstance(axis.get_major_locator(), FixedLocator):

@@ -263,3 +263,10 @@ def test_a_raincloud_counts_every_clip():
 def test_bad_tables_are_refused_in_a_sentence(draw, words):
     with pytest.raises(tables.TableError, match=words):
         draw()
+
+
+def test_a_notebook_shows_a_figure_without_pyplot():
+    with figures.style():
+        picture = figures.raincloud_plot(cases.shifts(("A", "B")))._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 10_000
