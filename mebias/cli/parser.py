@@ -10,6 +10,7 @@ from mebias.cli import commands as run
 from mebias.cli import selecting
 from mebias.cli.calibrating_parser import add_calibrate
 from mebias.cli.coding_parser import add_coders
+from mebias.cli.looking_parser import add_doctor, add_power
 from mebias.cli.options import (
     add_command,
     add_data,
@@ -29,8 +30,7 @@ from mebias.cli.relabel_parser import add_relabel
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "recognize", "gain", "report",
-    "export", "calibrate", "plan", "coders", "relabel",
-    "plan-study",
+    "export", "calibrate", "plan", "power", "coders", "relabel", "plan-study", "doctor",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -66,9 +66,11 @@ def make_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     add_calibrate(commands)
     _add_plan(commands)
+    add_power(commands)
     add_coders(commands)
     add_relabel(commands)
     add_plan_study(commands)
+    add_doctor(commands)
     return parser
 
 
@@ -126,7 +128,12 @@ def _add_reselect(commands: Any) -> None:
         metavar="N|CLIP",
         nargs="*",
         help="pictures too, of the N clips where human and selected frames disagree most (6), or "
-        "of the clips named, into figures/clips; THEY SHOW FACES: mind whom you pass them to",
+        "of the clips named, into figures/clips; without --faces none shows a face",
+    )
+    command.add_argument(
+        "--faces",
+        action="store_true",
+        help="with --figures: film strips as well; THEY SHOW FACES: mind whom you pass them to",
     )
     add_out(command, "reports/<dataset>")
 

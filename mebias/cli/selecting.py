@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write
-from mebias.errors import listed
+from mebias.errors import OptionError, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,6 +76,11 @@ def reselect(options: argparse.Namespace) -> None:
 def _pictured(options: argparse.Namespace, cohort: Cohort) -> int | list[str] | None:
     """How many clips, or which, are to be drawn; None for none."""
     if options.figures is None:
+        if options.faces:
+            raise OptionError(
+                "--faces adds film strips to the pictures of --figures; give --figures too, or "
+                "leave --faces out."
+            )
         return None
     if cohort.frames is None:
         print(
@@ -105,12 +110,13 @@ def _draw_clips(
         rules=options.rule or ["gamdss"],
         distance=(options.distance or ["signed"])[0],
         seed=options.seed,
+        faces=options.faces,
         progress=progress(options),
     )
     for problem in problems:
         print(f"mebias: {problem}", file=sys.stderr)
-    say(options, f"{len(paths)} files with pictures of {len(clips)} clips, faces among them, in "
-         f"{folder}")  # fmt: skip
+    faces = "faces among them" if options.faces else "no faces (--faces draws film strips)"
+    say(options, f"{len(paths)} files with pictures of {len(clips)} clips, {faces}, in {folder}")
 
 
 def _failures(part: pd.DataFrame) -> str:

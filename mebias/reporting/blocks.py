@@ -50,13 +50,41 @@ class Cell:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: column heads as (text, numeric), rows of cells, notes below."""
+    """A table: column heads as (text, numeric), rows of cells, notes below.
+
+    ``source`` is the table of the report that its numbers stand in: a name such as
+    ``estimates``, or a file; ``files`` are the files that the page links to.
+    """
 
     kind: ClassVar[str] = "grid"
     caption: str
     head: tuple[tuple[str, bool], ...]
     rows: tuple[tuple[Cell, ...], ...]
     notes: tuple[str, ...] = ()
+    source: str = "estimates"
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Card:
+    """One answer: its grade, a sentence, and a small picture of its interval."""
+
+    grade: str
+    tone: str
+    topic: str
+    text: str
+    number: str
+    svg: Markup
+    alt: str
+
+
+@dataclass(frozen=True)
+class Cards:
+    """Answers below each other, with a legend for their pictures."""
+
+    kind: ClassVar[str] = "cards"
+    items: tuple[Card, ...]
+    legend: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,7 +145,9 @@ class References:
     items: tuple[tuple[str, str], ...]
 
 
-Block = Text | Bullets | Heading | Grid | Picture | Fold | Notice | Terms | Files | References
+Block = (
+    Text | Bullets | Heading | Grid | Cards | Picture | Fold | Notice | Terms | Files | References
+)
 
 
 @dataclass(frozen=True)

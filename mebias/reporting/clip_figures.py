@@ -27,7 +27,10 @@ MOST = 6
 ONE_COLUMN = "one-column"
 """Folder of the narrow versions, below that of the wide ones."""
 Draw = Callable[[ClipView, AnyRule, str, int, float], Figure]
-KINDS: dict[str, Draw] = {"distances": draw_distances, "motion": draw_motion, "film": draw_film}
+KINDS: dict[str, Draw] = {"distances": draw_distances, "motion": draw_motion}
+"""Pictures that show no face."""
+FACES: dict[str, Draw] = {"film": draw_film}
+"""Pictures that do."""
 
 
 def which_clips(cohort: Cohort, given: Sequence[str]) -> int | list[str]:
@@ -93,9 +96,10 @@ def write_clip_figures(
     rules: Sequence[AnyRule] = ("gamdss",),
     distance: str = "signed",
     seed: int = 0,
+    faces: bool = False,
     progress: bool = False,
 ) -> tuple[list[Path], list[str]]:
-    """Write the three pictures of each clip as SVG, PDF and PNG.
+    """Write the pictures of each clip as SVG, PDF and PNG.
 
     Parameters
     ----------
@@ -104,15 +108,17 @@ def write_clip_figures(
     clips : sequence of str
         Which.
     folder : Path
-        Made where it is not there. It gets ``<clip>_distances``, ``<clip>_motion`` and
-        ``<clip>_film`` at two columns' width, and the same at one column's in a folder
-        `ONE_COLUMN` within; the same input gives the same bytes.
+        Made where it is not there. It gets ``<clip>_distances`` and ``<clip>_motion`` at two
+        columns' width, and the same at one column's in a folder `ONE_COLUMN` within; the same
+        input gives the same bytes.
     rules : sequence
         The first of them that has windows is drawn; without one, ``gamdss``.
     distance : {"signed", "uint8"}
         The rule's distance.
     seed : int
         As for `mebias.reselect`.
+    faces : bool
+        Write ``<clip>_film`` too, which shows the face.
     progress : bool
         Show a progress bar on stderr.
 
@@ -136,7 +142,7 @@ def write_clip_figures(
     >>> with TemporaryDirectory() as out:
     ...     paths, problems = write_clip_figures(cohort, ["s01/s01_01"], Path(out))
     >>> len(paths), paths[0].name, problems
-    (18, 's01-s01_01_distances.svg', [])
+    (12, 's01-s01_01_distances.svg', [])
     """
     need_frames(cohort)
     need_clips(cohort, clips)
@@ -152,7 +158,7 @@ def write_clip_figures(
         except (FrameError, OptionError) as error:
             problems.append(str(error))
             continue
-        for kind, draw in KINDS.items():
+        for kind, draw in (KINDS | FACES if faces else KINDS).items():
             try:
                 for width, place in (
                     (TWO_COLUMNS_MM, folder),

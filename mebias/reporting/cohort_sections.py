@@ -8,11 +8,14 @@ import pandas as pd
 
 from mebias.reporting import (
     evidence_sections,
+    further_drawings,
     grids,
     recognition_section,
     robustness_sections,
+    summary,
     text,
 )
+from mebias.reporting.answers import claim_cards, planted_cards
 from mebias.reporting.blocks import Block, Fold, Grid, Picture, Section, Text
 from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing, words
@@ -27,6 +30,7 @@ def drawings(content: Content) -> Iterator[Drawing]:
         part = content.part(dataset)
         if part is not None:
             yield from _shift_drawings(content, dataset, part)
+            yield from further_drawings.agreement(content, part)
         tests = _primary(content, dataset)
         if tests["estimate"].notna().any():
             yield _contrasts(content, dataset)
@@ -36,6 +40,8 @@ def drawings(content: Content) -> Iterator[Drawing]:
             yield _planted(content, dataset)
         for room in (evidence_sections, recognition_section, robustness_sections):
             yield from room.drawings(content, dataset)
+    yield from further_drawings.forest(content)
+    yield from further_drawings.audit(content)
 
 
 def answer(content: Content, pictures: Mapping[str, Picture]) -> Section:
@@ -53,7 +59,8 @@ def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Sect
     yield Section("groups", "Do groups differ", tuple(_groups(content, pictures)))
     for room in (evidence_sections, recognition_section, robustness_sections):
         yield from room.sections(content, pictures)
-    yield from evidence_sections.label_sections(content)
+    yield from further_drawings.audit_section(content, pictures)
+    yield from evidence_sections.label_sections(content, pictures)
 
 
 def _shift_drawings(content: Content, dataset: str, part: Part) -> Iterator[Drawing]:
@@ -174,6 +181,8 @@ def _grids(content: Content, part: Part) -> Iterator[Grid]:
 
 
 def _groups(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
+    if further_drawings.FOREST in pictures:
+        yield pictures[further_drawings.FOREST]
     for dataset in content.datasets:
         yield from heading(content, dataset, "groups")
         tests = content.tests(dataset)
@@ -198,10 +207,14 @@ def _claims(content: Content) -> Iterator[Block]:
             yield Text("No claim is graded in this report.")
         else:
             yield Text(text.claims_sentence(own))
-            yield grids.claims_grid(own, f"{dataset}: claims with their grades")
+            yield claim_cards(own)
+            table = grids.claims_grid(own, f"{dataset}: claims with their grades")
+            yield Fold("What each grade rests on, and what would settle the others", (table,))
     between = claims[~claims["dataset"].isin(content.datasets)]
     for names, own in between.groupby("dataset", sort=False):
-        yield grids.claims_grid(own, f"{names}: claims between datasets, with their grades")
+        table = grids.claims_grid(own, f"{names}: claims between datasets, with their grades")
+        yield claim_cards(own)
+        yield Fold(f"{names}: what these grades rest on", (table,))
 
 
 def _planted_blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
@@ -216,7 +229,7 @@ def _planted_blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterat
         if own.empty:
             yield Text("No contrast was tested, so nothing can be set beside what was planted.")
             continue
-        yield Text(text.planted_sentence(own))
+        yield planted_cards(summary.planted_of(content, dataset))
         yield from pictures_of(content, pictures, dataset, "planted")
         yield grids.planted_grid(own, f"{dataset}: planted against found")
 

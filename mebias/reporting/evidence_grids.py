@@ -145,7 +145,9 @@ def power_grid(power: pd.DataFrame, caption: str) -> Grid:
         ("Subjects for the margin [interval]", True),
     )  # fmt: skip
     methods = tuple(f"Method: {m}" for m in power["method"].unique() if m)
-    return without_empty(Grid(caption, head, tuple(rows), (*notes.lines(), *methods)))
+    return without_empty(
+        Grid(caption, head, tuple(rows), (*notes.lines(), *methods), source="power")
+    )
 
 
 def _bounded(row: dict[str, object], column: str, unit: str) -> str:
@@ -191,7 +193,7 @@ def influence_grid(influence: pd.DataFrame, caption: str) -> Grid:
         ("The conclusion hangs on", False),
     )  # fmt: skip
     legend = "Which one: whose absence changes the estimate most; all of them in influence.csv."
-    return without_empty(Grid(caption, head, tuple(rows), (legend,)))
+    return without_empty(Grid(caption, head, tuple(rows), (legend,), source="influence"))
 
 
 def _hanging(hanging: pd.DataFrame) -> str:
@@ -227,7 +229,8 @@ def flags_grid(flags: pd.DataFrame, caption: str, most: int = 20) -> Grid:
         ("Posterior frame, mean ± SD", True), ("Probability of an error beyond tolerance", True),
     )  # fmt: skip
     left = len(flags) - len(rows)
-    return Grid(caption, head, rows, (f"{left} more in flags.csv.",) if left > 0 else ())
+    more = (f"{left} more in flags.csv.",) if left > 0 else ()
+    return Grid(caption, head, rows, more, source="flags")
 
 
 def hypothesis_grid(tests: pd.DataFrame, caption: str) -> Grid:
@@ -256,4 +259,6 @@ def hypothesis_grid(tests: pd.DataFrame, caption: str) -> Grid:
         ("Clips / subjects", True),
     )  # fmt: skip
     methods = tuple(f"Method: {m}" for m in tests["method"].unique() if m)[:4]
-    return without_empty(Grid(caption, head, tuple(rows), (*notes.lines(), *methods)))
+    return without_empty(
+        Grid(caption, head, tuple(rows), (*notes.lines(), *methods), source="tests")
+    )

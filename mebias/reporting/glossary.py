@@ -29,6 +29,15 @@ TERMS: tuple[tuple[str, str], ...] = (
      "Without them an earlier onset or a later offset cannot show."),
     ("family, adjusted p-value", "Hypotheses tested together, fixed in advance, and the p-value "
      "after Holm's adjustment for their number."),
+    ("margin", "The difference that would matter in practice, fixed in advance. A claim is "
+     "supported where its whole interval lies beyond the margin, and not supported "
+     "where it lies inside."),
+    ("blind posterior", "What the rule motion-blind says of a keyframe from the movement alone, "
+     "without the human label: a mean frame with its SD. It judges labels; it is no truth."),
+    ("coders' SD", "How far human labels spread around the movement, in ms, after the posterior's "
+     "own uncertainty is taken out."),
+    ("noisy labels", "The unbiased null: what the rule would do to labels whose errors have the "
+     "coders' spread and mean 0. Only what lies beyond it speaks for a bias."),
     ("CR2", "A cluster-robust standard error with a small-sample correction; subjects are the "
      "clusters."),
     ("permutation p-value", "The share of re-assignments of whole subjects to groups that give a "
@@ -46,3 +55,25 @@ VERSION_TERMS: tuple[tuple[str, str], ...] = (
     ("estimate and interval", "The best value and the range that is compatible with the data at "
      "the stated level, taking the subject as the sampling unit."),
 )  # fmt: skip
+
+SPOKEN: dict[str, str] = {
+    "shift": "mean shifts?|shifts?",
+    "freedom": "freedom",
+    "at edge": "at edge",
+    "window": "windows?",
+    "random frame": "random frames?|frame drawn at random",
+    "weighting": "weighting",
+    "family, adjusted p-value": "p, adjusted|adjusted p|Holm's adjustment|family",
+    "CR2": "p, CR2|CR2",
+    "permutation p-value": "p, permutation|permutations?",
+    "margin": "margins?(?: of practical relevance)?",
+    "blind posterior": "posterior|motion-blind",
+    "coders' SD": "coders' SDs?",
+    "noisy labels": "noisy labels",
+    "lead frames": "lead (?:and tail )?frames|cut at the (?:onset|offset)",
+    "estimate and interval": "intervals?",
+    "unevenness": "unevenness|intraclass correlation",
+    "transition": "transitions?",
+    "revised": "revised",
+}
+"""How terms stand in sentences and heads of the page, as regular expressions."""

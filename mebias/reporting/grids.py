@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -197,7 +198,9 @@ def contrast_grid(tests: pd.DataFrame, caption: str) -> Grid:
         ("Clips / subjects", True),
     )
     methods = tuple(f"Method: {m}" for m in tests["method"].unique() if m)
-    return without_empty(Grid(caption, head, tuple(rows), (*notes.lines(), *methods)))
+    return without_empty(
+        Grid(caption, head, tuple(rows), (*notes.lines(), *methods), source="tests")
+    )
 
 
 def claims_grid(claims: pd.DataFrame, caption: str) -> Grid:
@@ -228,7 +231,7 @@ def claims_grid(claims: pd.DataFrame, caption: str) -> Grid:
         ("Rests on", False),
         ("Would settle it", False),
     )
-    return without_empty(Grid(caption, head, tuple(rows), notes.lines()))
+    return without_empty(Grid(caption, head, tuple(rows), notes.lines(), source="claims"))
 
 
 def _with_notes(text: str, common: Container[str], notes: Notes, *, kept: int = 0) -> Cell:
@@ -265,7 +268,7 @@ def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:
         ("Shift found, ms [interval]", True),
         ("p, adjusted", True),
     )
-    return without_empty(Grid(caption, head, tuple(rows)))
+    return without_empty(Grid(caption, head, tuple(rows), source="planted"))
 
 
 def frame_grid(
@@ -328,9 +331,8 @@ def without_empty(grid: Grid) -> Grid:
         for i in range(len(grid.head))
         if any(row[i].head or row[i].text not in ("", NONE) or row[i].mark for row in grid.rows)
     ]
-    return Grid(
-        grid.caption,
-        tuple(grid.head[i] for i in kept),
-        tuple(tuple(row[i] for i in kept) for row in grid.rows),
-        grid.notes,
+    return replace(
+        grid,
+        head=tuple(grid.head[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in grid.rows),
     )

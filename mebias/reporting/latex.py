@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from mebias.reporting.blocks import Block, Cell, Fold, Grid, Section
@@ -99,15 +99,18 @@ def page_tables(sections: Sequence[Section]) -> dict[str, str]:
 
     A name is the section's and the table's place in it, such as ``groups-1``.
     """
-    found = {}
+    return {name: table(grid, name) for name, grid in named(sections)}
+
+
+def named(sections: Sequence[Section]) -> Iterator[tuple[str, Grid]]:
+    """The tables for a paper with their names, in the order of the page."""
     for section in sections:
         if section.id in _NOT_FOR_A_PAPER:
             continue
         grids = list(_grids(section.blocks))
         for place, grid in enumerate(grids, start=1):
             name = f"{section.id}-{place}" if len(grids) > 1 else section.id
-            found[name] = table(grid, name)
-    return found
+            yield name, grid
 
 
 def _grids(blocks: Sequence[Block]) -> list[Grid]:

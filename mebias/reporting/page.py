@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import base64
+import hashlib
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
+from importlib import resources
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from mebias import tables
 from mebias.provenance import version
-from mebias.reporting import changes, cohort_sections, methods, summary, version_sections
+from mebias.reporting import changes, cohort_sections, latex, methods, summary, version_sections
 from mebias.reporting.blocks import (
     Block,
+    Cards,
     Cell,
     Files,
     Fold,
@@ -27,8 +33,10 @@ from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing
 from mebias.reporting.files import MEANING
 from mebias.reporting.formats import count
-from mebias.reporting.glossary import TERMS, VERSION_TERMS
+from mebias.reporting.glossary import SPOKEN, TERMS, VERSION_TERMS
 from mebias.reporting.issue_list import notices, tally
+from mebias.reporting.linking import Linker, anchor
+from mebias.reporting.staging import RECORD
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -61,6 +69,9 @@ def page(content: Content, pictures: Mapping[str, Picture], names: Sequence[str]
     str
         One page with everything inside; the same content gives the same bytes.
     """
+    told = sections(content, pictures, names)
+    terms = next((b.items for s in told for b in s.blocks if isinstance(b, Terms)), ())
+    script = _script()
     html = (
         _environment()
         .get_template("page.html")
@@ -68,8 +79,12 @@ def page(content: Content, pictures: Mapping[str, Picture], names: Sequence[str]
             title=content.title,
             subtitle=subtitle(content),
             simulated=content.simulated,
-            sections=sections(content, pictures, names),
+            sections=told,
             version=version(),
+            link=Linker(terms, SPOKEN),
+            kind=_kind,
+            script=Markup(script),
+            script_hash=_hash(script),
         )
     )
     return "\n".join(line.rstrip() for line in html.splitlines() if line.strip()) + "\n"
@@ -82,16 +97,21 @@ def sections(
     found = list(_sections(content, pictures, names))
     if content.simulated:
         found = [replace(s, blocks=_marked(s.blocks)) for s in found]
-    return found
+    places = {id(grid): name for name, grid in latex.named(found)}
+    return [replace(s, blocks=_linked(s.blocks, places, set(names))) for s in found]
 
 
 def _sections(
     content: Content, pictures: Mapping[str, Picture], names: Sequence[str]
 ) -> Iterator[Section]:
     room = version_sections if content.of_versions else cohort_sections
-    yield Section("in-short", "In short", summary.blocks(content))
-    if not content.of_versions:
-        yield cohort_sections.answer(content, pictures)
+    short = Section("in-short", "In short", summary.blocks(content))
+    if content.of_versions:
+        yield short
+    else:
+        answer = cohort_sections.answer(content, pictures)
+        told = any(isinstance(block, Cards) for block in answer.blocks)
+        yield from (answer, short) if told else (short, answer)
     if content.earlier is not None:
         yield changes.section(content.earlier, content.changes)
     yield Section("warnings", "Before you read the numbers", tuple(_warnings(content)))
@@ -144,13 +164,14 @@ def _provenance(content: Content) -> Iterator[Block]:
     run = list(_flat(record))
     head = (("What", False), ("Value", False))
     if run:
-        yield Grid("The run", head, tuple(_pair(*item) for item in run if len(item[1]) <= _LONG))
+        short = tuple(_pair(*item) for item in run if len(item[1]) <= _LONG)
+        yield Grid("The run", head, short, source=RECORD)
     long = tuple(_pair(*item) for item in run if len(item[1]) > _LONG)
     if long:
-        yield Fold("Longer entries", (Grid("The run: longer entries", head, long),))
+        yield Fold("Longer entries", (Grid("The run: longer entries", head, long, source=RECORD),))
     packages = tuple(_pair(*item) for item in _flat(software))
     if packages:
-        grid = Grid("Versions of the software", head, packages)
+        grid = Grid("Versions of the software", head, packages, source=RECORD)
         yield Fold("Versions of the software", (grid,))
     yield Text("provenance.json holds the same and the SHA-256 of every file of this report.")
 
@@ -213,6 +234,41 @@ def _marked(blocks: Sequence[Block]) -> tuple[Block, ...]:
     return tuple(marked)
 
 
+def _linked(
+    blocks: Sequence[Block], places: Mapping[int, str], names: Container[str]
+) -> tuple[Block, ...]:
+    """Tables with the files that hold them: the CSV of their numbers, and their LaTeX."""
+    linked: list[Block] = []
+    for block in blocks:
+        if isinstance(block, Fold):
+            linked.append(replace(block, blocks=_linked(block.blocks, places, names)))
+        elif isinstance(block, Grid):
+            own = block.source if "." in block.source else f"tables/{block.source}.csv"
+            files = (own, f"tables/{places.get(id(block), '')}.tex")
+            linked.append(replace(block, files=tuple(f for f in files if f in names)))
+        else:
+            linked.append(block)
+    return tuple(linked)
+
+
+def _kind(file: str) -> str:
+    """What a link to a file is called: its kind."""
+    ending = file.rsplit(".", 1)[1]
+    return "TeX" if ending == "tex" else ending.upper()
+
+
+@cache
+def _script() -> str:
+    """The page's script without its indents; the page is whole without it."""
+    text = resources.files("mebias.reporting").joinpath("templates/page.js").read_text("utf-8")
+    return "\n" + "\n".join(line.strip() for line in text.splitlines() if line.strip()) + "\n"
+
+
+def _hash(script: str) -> str:
+    """What a content security policy names a script by."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -223,5 +279,6 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         keep_trailing_newline=False,
     )
+    environment.filters["anchor"] = anchor
     environment.filters["url"] = lambda name: quote(name, safe="/")
     return environment

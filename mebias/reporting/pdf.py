@@ -11,6 +11,8 @@ from mebias.provenance import version
 from mebias.reporting.blocks import (
     Block,
     Bullets,
+    Card,
+    Cards,
     Cell,
     Files,
     Fold,
@@ -44,6 +46,11 @@ _PREAMBLE = """\
 )
 #show link: set text(fill: rgb("#0b5394"))
 #let note(body) = text(size: 7.5pt, body)
+#let cards(cells) = block({{
+  set text(size: 9pt)
+  set par(justify: false)
+  grid(columns: (24mm, 1fr, 32mm), column-gutter: 3mm, row-gutter: 3mm, ..cells)
+}})
 #let sheet(caption, columns, aligned, head, rows, notes) = figure(
   kind: table, caption: caption, align(left, block(width: 100%, {{
     set text(size: 7.5pt)
@@ -58,6 +65,7 @@ _PREAMBLE = """\
 """
 _GRAVE = {"error": "#a61b1b", "warning": "#8a5a00", "note": "#555555"}
 _LONG = 30
+_SVG = "http://www.w3.org/2000/svg"
 
 
 def installed() -> bool:
@@ -153,6 +161,8 @@ def _block(block: Block) -> str:
             return f"#heading(level: 2, {quoted(block.text)})\n"
         case Grid():
             return _grid(block)
+        case Cards():
+            return _cards(block)
         case Picture():
             return _picture(block)
         case Fold():
@@ -203,6 +213,27 @@ def _cell(cell: Cell) -> str:
     mark = f"#super({quoted(cell.mark)})" if cell.mark else ""
     text = f"#strong({quoted(cell.text)})" if cell.tone else f"#{quoted(cell.text)}"
     return f"[{text}{mark}]"
+
+
+def _cards(cards: Cards) -> str:
+    """Grade, sentence and small picture of each answer, a line each."""
+    cells = []
+    for card in cards.items:
+        topic = f"{card.topic[:1].upper()}{card.topic[1:]}." if card.topic else ""
+        told = f"{card.text} {card.number}."
+        cells += [
+            f"strong({quoted(card.grade)})",
+            f"[#strong({quoted(topic)}) #{quoted(told)}]",
+            _small(card) if card.svg else "[]",
+        ]
+    legend = f"#note({quoted(cards.legend)})\n" if cards.legend else ""
+    return f"#cards(({', '.join(cells)},))\n{legend}"
+
+
+def _small(card: Card) -> str:
+    svg = str(card.svg).replace("<svg ", f'<svg xmlns="{_SVG}" ', 1)
+    alt = quoted(card.alt)
+    return f'image(bytes({quoted(svg)}), format: "svg", width: 32mm, alt: {alt})'
 
 
 def _picture(picture: Picture) -> str:

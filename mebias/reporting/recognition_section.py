@@ -272,7 +272,9 @@ def conclusion_grid(conclusions: pd.DataFrame, tests: pd.DataFrame, caption: str
         ("Subjects for the margin", True),
     )  # fmt: skip
     methods = tuple(f"Method: {m}" for m in conclusions["method"].unique() if m)[:2]
-    return without_empty(Grid(caption, head, tuple(rows), (*notes.lines(), *methods)))
+    return without_empty(
+        Grid(caption, head, tuple(rows), (*notes.lines(), *methods), source="conclusions")
+    )
 
 
 _TONES = {"helps": "supported", "harms": "missed", "can't be told": "cant"}

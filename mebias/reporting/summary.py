@@ -46,7 +46,7 @@ def _of(content: Content, dataset: str) -> list[Text]:
     if measured is not None and measured.gains is not None:
         lines.append(Text(recognition_section.in_short(measured), "Recognition."))
     if content.simulated:
-        planted = _planted(content, dataset)
+        planted = planted_of(content, dataset)
         lines.append(Text(text.planted_sentence(planted), "Planted against found."))
     else:
         claims = content.findings.claims
@@ -114,6 +114,7 @@ def rests_on(content: Content) -> Grid:
         "What this report rests on",
         tuple(head[i] for i in kept),
         tuple(tuple(row[i] for i in kept) for row in rows),
+        source="clips",
     )
 
 
@@ -207,7 +208,8 @@ def _nothing_selected(content: Content, dataset: str) -> str:
     )
 
 
-def _planted(content: Content, dataset: str) -> pd.DataFrame:
+def planted_of(content: Content, dataset: str) -> pd.DataFrame:
+    """What was planted, as the rule that the report leads with found it."""
     planted = content.findings.planted
     planted = planted[planted["dataset"] == dataset]
     part: Part | None = content.part(dataset)

@@ -78,7 +78,9 @@ def transition_grid(transitions: pd.DataFrame, caption: str) -> Grid:
         *((f"{k.capitalize()} revised", True) for k in tables.KEYFRAMES),
     )
     methods = tuple(f"Method: {m}" for m in transitions["method"].unique() if m)
-    return without_empty(Grid(caption, head, tuple(rows), (*notes.lines(), *methods)))
+    return without_empty(
+        Grid(caption, head, tuple(rows), (*notes.lines(), *methods), source="transitions")
+    )
 
 
 def subject_grid(subjects: pd.DataFrame, caption: str) -> Grid:
@@ -107,7 +109,7 @@ def subject_grid(subjects: pd.DataFrame, caption: str) -> Grid:
     )
     rest = len(wide) - len(rows)
     notes = (f"{rest} more subjects have revised labels: tables/subjects.csv.",) if rest else ()
-    return Grid(caption, head, rows, notes)
+    return Grid(caption, head, rows, notes, source="subjects")
 
 
 def _by_part(

@@ -49,8 +49,10 @@ def test_claims_between_datasets_have_a_table_of_their_own(inputs):
     every = pd.concat([made(), made("d vs e", 1)], ignore_index=True)
     findings = dataclasses.replace(given["findings"], claims=every)
     content = Content(**{**given, "findings": findings})
-    [section] = [s for s in cohort_sections.sections(content, {}) if s.id == "claims"]
-    captions = [block.caption for block in section.blocks if block.kind == "grid"]
+    section = cohort_sections.answer(content, {})
+    folds = [block for block in section.blocks if block.kind == "fold"]
+    captions = [block.caption for fold in folds for block in fold.blocks]
+    assert [len(b.items) for b in section.blocks if b.kind == "cards"] == [3, 1]
     assert captions == [
         "d: claims with their grades", "d vs e: claims between datasets, with their grades"
     ]  # fmt: skip

@@ -434,7 +434,9 @@ def test_file_names_are_safe_and_stable():
 def test_the_same_clip_gives_the_same_bytes(cohort, clip, tmp_path):
     written = []
     for run in ("a", "b"):
-        paths, problems = clip_figures.write_clip_figures(cohort, [clip], tmp_path / run)
+        paths, problems = clip_figures.write_clip_figures(
+            cohort, [clip], tmp_path / run, faces=True
+        )
         assert not problems
         written.append({p.relative_to(tmp_path / run).as_posix(): p.read_bytes() for p in paths})
     assert written[0] == written[1]
@@ -449,7 +451,9 @@ def test_the_same_clip_gives_the_same_bytes(cohort, clip, tmp_path):
 def test_a_picture_that_fails_leaves_nothing_and_the_others_go_on(
     cohort, clip, tmp_path, monkeypatch
 ):
-    paths, problems = clip_figures.write_clip_figures(without(cohort, "apex"), [clip], tmp_path)
+    paths, problems = clip_figures.write_clip_figures(
+        without(cohort, "apex"), [clip], tmp_path, faces=True
+    )
     assert len(problems) == 1 and "no picture of distances" in problems[0]
     assert {p.stem.split("_")[-1] for p in paths} == {"motion", "film"}
 
@@ -480,11 +484,14 @@ def reselect(capsys, root, out, *more):
 
 def test_command_draws_a_number_or_named_clips(capsys, root, tmp_path):
     code, said = reselect(capsys, root, tmp_path / "n", "--figures", "1")
-    assert code == 0 and "18 files with pictures of 1 clips" in said.out
+    assert code == 0 and "12 files with pictures of 1 clips, no faces" in said.out
     assert len(list((tmp_path / "n/figures/clips").glob("*_motion.svg"))) == 1
+    assert not list((tmp_path / "n").rglob("*film*"))
     code, said = reselect(
-        capsys, root, tmp_path / "c", "--figures", "s02/s02_01", "--rule", "motion"
-    )
+        capsys, root, tmp_path / "c", "--figures", "s02/s02_01", "--rule", "motion",
+        "--faces",
+    )  # fmt: skip
+    assert "18 files with pictures of 1 clips, faces among them" in said.out
     drawn = {p.name for p in (tmp_path / "c/figures/clips").glob("*.png")}
     assert code == 0 and len(drawn) == 3 and all("s02_01" in name for name in drawn)
 
@@ -498,6 +505,8 @@ def test_command_refuses_what_it_cannot_draw(capsys, root, tmp_path):
     for given, words_ in (("s99/1", "has no clip 's99/1'"), ("0", "expected 1 clip or more")):
         code, said = reselect(capsys, root, tmp_path, "--figures", given)
         assert code == 2 and words_ in said.err and said.err.count("\n") <= 2
+    code, said = reselect(capsys, root, tmp_path, "--faces")
+    assert code == 2 and "give --figures too" in said.err
     assert not (tmp_path / "keyframes.csv").exists()
 
 
@@ -514,4 +523,5 @@ def test_command_without_frames_says_so_and_goes_on(capsys, root, tmp_path):
 def test_the_help_says_that_faces_are_shown(capsys):
     with pytest.raises(SystemExit):
         main(["reselect", "--help"])
-    assert "THEY SHOW FACES" in " ".join(capsys.readouterr().out.split())
+    told = " ".join(capsys.readouterr().out.split())
+    assert "--faces with --figures: film strips as well; THEY SHOW FACES" in told

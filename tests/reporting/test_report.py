@@ -1,5 +1,7 @@
 """The report as written: what is in it, and what must not be."""
 
+import base64
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -38,7 +40,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attributes):
         found = dict(attributes)
         self.tags.append(tag)
-        self._skip += tag == "style"
+        self._skip += tag in ("style", "script")
         if "id" in found:
             self.ids.append(found["id"])
         for name in ("src", "href", "xlink:href", "action", "data", "srcset", "poster"):
@@ -46,7 +48,7 @@ class Page(HTMLParser):
                 self.links.append((tag, name, found[name]))
 
     def handle_endtag(self, tag):
-        self._skip -= tag == "style"
+        self._skip -= tag in ("style", "script")
 
     def handle_data(self, data):
         if not self._skip:
@@ -87,7 +89,8 @@ def test_the_same_input_gives_the_same_bytes_wherever_it_is_written(tmp_path, in
 def test_the_page_loads_nothing_and_its_links_lead_somewhere(written, kind):
     html = written[kind].path.read_text(encoding="utf-8")
     page = Page(html)
-    assert not {"script", "img", "link", "iframe", "object"} & set(page.tags)
+    assert not {"img", "link", "iframe", "object"} & set(page.tags)
+    assert page.tags.count("script") == 1  # its own, inline: see the links below
     assert len(page.ids) == len(set(page.ids))
     assert "@import" not in html
     assert not re.findall(r"url\((?!['\"]?#)", html)
@@ -166,7 +169,10 @@ def test_names_of_users_are_text_not_markup(tmp_path, inputs, kind):
     report = write_report(tmp_path / "r", **given)
     html = report.path.read_text(encoding="utf-8")
     page = Page(html)
-    assert "script" not in page.tags
+    assert page.tags.count("script") == 1
+    told = re.search(r"script-src 'sha256-([^']+)'", html)[1]
+    own = re.search(r"<script>(.*?)</script>", html, re.DOTALL)[1]
+    assert base64.b64encode(hashlib.sha256(own.encode()).digest()).decode() == told
     assert HOSTILE in page.text
     assert "&amp;lt;" not in html
     assert "<script" not in (report.out / "methods.md").read_text(encoding="utf-8")
@@ -177,8 +183,55 @@ def test_the_answer_comes_first_then_the_warnings(written):
     page = Page(written["real"].path.read_text(encoding="utf-8"))
     titles = [i for i in page.ids if i in ("in-short", "warnings", "shifts", "groups", "claims",
                                            "methods", "files", "provenance")]  # fmt: skip
-    assert titles == ["in-short", "claims", "warnings", "shifts", "groups", "methods", "files",
+    assert titles == ["claims", "in-short", "warnings", "shifts", "groups", "methods", "files",
                       "provenance"]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["real", "simulated", "versions"])
+def test_each_table_leads_to_its_csv_and_its_latex(written, kind):
+    html = written[kind].path.read_text(encoding="utf-8")
+    figures = re.findall(
+        r'<figure class="table">\s*<figcaption>(.*?)</figcaption>', html, re.DOTALL
+    )
+    without = []
+    for caption in figures:
+        links = re.findall(r'href="([^"]+)"', caption)
+        assert all((written[kind].out / link).is_file() for link in links)
+        endings = {link.rsplit(".", 1)[1] for link in links}
+        if not endings >= {"csv", "tex"} and "json" not in endings:
+            without.append(caption)
+    rests = [c for c in without if "What this report rests on" not in c]
+    assert [c for c in rests if "Methods as run" not in c] == []
+    tex = re.search(r'([^>]*): mean shifts <.*?href="(tables/shifts[^"]*tex)"', html)
+    if kind != "versions":
+        text = (written[kind].out / tex[2]).read_text(encoding="utf-8")
+        assert f"{tex[1]}: mean shifts" in text
+
+
+def test_each_claim_has_grade_sentence_and_picture(written):
+    report = written["real"]
+    html = report.path.read_text(encoding="utf-8")
+    cards = re.findall(r'<li class="answer.*?</li>', html, re.DOTALL)
+    claims = report.findings.claims
+    assert len(cards) == len(claims)
+    grades = [
+        re.search(r'class="grade[^>]*>([^<]+)<', card)[1].replace("&#39;", "'") for card in cards
+    ]
+    order = ["supported", "not supported", "can't be told"]
+    assert sorted(grades) == sorted(claims["grade"])
+    assert grades == sorted(grades, key=order.index)
+    known = claims["estimate"].notna().sum()
+    assert 0 < known == sum("<svg" in card for card in cards)
+
+
+def test_a_simulated_report_begins_with_planted_against_found(written):
+    report = written["simulated"]
+    html = report.path.read_text(encoding="utf-8")
+    ids = [i for i in Page(html).ids if i in ("planted", "in-short", "warnings")]
+    planted = len(report.findings.planted)
+    assert html.count('<li class="answer') == planted
+    assert ids == (["planted", "in-short", "warnings"] if planted else
+                   ["in-short", "planted", "warnings"])  # fmt: skip
 
 
 def test_the_mean_shift_in_the_summary_is_that_of_the_table(written):

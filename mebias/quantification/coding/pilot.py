@@ -129,10 +129,10 @@ def pilot_basis(
             f"{len(names)} coders tell little about how coders differ: the upper bounds of the "
             f"tolerance are wide for that reason; about 6 coders of 30 clips would narrow them"
         )
-    habit = ", ".join(f"{v:g}" for v in assumed["coder_group"])
+    assumed_ms = ", ".join(f"{v:g}" for v in assumed["coder_group"])
     notes.append(
-        f"what a coder does to one group ({habit} ms) is assumed, and bounds leave it out: vary it "
-        f"(--coder-group) before trusting the power for coder cultures"
+        f"what a coder does to one group ({assumed_ms} ms) is assumed, and bounds leave it out: "
+        f"vary it (--coder-group) before trusting the power for coder cultures"
     )
     return Pilot(study.dataset, size, bases, notes)
 
