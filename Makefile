@@ -18,6 +18,7 @@ proof: $(VENV)/.installed
 	$(RUN) -m mebias calibrate statistics --recovery --full
 	$(RUN) -m mebias calibrate gain --cohorts 10000
 	$(RUN) -m mebias calibrate selection
+	$(RUN) -m mebias calibrate recognition --full --jobs 2
 	$(RUN) -m mebias calibrate coders
 
 # The site, its notebooks run at reduced size (in full with MEBIAS_FAST=0): build/site/index.html

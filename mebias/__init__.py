@@ -18,6 +18,7 @@ The public API on one screen::
     gains    = mebias.gain(predictions)               # .estimates .tests .conclusions
     coders   = mebias.coders(annotations, coders, ethnicity)  # several coders of the same events
     drawn    = mebias.simulate_coders(seed=0)         # a SIMULATED study of them
+    study    = mebias.plan_study(pilot)               # D-study: tolerance, power, cost, protocol
     packet   = mebias.relabel(cohort)                 # a blind second look; packet.write, .read
     items    = mebias.KeyframeDataset(cohort, selected)  # for torch, keyframes swapped
     figure   = mebias.plot_motion(cohort, clip)       # also plot_distances, plot_film
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from mebias.export.export import Exported, export
     from mebias.pipeline import compare_versions, example, report
     from mebias.quantification.coding.coders import CoderFindings, coders
+    from mebias.quantification.coding.planning import StudyPlan, plan_study
     from mebias.quantification.compare import compare
     from mebias.quantification.findings import Findings
     from mebias.quantification.gain import Gains, gain
@@ -62,6 +64,7 @@ __all__ = [
     "Gains",
     "KeyframeDataset",
     "Packet",
+    "StudyPlan",
     "audit",
     "coders",
     "compare",
@@ -73,6 +76,7 @@ __all__ = [
     "gain",
     "load",
     "nulls",
+    "plan_study",
     "plot_distances",
     "plot_film",
     "plot_motion",
@@ -93,6 +97,7 @@ _HOME = {
     "KeyframeDataset": "mebias.recognition",
     "Packet": "mebias.relabel",
     "Findings": "mebias.quantification",
+    "StudyPlan": "mebias.quantification.coding.planning",
     "Gains": "mebias.quantification.gain",
     "coders": "mebias.quantification.coding",
     "compare": "mebias.quantification",
@@ -101,6 +106,7 @@ _HOME = {
     "gain": "mebias.quantification.gain",
     "load": "mebias.datasets",
     "nulls": "mebias.selection",
+    "plan_study": "mebias.quantification.coding.planning",
     "plot_distances": "mebias.reporting.clip_figures",
     "plot_film": "mebias.reporting.clip_figures",
     "plot_motion": "mebias.reporting.clip_figures",

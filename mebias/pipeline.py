@@ -285,7 +285,7 @@ def report(
         "recognizer": recognizer,
         **({"shareable": True} if shareable else {}),
         **({"since": earlier.name} if earlier else {}),
-        **(followed.record() if followed else {}),
+        **(followed.record(findings) if followed else {}),
     }
     return write_report(
         folder,

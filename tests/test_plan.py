@@ -21,7 +21,7 @@ from mebias.quantification.following import (
     quantify_planned,
 )
 from mebias.quantification.merging import OTHERS
-from mebias.quantification.plan import Exclusions, Plan, make_plan
+from mebias.quantification.plan import FAMILIES, Exclusions, Plan, make_plan
 from mebias.quantification.plan_file import plan_text, read_plan, write_plan
 
 SMALL = ["--subjects", "12", "--clips", "30", "--size", "40x40"]
@@ -325,7 +325,7 @@ def test_quantify_follows_a_plan_and_records_it(capsys, tmp_path):
     code, _, err = run(capsys, *follow_it, "--out", tmp_path / "a")
     assert (code, err) == (0, "")
     tests = tables.read_csv(tmp_path / "a" / "tests.csv", "tests")
-    assert (tests.loc[tests["family"] != "missingness", "margin"] == 6).all()
+    assert (tests.loc[~tests["family"].isin(["missingness", "specification"]), "margin"] == 6).all()
     record = json.loads((tmp_path / "a" / "provenance.json").read_text())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert record["arguments"] == {
@@ -339,6 +339,34 @@ def test_quantify_follows_a_plan_and_records_it(capsys, tmp_path):
     assert issues["message"].iloc[0].startswith("deviation from the plan")
     record = json.loads((tmp_path / "b" / "provenance.json").read_text())
     assert (record["arguments"]["min_subjects"], record["arguments"]["plan_deviations"]) == (3, 1)
+
+
+def test_a_plan_as_printed_keeps_every_family_of_tests():
+    groups = {"A": 9, "B": 8}
+    own = shifts(groups)
+    own["emotion"] = np.where(own["clip"].str.endswith("-0"), "joy", "fear")
+    mean = own["selected"] * 0.3 + own["human"] * 0.7
+    blind = own.assign(source="motion-blind", distance="", selected=mean.round(),
+                       selected_mean=mean, selected_sd=0.5, selected_status="selected")  # fmt: skip
+    table = pd.concat([own, blind])
+    found = planned(table, make_plan(clips(groups))).tests
+    assert set(found["family"]) == set(quantify(table).tests["family"])
+    assert {"adjusted", "error-reduction primary", "keyframe"} <= set(found["family"])
+
+
+def test_provenance_counts_what_the_data_deviate_in_and_names_them(capsys, tmp_path):
+    groups = {"A": 9, "B": 7}
+    shifts(groups, rules=("gamdss-wide",)).to_csv(tmp_path / "s.csv", index=False)
+    planned = make_plan(clips(groups, dataset="SIMULATED other"))
+    write_plan(planned, tmp_path / "plan.toml")
+    _, _, err = run(capsys, "quantify", tmp_path / "s.csv", "--plan", tmp_path / "plan.toml",
+                    "--seed", "3", "--out", tmp_path / "o")  # fmt: skip
+    assert [line.split(" is ")[0] for line in err.splitlines()] == [
+        f"mebias: deviation from the plan: {what}" for what in ("seed", "dataset", "rule")
+    ]
+    record = json.loads((tmp_path / "o" / "provenance.json").read_text())
+    assert record["arguments"]["plan_deviations"] == 3
+    assert list(record["cohorts"]) == ["d"]
 
 
 def test_an_option_that_repeats_the_plan_is_no_deviation(capsys, tmp_path):
@@ -366,8 +394,9 @@ def test_report_follows_a_plan_and_puts_it_into_provenance(capsys, tmp_path, fol
     assert (arguments["seed"], arguments["min_subjects"]) == (2, 4)
     assert arguments["rule"][0] == "gamdss-wide"
     found = json.loads((tmp_path / "r" / "findings.json").read_text())
-    tested = [r for r in found["tests"] if not r["family"].startswith(("gain", "gamdss-vs", "mc"))]
-    assert {row["source"] for row in tested} == {"gamdss-wide"}
+    tested = {f: {r["source"] for r in found["tests"] if r["family"] == f} for f in FAMILIES}
+    assert tested["primary"] == tested["missingness"] == {"gamdss-wide"}
+    assert tested["annotation-error primary"] == {"motion-blind"}
     page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
     assert "Deviation from the plan: min_subjects is 4" in page
 

@@ -26,7 +26,7 @@ def calibrate_selection(options: argparse.Namespace) -> None:
     if options.clips < 6:
         raise OptionError(f"--clips is {options.clips}; expected 6 or more.")
     cells = options.cell or list(CELLS)
-    out = _out(options)
+    out = output_folder(options)
     table = validate_selectors(
         cells,
         n_clips=options.clips,
@@ -57,7 +57,7 @@ def calibrate_statistics(options: argparse.Namespace) -> None:
     if options.recovery:
         _calibrate_recovery(options)
         return
-    out = _out(options)
+    out = output_folder(options)
     table = calibrate_statistics(
         options.cell or (),
         n_cohorts=FULL if options.full else options.cohorts,
@@ -76,7 +76,7 @@ def calibrate_gain(options: argparse.Namespace) -> None:
 
     if options.cohorts < 5:
         raise OptionError(f"--cohorts is {options.cohorts}; expected 5 or more.")
-    out = _out(options)
+    out = output_folder(options)
     table = validate_gains(
         n_cohorts=options.cohorts,
         n_planted=max(5, options.cohorts // 5),
@@ -92,7 +92,7 @@ def calibrate_coders(options: argparse.Namespace) -> None:
     """``mebias calibrate coders``."""
     from mebias.validation.coding import validate_coders
 
-    out = _out(options)
+    out = output_folder(options)
     table = validate_coders(
         options.cell or (),
         n_studies=options.studies,
@@ -118,7 +118,7 @@ def _calibrate_recovery(options: argparse.Namespace) -> None:
 
     if options.cell:
         raise OptionError("--recovery has no cells to choose; leave --cell out.")
-    out = _out(options)
+    out = output_folder(options)
     kept = out / PARTS / "recovery"
     kept.mkdir(parents=True, exist_ok=True)
     table = validate_recovery(
@@ -142,7 +142,8 @@ def _calibrate_recovery(options: argparse.Namespace) -> None:
     say(options, "\n".join(["SIMULATED cohorts", *lines, f"tables in {out}"]))
 
 
-def _out(options: argparse.Namespace) -> Path:
+def output_folder(options: argparse.Namespace) -> Path:
+    """Where the tables go; told at once where that cannot be."""
     out: Path = options.out or Path("reports") / "validation"
     writable(out)
     return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mebias.cli import calibrating, relabeling
+from mebias.cli import calibrating, calibrating_recognition, planning, relabeling
 from mebias.cli.options import add_command, add_jobs, add_out, add_seed
 
 
@@ -18,8 +18,10 @@ def add_calibrate(commands: Any) -> None:
     _add_calibrate_selection(kinds)
     _add_calibrate_statistics(kinds)
     _add_calibrate_gain(kinds)
+    _add_calibrate_recognition(kinds)
     _add_calibrate_coders(kinds)
     _add_calibrate_relabel(kinds)
+    _add_calibrate_plan_study(kinds)
 
 
 def _add_calibrate_selection(kinds: Any) -> None:
@@ -70,6 +72,29 @@ def _add_calibrate_gain(kinds: Any) -> None:
     add_out(command, "reports/validation")
 
 
+def _add_calibrate_recognition(kinds: Any) -> None:
+    text = (
+        "what gains say of labels that err by a known amount: UF1 against label error, what is "
+        "found where there is nothing to gain, and what retraining adds to an interval; finished "
+        "cohorts are kept in DIR/.parts and taken from there by the next run of the same code"
+    )
+    run = calibrating_recognition.calibrate_recognition
+    command = add_command(kinds, "recognition", text, run)
+    size = command.add_mutually_exclusive_group()
+    size.add_argument(
+        "--cohorts",
+        metavar="N",
+        type=int,
+        default=10,
+        help="cohorts that each cell has its share of (10: about ten minutes on two free cores)",
+    )
+    size.add_argument("--full", action="store_true", help="200: about two hours")
+    command.add_argument(
+        "--seeds", metavar="N", type=int, default=1, help="training runs of each arm (1)"
+    )
+    _add_calibration(command)
+
+
 def _add_calibrate_coders(kinds: Any) -> None:
     text = (
         "are planted biases of coders covered, is a planted culture x ethnicity effect found, and "
@@ -92,6 +117,20 @@ def _add_calibrate_relabel(kinds: Any) -> None:
         "--clips", metavar="N", type=int, default=240, help="clips filmed per frame rate (240)"
     )
     _add_calibration(command)
+
+
+def _add_calibrate_plan_study(kinds: Any) -> None:
+    text = "predicted tolerance and power of planned studies beside those of simulated ones"
+    command = add_command(kinds, "plan-study", text, planning.calibrate_plan_study)
+    command.add_argument(
+        "--studies", metavar="N", type=int, default=1000, help="studies of each cell (1000)"
+    )
+    command.add_argument(
+        "--cell", metavar="CELL", action="append",
+        help="one cell only, as the table names it; may be repeated (all)",
+    )  # fmt: skip
+    add_seed(command)
+    add_out(command, "reports/validation")
 
 
 def _add_calibration(command: Any) -> None:

@@ -171,14 +171,16 @@ def _follow(options: argparse.Namespace) -> Followed | None:
     return followed
 
 
-def _record(out: Path, table: Path, followed: Followed) -> None:
+def _record(out: Path, table: Path, followed: Followed, findings: Findings) -> None:
     """Provenance of what was quantified after a plan."""
     from mebias.provenance import file_hash, record
     from mebias.reporting.files import as_json
 
     plan = followed.plan
-    arguments = {"seed": plan.seed, "min_subjects": plan.min_subjects} | followed.record()
-    made = record("quantify", arguments, {plan.dataset: {table.name: file_hash(table)}})
+    arguments: dict[str, object] = {"seed": plan.seed, "min_subjects": plan.min_subjects}
+    arguments |= followed.record(findings)
+    read = {table.name: file_hash(table)}
+    made = record("quantify", arguments, {name: read for name in findings.datasets})
     (out / "provenance.json").write_text(as_json(made), encoding="utf-8", newline="\n")
 
 
@@ -231,7 +233,7 @@ def quantify(options: argparse.Namespace) -> None:
     findings.to_csv(out, robustness=len(findings.shifts) <= _ROBUSTNESS_ROWS)
     write(out, extra)
     if followed is not None:
-        _record(out, options.files[0], followed)
+        _record(out, options.files[0], followed, findings)
         _print_deviations(findings)
     say(options, "\n".join([_headline(findings), f"tables in {out}", *_more(findings)]))
 

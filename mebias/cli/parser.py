@@ -10,6 +10,7 @@ from mebias.cli import commands as run
 from mebias.cli import selecting
 from mebias.cli.calibrating_parser import add_calibrate
 from mebias.cli.coding_parser import add_coders
+from mebias.cli.looking_parser import add_doctor, add_power
 from mebias.cli.options import (
     add_command,
     add_data,
@@ -23,12 +24,13 @@ from mebias.cli.options import (
     add_simulation,
     size,
 )
+from mebias.cli.plan_study_parser import add_plan_study
 from mebias.cli.recognizing_parser import add_gain, add_recognize
 from mebias.cli.relabel_parser import add_relabel
 
 COMMANDS = (
     "datasets", "audit", "simulate", "reselect", "quantify", "recognize", "gain", "report",
-    "export", "calibrate", "plan", "coders", "relabel",
+    "export", "calibrate", "plan", "power", "coders", "relabel", "plan-study", "doctor",
 )  # fmt: skip
 
 _EPILOG = """\
@@ -64,8 +66,11 @@ def make_parser() -> argparse.ArgumentParser:
     _add_export(commands)
     add_calibrate(commands)
     _add_plan(commands)
+    add_power(commands)
     add_coders(commands)
     add_relabel(commands)
+    add_plan_study(commands)
+    add_doctor(commands)
     return parser
 
 

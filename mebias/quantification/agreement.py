@@ -9,11 +9,13 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.quantification.agreement_cell import AgreementCell, Row, parts
+from mebias.quantification.agreement_cell import AgreementCell
 from mebias.quantification.agreement_issues import WINDOWED, agreement_issues
+from mebias.quantification.cells import Part, Row, by_keyframe, cells, part_of
 from mebias.quantification.checks import usable
 from mebias.quantification.coefficients import PHASES, coefficients
 from mebias.quantification.intervals_overlap import (
+    FRAMES,
     HALF,
     MICRO_DURATION_MS,
     MICRO_RISE_MS,
@@ -33,6 +35,8 @@ TAILS = (0.05, 0.95)
 N_DRAWS = 999
 """Bootstrap draws of subjects behind each interval of a quantile."""
 _ROUNDING = 1e-9
+_NUMBERS = ("shift_frames", "freedom", "fps", "human", "human_low", "human_high", "window_low",
+            "window_high")  # fmt: skip
 
 
 def agreement_estimates(
@@ -95,45 +99,44 @@ def agreement_estimates(
     """
     rows: list[Row] = []
     shapes: list[Row] = []
-    for place, part in parts(shifts[usable(shifts)], strata=strata):
-        for keyframe in tables.KEYFRAMES:
-            own = part[part["keyframe"] == keyframe]
-            if not own.empty:
-                here = {**place, "keyframe": keyframe}
-                shape = _shape(own)
-                shapes.append({**here, "shape": shape})
-                cell = AgreementCell(own, conf_level)
-                rows += [{**here, **row} for row in _of_keyframe(cell, own, shape, seed)]
+    there = part_of(shifts, _NUMBERS)
+    for place, part in cells(there.cut(usable(shifts).to_numpy()), strata):
+        for keyframe, own in by_keyframe(part):
+            here = {**place, "keyframe": keyframe}
+            shape = _shape(own)
+            shapes.append({**here, "shape": shape})
+            cell = AgreementCell(own, conf_level)
+            rows += [{**here, **row} for row in _of_keyframe(cell, own, shape, seed)]
     pairs = paired_keyframes(shifts)
     longest = {"duration": micro_duration_ms, "rise": micro_rise_ms}
-    for place, part in parts(pairs, strata=strata):
+    for place, part in cells(part_of(pairs, ["fps", *FRAMES]), strata):
         cell = AgreementCell(part, conf_level)
         rows += [{**place, "keyframe": "", **row} for row in _of_clips(cell, part, longest)]
     return tables.from_rows(rows, "estimates"), agreement_issues(pairs, shapes)
 
 
-def _shape(own: pd.DataFrame) -> str:
+def _shape(own: Part) -> str:
     """What stands against normal limits: windows, or skewness and tails; empty: nothing."""
-    if own["freedom"].notna().any():
+    if np.isfinite(own["freedom"]).any():
         return WINDOWED
-    return far_from_normal(own["shift_frames"].to_numpy(dtype=float))
+    return far_from_normal(own["shift_frames"])
 
 
-def _of_keyframe(cell: AgreementCell, own: pd.DataFrame, shape: str, seed: int) -> Iterator[Row]:
+def _of_keyframe(cell: AgreementCell, own: Part, shape: str, seed: int) -> Iterator[Row]:
     """All quantities of one keyframe of one group."""
-    frames, level = own["shift_frames"].to_numpy(dtype=float), cell.conf_level
+    frames, level = own["shift_frames"], cell.conf_level
     limits = partial(limits_of_agreement, conf_level=level)
     if shape == WINDOWED:
         limits = partial(no_limits, conf_level=level)
-    yield from cell.both_units(["limit_low", "limit_high"], frames, limits, "subject")
+    yield from cell.both_units(["limit_low", "limit_high"], frames, limits, ["subject"] * 2)
     if shape:
         quantiles = partial(
             clustered_quantiles, probs=TAILS, conf_level=level, n_draws=N_DRAWS, seed=seed
         )
         names = [f"quantile_{100 * tail:02.0f}" for tail in TAILS]
-        yield from cell.both_units(names, frames, quantiles, "clip")
+        yield from cell.both_units(names, frames, quantiles, ["clip"] * 2)
     yield from cell.both_units(
-        ["mad_between_subjects"], frames, lambda x, s: [mad_interval(x, s, level)], "clip"
+        ["mad_between_subjects"], frames, lambda x, s: [mad_interval(x, s, level)], ["clip"]
     )
     every = np.ones(len(own), dtype=bool)
     for k in WITHIN_FRAMES:
@@ -141,28 +144,27 @@ def _of_keyframe(cell: AgreementCell, own: pd.DataFrame, shape: str, seed: int) 
     within = np.abs(frames) * cell.ms_per_frame <= ONE_FRAME_AT_30_FPS_MS + _ROUNDING
     yield cell.share("share_within_33_ms", within, every)
     if shape == WINDOWED:
-        truncated = (own["selected_status"] == "truncated").to_numpy()
-        yield cell.share("share_truncated", truncated, own["freedom"].notna().to_numpy())
+        truncated = own.holds("selected_status", "truncated")
+        yield cell.share("share_truncated", truncated, np.isfinite(own["freedom"]))
         for side in ("low", "high"):
             reach = _reach(own, side)
             yield from cell.means_in_both_units(f"window_reach_{side}", reach, ("subject",))
-    keyframe = str(own["keyframe"].iloc[0])
+    keyframe = own.first("keyframe")
     refused = coefficients(frames, frames, cell.subjects, of=keyframe, conf_level=level)
     for name, found in refused.items():
         yield cell.row(name, "coefficient", found, every, "clip")
 
 
-def _reach(own: pd.DataFrame, side: str) -> np.ndarray:
+def _reach(own: Part, side: str) -> np.ndarray:
     """The earliest (low) or latest (high) shift that each window allows, in frames."""
     bound, human, low, high = (
-        own[column].to_numpy(dtype=float)
-        for column in (f"window_{side}", "human", "human_low", "human_high")
+        own[column] for column in (f"window_{side}", "human", "human_low", "human_high")
     )
     low, high = (np.where(np.isnan(end), human, end) for end in (low, high))
     return np.asarray(bound - np.clip(bound, low, high))
 
 
-def _of_clips(cell: AgreementCell, pairs: pd.DataFrame, longest: dict[str, float]) -> Iterator[Row]:
+def _of_clips(cell: AgreementCell, pairs: Part, longest: dict[str, float]) -> Iterator[Row]:
     """All quantities of whole clips of one group."""
     for phase in PHASES:
         human, selected, _ = lengths(pairs, phase)
@@ -199,12 +201,12 @@ def _micro(
     yield cell.share(f"share_status_changed{end}", by_human != by_selected, where)
 
 
-def _overlaps(cell: AgreementCell, pairs: pd.DataFrame) -> Iterator[Row]:
+def _overlaps(cell: AgreementCell, pairs: Part) -> Iterator[Row]:
     where = np.isfinite(lengths(pairs, "duration")[0])
     if not where.any():
         return
     ends = [
-        pairs[f"{arm}_{keyframe}"].to_numpy(dtype=float)
+        pairs[f"{arm}_{keyframe}"]
         for arm in ("human", "selected")
         for keyframe in ("onset", "offset")
     ]

@@ -9,8 +9,8 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import listed
-from mebias.quantification.agreement_cell import PART, Row
 from mebias.quantification.blind import JUDGE
+from mebias.quantification.cells import PLACE, Row
 from mebias.quantification.coefficients import BY_CONSTRUCTION, PHASES
 from mebias.quantification.intervals_overlap import ENDS, lengths
 
@@ -43,8 +43,8 @@ def agreement_issues(pairs: pd.DataFrame, shapes: Sequence[Mapping[str, object]]
     ['ccc, icc_a1, icc_c1']
     """
     rows: list[Row] = []
-    for key, part in pairs.groupby(PART, sort=False):
-        own = [s for s in shapes if tuple(s[column] for column in PART) == key]
+    for key, part in pairs.groupby(list(PLACE), sort=False):
+        own = [s for s in shapes if tuple(s[column] for column in PLACE) == key]
         dataset, against = str(part["dataset"].iloc[0]), _name(part)
         rows += _of_limits(dataset, against, own)
         rows += _of_clips(dataset, against, part)

@@ -17,7 +17,7 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import TableError, listed
 from mebias.quantification.blind import JUDGE, RELATIVE, groups_of, judged, one_sided
-from mebias.quantification.checks import CODING, DRAWN_TO_LABELS, usable
+from mebias.quantification.checks import CODING, is_posterior, usable
 from mebias.quantification.coder_coverage import sd_note
 from mebias.quantification.flags import MISSED
 from mebias.quantification.interval import Interval, undefined
@@ -155,9 +155,7 @@ def rule_frames(shifts: pd.DataFrame, source: str = JUDGE) -> pd.DataFrame:
     TableError
         There is no rule beside the judge.
     """
-    rules = shifts[
-        (shifts["source"] != source) & ~shifts["selected_status"].isin(tables.HUMAN_STATUS)
-    ]
+    rules = shifts[_of_rules(shifts, source)]
     if rules.empty:
         raise TableError(
             f"the shifts table has no rule beside {source} (found: "
@@ -167,6 +165,15 @@ def rule_frames(shifts: pd.DataFrame, source: str = JUDGE) -> pd.DataFrame:
     return rules.loc[usable(rules), wanted].rename(
         columns={"source": "rule", "distance": "rule_distance", "selected": "chosen"}
     )
+
+
+def has_rules(shifts: pd.DataFrame, source: str = JUDGE) -> bool:
+    """Whether there is a rule beside the judge; another version of the labels is none."""
+    return bool(_of_rules(shifts, source).any())
+
+
+def _of_rules(shifts: pd.DataFrame, source: str) -> pd.Series:
+    return (shifts["source"] != source) & ~shifts["selected_status"].isin(tables.HUMAN_STATUS)
 
 
 def gain_ms(joined: pd.DataFrame) -> pd.Series:
@@ -224,7 +231,7 @@ def _phases(part: pd.DataFrame, conf_level: float) -> Iterator[Row]:
 
 def _reduction(own: pd.DataFrame, rule: str, conf_level: float) -> Iterator[Row]:
     reason = one_sided(own)
-    if rule.startswith(DRAWN_TO_LABELS):
+    if is_posterior(rule):
         reason = f"can't be told: {rule} rests on the same model as the judge"
     can = own[own["verdict"] == ""]
     yield from _means("error_reduction", can, "gain", WEIGHTINGS, reason, conf_level)

@@ -21,6 +21,8 @@ WRITTEN = ("annotated", "corrected", "censored", "invalid")
 PRIMARY = ("gamdss", "signed")
 DRAWN_TO_LABELS = "motion"
 """The source whose prior is centered on the labels: it chooses frames and judges no label."""
+POSTERIORS = (DRAWN_TO_LABELS, "motion-blind")
+"""Sources that model the movement, by whatever definition of the keyframes."""
 _TOLERANCE = 1e-6
 
 
@@ -96,13 +98,34 @@ def complete(shifts: pd.DataFrame) -> pd.Series:
 def primary_source(part: pd.DataFrame) -> tuple[str, str] | None:
     """Source and distance that tests rest on: gamdss signed, else the only one there is.
 
-    Never ``motion``: a posterior that is drawn towards the labels cannot judge them.
+    The only one but for posteriors of the movement, where these stand beside it. Never
+    ``motion``: a posterior that is drawn towards the labels cannot judge them.
     """
     there = list(part[["source", "distance"]].drop_duplicates().itertuples(index=False, name=None))
     if PRIMARY in there:
         return PRIMARY
-    only = len(there) == 1 and there[0][0] != DRAWN_TO_LABELS
+    if len(there) > 1:
+        there = [one for one in there if not is_posterior(one[0])]
+    only = len(there) == 1 and not drawn_to_labels(there[0][0])
     return (str(there[0][0]), str(there[0][1])) if only else None
+
+
+def drawn_to_labels(source: str) -> bool:
+    """Whether a source is ``motion``, by whatever definition of the keyframes.
+
+    >>> [drawn_to_labels(s) for s in ("motion:onset=0.1", "motion-blind", "motionless")]
+    [True, False, False]
+    """
+    return source.partition(":")[0] == DRAWN_TO_LABELS
+
+
+def is_posterior(source: str) -> bool:
+    """Whether a source is ``motion`` or ``motion-blind``, by whatever definition.
+
+    >>> [is_posterior(s) for s in ("motion", "motion-blind:offset=0.2", "motionless")]
+    [True, True, False]
+    """
+    return source.partition(":")[0] in POSTERIORS
 
 
 def _completed(shifts: pd.DataFrame) -> pd.DataFrame:
@@ -195,6 +218,13 @@ def _refuse_reserved_group(shifts: pd.DataFrame) -> None:
             raise TableError(
                 f"the shifts table uses 'all' as one of several groups of {dataset}, but 'all' "
                 f"stands for the whole dataset; rename that group or leave it blank (unknown)."
+            )
+        stated = [str(group) for group in groups if group != tables.UNKNOWN]
+        taken = [g for g in stated if " vs " in g or (g == "others" and len(stated) > 2)]
+        if taken:
+            raise TableError(
+                f"the shifts table has a group {taken[0]!r} in {dataset}, which reads like the "
+                f"name of a contrast (A vs others); rename that group."
             )
 
 

@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from mebias.quantification.checks import DRAWN_TO_LABELS
+from mebias.quantification.checks import drawn_to_labels
 from mebias.quantification.joint import Data
 
 Row = dict[str, object]
@@ -52,7 +52,7 @@ def distinct(rows: pd.DataFrame, names: np.ndarray, primary: tuple[str, str]) ->
     primary : tuple of str
         Source and distance that tests rest on; they come first. All others need windows.
     """
-    windowed = rows[rows["window_low"].notna() & (rows["source"] != DRAWN_TO_LABELS)]
+    windowed = rows[rows["window_low"].notna() & ~rows["source"].map(drawn_to_labels).astype(bool)]
     pairs = set(zip(windowed["source"], windowed["distance"], strict=True))
     pairs |= {primary}
     ordered = sorted(pairs, key=lambda pair: (pair != primary, pair))

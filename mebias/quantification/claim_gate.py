@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import special
 
 from mebias.errors import TableError, listed
-from mebias.quantification.checks import DRAWN_TO_LABELS
+from mebias.quantification.checks import is_posterior
 from mebias.quantification.claim_words import per_cent
 from mebias.quantification.coverage import table_path
 
@@ -91,7 +91,7 @@ def gate(
     False
     """
     name = " ".join(rule).strip()
-    if rule[0].startswith(DRAWN_TO_LABELS):
+    if is_posterior(rule[0]):
         return Gate(
             False,
             f"{name} rests on the same model as the judge",
@@ -139,7 +139,7 @@ def _at_rate(own: pd.DataFrame, rule: str, fps: float) -> Gate:
             f"not calibrated at {fps:g} fps: rule and judge share the pixels",
             f"a calibration of {rule} at {fps:g} fps: in how many simulated cohorts in which it "
             f"corrects nothing it is graded supported, below {per_cent(MAX_FALSE)} is needed "
-            f"(there is one at {rates or 'no rate'})",
+            f"({f'there is one at {rates} fps' if rates else 'there is none'})",
         )
     bounds = [
         upper_bound(float(share), float(n))

@@ -197,6 +197,11 @@ def _of_shifts(scope: Scope, row: Record, no_error: str) -> Row:
 
 
 def _free_to_move(scope: Scope, keyframe: str, margin: float) -> str:
+    if not scope.windowed:
+        return (
+            f"window_low and window_high, which tell how far {scope.rule_name} was free to move: "
+            f"inside short windows no larger difference can show"
+        )
     text = "a selection that is free to move: inside these windows no larger one can show"
     ends = [scope.of_rule(f"window_reach_{side}", keyframe=keyframe, unit="ms")
             for side in ("low", "high")]  # fmt: skip

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pandas as pd
 
 from mebias import tables
-from mebias.quantification.blind import JUDGE
-from mebias.quantification.checks import DRAWN_TO_LABELS, primary_source
+from mebias.quantification.checks import is_posterior, primary_source
 from mebias.quantification.claim_datasets import between
 from mebias.quantification.claim_gate import shipped_corrections
 from mebias.quantification.claim_labels import absolute, contrasts, exactness
@@ -141,7 +140,7 @@ def _rule(
     part: pd.DataFrame, tests: pd.DataFrame, primary: tuple[str, str] | None
 ) -> tuple[str, str] | None:
     """Source and distance that claims about re-selection rest on; never a posterior's."""
-    rules = part[(part["source"] != JUDGE) & ~part["source"].str.startswith(DRAWN_TO_LABELS)]
+    rules = part[~part["source"].map(is_posterior).astype(bool)]
     there = set(rules[["source", "distance"]].itertuples(index=False, name=None))
     if primary in there:
         return primary

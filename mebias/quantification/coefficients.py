@@ -14,9 +14,7 @@ counters, which makes every coefficient of them 1, however far the arms lie apar
 
 Clips of one subject are pooled for the estimate; the intervals carry the draw of subjects and
 their clips, and take the two arms as given (McGraw and Wong's F interval of ICC(A,1), for arms
-drawn from many, is wider). Measured coverage of 95 % intervals, 1,000 cohorts a cell, ICC 0
-and 0.3 of lengths within subjects: normal lengths 93-96 %, log-normal ones 92-95 % (29 or 42
-subjects) and 90-95 % (12 subjects).
+drawn from many, is wider). ``python -m mebias calibrate statistics`` measures their coverage.
 """
 
 from __future__ import annotations
@@ -27,7 +25,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mebias.quantification.interval import Interval, t_half_width, undefined
+from mebias.quantification.interval import Interval, coded, t_half_width, undefined
 from mebias.quantification.spread import MIN_SUBJECTS
 from mebias.tables import KEYFRAMES
 
@@ -83,7 +81,7 @@ def coefficients(
     """
     if of not in (*PHASES, *KEYFRAMES):
         raise ValueError(f"of is {of!r}, expected one of {', '.join(PHASES)} or a keyframe")
-    names, codes = np.unique(np.asarray(subjects).astype(str), return_inverse=True)
+    names, codes = coded(subjects)
     bare = {
         name: undefined(
             math.nan,
@@ -103,7 +101,7 @@ def coefficients(
     sums = _sums(human, selected, codes)
     without = sums.sum(axis=1, keepdims=True) - sums
     return {
-        name: _interval(bare[name], _FORMULA[name], sums.sum(axis=1), without) for name in _NAME
+        name: _interval(bare[name], FORMULAS[name], sums.sum(axis=1), without) for name in _NAME
     }
 
 
@@ -173,4 +171,5 @@ def _icc_c1(sums: np.ndarray) -> np.ndarray:
     return np.asarray(2 * xy / (xx + yy))
 
 
-_FORMULA = {"ccc": _ccc, "icc_a1": _icc_a1, "icc_c1": _icc_c1}
+FORMULAS = {"ccc": _ccc, "icc_a1": _icc_a1, "icc_c1": _icc_c1}
+"""Coefficients of N, sums, squares and products, along the first axis."""

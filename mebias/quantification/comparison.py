@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mebias.quantification import permutation, wald
-from mebias.quantification.interval import Clusters, clusters, t_half_width
-from mebias.quantification.means import WEIGHTINGS
+from mebias.quantification import wald
+from mebias.quantification.interval import Clusters, clusters, coded, t_half_width
+from mebias.quantification.means import WEIGHTINGS, Mean
 
 Row = dict[str, object]
 FEW_SUBJECTS = 8
@@ -90,19 +90,26 @@ def compare_sides(
         return dict(empty), [{"weighting": "subject-mean"} | empty] if two else []
     data, labels = canonical(sample)
     members = [labels == side for side in range(len(comparison.sides))]
-    found = _tested(data, labels, members, _spreads(sample), options)
+    means = {w: wald.group_means(data, members, w) for w in (WEIGHTINGS if two else ("subject",))}
+    found = _tested(data, labels, means["subject"], _spreads(sample), options)
     if not two:
         return found, []
-    return found, [_difference(data, members, w, options.conf_level) for w in WEIGHTINGS]
+    return found, [_difference(means[w], w, options.conf_level) for w in WEIGHTINGS]
 
 
 def canonical(sample: Sample) -> tuple[Clusters, np.ndarray]:
-    """Values by subject in an order that no name has a part in, and each subject's side."""
+    """Values by subject in an order that no name has a part in, and each subject's side.
+
+    Subjects of one size stand from the shorter tail of all means to the longer one, so that
+    values and their negatives meet the same random assignments.
+    """
     subjects, sides = sample.subjects, sample.sides
     data = clusters(sample.outcomes, subjects)
-    side_of = {str(s): side for s, side in zip(subjects, sides, strict=True)}
-    labels = np.array([side_of[str(s)] for s in data.subjects])
-    order = np.lexsort((labels, data.means, data.sizes))
+    names, codes = coded(subjects)
+    labels = np.zeros(len(names), dtype=int)
+    labels[codes] = sides
+    skewed = float(((data.means - data.means.mean()) ** 3).sum())
+    order = np.lexsort((labels, -data.means if skewed < 0 else data.means, data.sizes))
     ordered = Clusters(data.sizes[order], data.means[order], data.ss_within, data.subjects[order])
     return ordered, labels[order]
 
@@ -111,8 +118,12 @@ def _not_testable(
     sample: Sample, comparison: Comparison, min_subjects: int, what: str, constant_side: bool
 ) -> str:
     values, subjects, sides = sample.outcomes, sample.subjects, sample.sides
+    owners, codes = coded(subjects)
+    side_of = np.zeros(len(owners), dtype=int)
+    side_of[codes] = sides
+    n_subjects = np.bincount(side_of, minlength=len(comparison.sides))
     for side, names in enumerate(comparison.sides):
-        n = len(set(subjects[sides == side]))
+        n = n_subjects[side]
         if n < min_subjects:
             who = names[0] if len(names) == 1 else "the others"
             having = f" with a usable {comparison.keyframe}" if what == "shift" else ""
@@ -120,8 +131,9 @@ def _not_testable(
     if np.ptp(values) == 0:
         return f"all {len(values)} {what}s are equal"
     constant = []
+    every = clusters(values, subjects).means
     for side, names in enumerate(comparison.sides):
-        means = clusters(values[sides == side], subjects[sides == side]).means
+        means = every[side_of == side]
         if np.ptp(means) <= 1e-9 * max(1.0, float(np.abs(means).max())):
             constant.append(f"{' and '.join(names)}: all subjects have the same mean {what}")
     bearable = len(comparison.sides) - 1 if constant_side and len(comparison.sides) == 2 else 0
@@ -145,19 +157,18 @@ def _spreads(sample: Sample) -> np.ndarray:
 def _tested(
     data: Clusters,
     labels: np.ndarray,
-    members: Sequence[np.ndarray],
+    means: Sequence[Mean],
     spreads: np.ndarray,
     options: Options,
 ) -> Row:
     """Estimate, interval and both p-values of one comparison."""
-    means = wald.group_means(data, members, "subject")
-    two = len(members) == 2
+    two = len(means) == 2
     found = wald.difference(*means) if two else wald.heterogeneity(means)
-    rng = np.random.default_rng(options.seed)
-    dealt, exhaustive = permutation.assignments(labels, options.n_permutations, rng)
-    p_permutation = permutation.p_value(wald.statistics(data, dealt))
+    p_permutation, n_run, exhaustive = wald.p_permutation(
+        data, labels, options.n_permutations, options.seed
+    )
     ratio = spreads.max() / spreads.min() if spreads.min() > 0 else math.inf
-    few = min(int(m.sum()) for m in members) < FEW_SUBJECTS
+    few = int(np.bincount(labels).min()) < FEW_SUBJECTS
     cautious = few or ratio > SPREAD_RATIO[1]
     p_cr2 = 1.0 if math.isnan(found.p_value) else found.p_value
     half = t_half_width(found.std_error, found.df, options.conf_level) if two else math.nan
@@ -170,7 +181,7 @@ def _tested(
         "p_permutation": p_permutation,
         "p_cr2": found.p_value,
         "p_value": max(p_permutation, p_cr2) if cautious else p_permutation,
-        "method": _described(two, exhaustive, len(dealt), few, ratio),
+        "method": _described(two, exhaustive, n_run, few, ratio),
     }
 
 
@@ -189,10 +200,8 @@ def _described(two: bool, exhaustive: bool, n: int, few: bool, ratio: float) -> 
     return text + (f"the larger p decides ({', '.join(why)})" if why else "its p decides")
 
 
-def _difference(
-    data: Clusters, members: Sequence[np.ndarray], weighting: str, conf_level: float
-) -> Row:
-    found = wald.difference(*wald.group_means(data, members, weighting))
+def _difference(means: Sequence[Mean], weighting: str, conf_level: float) -> Row:
+    found = wald.difference(*means)
     half = t_half_width(found.std_error, found.df, conf_level)
     return {
         "weighting": weighting,

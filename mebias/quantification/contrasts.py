@@ -11,11 +11,13 @@ import pandas as pd
 
 from mebias import tables
 from mebias.quantification import holm
+from mebias.quantification.cells import Part, Row, part_of
 from mebias.quantification.checks import complete, usable
 from mebias.quantification.comparison import Comparison, Options, Sample, compare_sides
-from mebias.quantification.sides import largest_first, primary_rows
+from mebias.quantification.sides import group_subjects, largest_first, primary_rows
 
-Row = dict[str, object]
+PAIRED_GROUPS = 12
+"""With more groups their pairs, 78 and more at three keyframes each, are not tested."""
 
 
 def contrast_tables(
@@ -35,7 +37,7 @@ def contrast_tables(
     against all others (3 keyframes); ``heterogeneity``, equal means of all groups that can
     be tested, where these are three or more (3 keyframes); and, where there are three groups
     or more, ``group-vs-rest``, each other group against the rest, and ``pairs``, all pairs of
-    groups with enough subjects, each tested in its own two groups alone.
+    groups with enough subjects, each tested in its own two groups alone (up to 12 groups).
 
     Parameters
     ----------
@@ -71,7 +73,8 @@ def contrast_tables(
     for rows, margin in primary_parts(shifts, margin_ms):
         options = Options(min_subjects, conf_level, seed, n_permutations, margin)
         place: Row = {c: rows[c].iloc[0] for c in ("dataset", "source", "distance")}
-        compared = rows[complete(rows) if complete_clips else usable(rows)]
+        counted = complete(rows) if complete_clips else usable(rows)
+        compared = part_of(rows, ["shift_ms"]).cut(counted.to_numpy())
         for family in families_of(rows, min_subjects):
             if families is not None and family.name not in families:
                 continue
@@ -137,15 +140,14 @@ def families_of(rows: pd.DataFrame, min_subjects: int) -> Iterator[Family]:
     Family
         primary; heterogeneity, group-vs-rest and pairs where there are enough groups.
     """
-    groups = largest_first(rows)
+    groups, subjects = largest_first(rows), group_subjects(rows)
     yield Family("primary", tuple(_against_rest(groups[:1], groups)))
-    subjects = rows.groupby("ethnicity")["subject"].nunique()
     enough = [g for g in groups if subjects[g] >= min_subjects]
     if len(enough) > 2:
         yield Family("heterogeneity", tuple(_all_equal(enough)))
     if len(groups) > 2:
         yield Family("group-vs-rest", tuple(_against_rest(groups[1:], groups)))
-        if len(enough) > 1:
+        if 1 < len(enough) <= PAIRED_GROUPS:
             yield Family("pairs", tuple(_pairs(enough)))
 
 
@@ -170,19 +172,30 @@ def _against_rest(chosen: Sequence[str], groups: Sequence[str]) -> Iterator[Comp
             yield Comparison(k, f"{group} vs others", hypothesis, ((group,), rest))
 
 
+def of_sides(rows: Part, comparison: Comparison) -> tuple[Part, np.ndarray]:
+    """The rows that are compared, and the side of each."""
+    side_of = np.full(len(rows.names["ethnicity"]), -1)
+    for side, names in enumerate(comparison.sides):
+        for place, name in enumerate(rows.names["ethnicity"]):
+            if name in names:
+                side_of[place] = side
+    sides = side_of[rows["ethnicity"]]
+    where = (sides >= 0) & rows.holds("keyframe", comparison.keyframe)
+    return rows.cut(where), sides[where]
+
+
 def _test(
-    rows: pd.DataFrame, of: Row, family: Family, comparison: Comparison, options: Options
+    rows: Part, of: Row, family: Family, comparison: Comparison, options: Options
 ) -> tuple[Row, list[Row]]:
     """One row of the tests table, and its estimates in all weightings."""
-    groups = {g: side for side, names in enumerate(comparison.sides) for g in names}
-    own = rows[(rows["keyframe"] == comparison.keyframe) & rows["ethnicity"].isin(groups)]
+    own, sides = of_sides(rows, comparison)
     place: Row = of | {
         "keyframe": comparison.keyframe,
         "ethnicity": comparison.name,
         "stratum": tables.ALL,
         "unit": "ms",
-        "n_clips": len(own.drop_duplicates(["subject", "clip"])),
-        "n_subjects": own["subject"].nunique(),
+        "n_clips": own.n_clips,
+        "n_subjects": own.n_subjects,
     }
     named = place | {
         "family": family.name,
@@ -190,11 +203,7 @@ def _test(
         "hypothesis": comparison.hypothesis,
         "margin": options.margin_ms,
     }
-    sample = Sample(
-        own["shift_ms"].to_numpy(dtype=float),
-        own["subject"].to_numpy(dtype=object),
-        own["ethnicity"].map(groups).to_numpy(dtype=int),
-    )
+    sample = Sample(own["shift_ms"], own["subject"], sides)
     test, estimates = compare_sides(sample, comparison, options)
     of_quantity = place | {"quantity": "mean_shift_difference"}
     return named | test, [of_quantity | row for row in estimates]

@@ -40,11 +40,14 @@ _ESTIMATORS = (
     ("95 % quantile of clips; mid-rank BCa", "quantile_95", "clip"),
     ("5 % quantile of clips; mid-rank BCa", "quantile_05", "clip"),
     ("MOVER", "limit", "subject"),
+    ("concordance correlation (Lin), jackknife", "ccc", "clip"),
+    ("ICC(A,1), absolute agreement, jackknife", "icc_a1", "clip"),
+    ("ICC(C,1), consistency, jackknife", "icc_c1", "clip"),
 )
 """Words of a method, and the calibrated quantity and weighting (empty: the row's own)."""
 _OTHERWISE = "carried by the delta method"
 """Words of a method whose interval is not the calibrated one, whatever else it names."""
-_LENGTHS = re.compile("mean_(rise|fall|duration)_")
+_LENGTHS = re.compile("mean_(rise|fall|duration)_|(ccc|icc_a1|icc_c1)(_|$)")
 """Quantities of phase lengths: positive, with a long tail."""
 _MEASURED = re.compile(r"nominal 95 %(?:; measured| covered) ([0-9.]+) %")
 _ANY_KIND = ("difference", "share")

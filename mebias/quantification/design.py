@@ -9,8 +9,9 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import listed
-from mebias.quantification.checks import DRAWN_TO_LABELS, primary_source, usable
-from mebias.quantification.identification import MANY, cut_at_labels, limits
+from mebias.quantification.checks import DRAWN_TO_LABELS, drawn_to_labels, primary_source, usable
+from mebias.quantification.contrasts import PAIRED_GROUPS
+from mebias.quantification.identification import MANY, cut_at_labels, described, limits
 from mebias.quantification.means import weightings_differ
 
 Row = dict[str, object]
@@ -50,12 +51,14 @@ def design_issues(
     for name, part in shifts.groupby("dataset", sort=False):
         dataset = str(name)
         rows += _groups(part, dataset, min_subjects)
+        rows += _unpaired(part, dataset, min_subjects)
         rows += _primary(part, dataset, tests)
         rows += _drawn_to_labels(part, dataset)
         rows += _windows(part, estimates, dataset)
         rows += _left_out(part, dataset)
         rows += _cluster_sizes(part, dataset)
         rows += _frame_rates(part, dataset)
+        rows += described(part, dataset, min_subjects)
     rank = {"error": 0, "warning": 1, "note": 2}
     return tables.from_rows(sorted(rows, key=lambda row: rank[str(row["severity"])]), "issues")
 
@@ -134,15 +137,35 @@ def _groups(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[Row
         )
 
 
+def _unpaired(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[Row]:
+    """So many groups that their pairs are not tested."""
+    owners = part[["subject", "ethnicity"]].drop_duplicates()["ethnicity"].value_counts()
+    owners = owners.drop([tables.UNKNOWN, tables.ALL], errors="ignore")
+    enough = int((owners >= min_subjects).sum())
+    if enough > PAIRED_GROUPS:
+        n_pairs = enough * (enough - 1) // 2
+        yield tables.issue(
+            "note",
+            f"{enough} groups have enough subjects: their {n_pairs} pairs are not tested, each "
+            f"group is tested against all others; take groups together to have them in pairs.",
+            dataset=dataset,
+            field="ethnicity",
+            found=enough,
+            expected=f"at most {PAIRED_GROUPS}",
+        )
+
+
 def _primary(part: pd.DataFrame, dataset: str, tests: pd.DataFrame) -> Iterator[Row]:
     groups = set(part["ethnicity"]) - {tables.UNKNOWN, tables.ALL}
-    if len(groups) < 2 or (tests["dataset"] == dataset).any():
+    tested = (tests["dataset"] == dataset) & (tests["family"] == "primary")
+    if len(groups) < 2 or tested.any():
         return
-    if primary_source(part) is None:
+    if primary_source(part) is None and not part["source"].map(drawn_to_labels).astype(bool).all():
         yield tables.issue(
             "warning",
-            "nothing is tested: tests rest on the rule gamdss with the distance signed, or on "
-            "the only source of a table, and this one has several others.",
+            "no shifts are tested: tests rest on the rule gamdss with the distance signed, or on "
+            "the only source of a table but for motion and motion-blind, and this one has several "
+            "others; name one in a plan (rule, distance) or, in Python, as primary.",
             dataset=dataset,
             field="source",
             found=listed(part["source"].unique()),
@@ -151,7 +174,7 @@ def _primary(part: pd.DataFrame, dataset: str, tests: pd.DataFrame) -> Iterator[
 
 
 def _drawn_to_labels(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    if (part["source"] == DRAWN_TO_LABELS).any():
+    if part["source"].map(drawn_to_labels).astype(bool).any():
         yield tables.issue(
             "warning",
             "the frames of motion are drawn towards the human labels by its prior, so that its "
@@ -231,6 +254,8 @@ def _left_out(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
     reasons = ("human label " + of_label).where(
         of_label != "", "selection " + out["selected_status"]
     )
+    reasons = reasons.mask((of_label == "") & out["selected"].isna(), "selection without a frame")
+    reasons = reasons.mask((of_label == "") & out["human"].isna(), "human label without a frame")
     text = ", ".join(f"{count} {reason}" for reason, count in reasons.value_counts().items())
     total = part if chosen is None else part[
         (part["source"] == chosen[0]) & (part["distance"] == chosen[1])

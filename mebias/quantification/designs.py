@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from scipy import special
 
 from mebias.quantification.batch import Batch, contrasts, variance_ratios
-from mebias.quantification.interval import clusters
+from mebias.quantification.interval import clusters, coded
 
 MOST_SUBJECTS = 100_000
 """The search for the subjects needed ends here."""
@@ -263,10 +262,10 @@ def fitted_design(
     (0.0, 2.667)
     """
     data = clusters(values, subjects)
-    side = dict(zip(np.asarray(subjects).astype(str), first, strict=True))
-    labels = np.array([side[name] for name in data.subjects])
     g = len(data)
-    codes = pd.Index(data.subjects).get_indexer(np.asarray(subjects).astype(str))
+    codes = coded(np.asarray(subjects))[1]
+    labels = np.zeros(g, dtype=bool)
+    labels[codes] = first
     own = np.bincount(codes, (values - data.means[codes]) ** 2, minlength=g)
     sizes = np.tile(data.sizes, (1 + g, 1))
     sizes[np.arange(1, 1 + g), np.arange(g)] = 0

@@ -16,9 +16,9 @@ from scipy import special
 
 from mebias import tables
 from mebias.errors import OptionError
-from mebias.quantification.checks import DRAWN_TO_LABELS, usable
+from mebias.quantification.checks import drawn_to_labels, usable
 from mebias.quantification.contrasts import holm_adjusted
-from mebias.quantification.interval import Clusters, Interval
+from mebias.quantification.interval import Clusters, Interval, coded, in_order_of_content
 from mebias.quantification.means import mean_interval, mean_of
 from mebias.quantification.sides import default_margin
 
@@ -87,9 +87,10 @@ def equivalence_tests(
     estimates: list[Row] = []
     for key, part in shifts.groupby(["dataset", "source", "distance"], sort=False):
         margin = margin_ms or default_margin(shifts[shifts["dataset"] == key[0]])
+        there = usable(part)
         made = []
         for keyframe in tables.KEYFRAMES:
-            own = part[usable(part) & (part["keyframe"] == keyframe)]
+            own = part[there & (part["keyframe"] == keyframe)]
             place = dict(zip(("dataset", "source", "distance"), key, strict=True))
             place |= {"keyframe": keyframe, "ethnicity": tables.ALL, "unit": "ms"}
             test, margins = _tested(own, part, margin, conf_level, min_subjects, seed)
@@ -219,7 +220,7 @@ def _is_versions(part: pd.DataFrame) -> bool:
 def _refusal(own: pd.DataFrame, part: pd.DataFrame, margin: float, level: float, seed: int) -> str:
     """Why equivalence cannot be shown with these shifts; empty if it can."""
     source = part["source"].iloc[0]
-    if source == DRAWN_TO_LABELS:
+    if drawn_to_labels(str(source)):
         return (
             f"frames of {source} are drawn towards the labels by its prior, so that closeness "
             f"to them is built in; use {BLIND}"
@@ -278,19 +279,28 @@ def _offsets(rows: pd.DataFrame) -> np.ndarray:
 
 def _null_passes(rows: pd.DataFrame, margin: float, level: float, seed: int) -> float:
     """Share of draws of uniform random frames that pass."""
-    subjects = rows["subject"].to_numpy(dtype=object)
-    order = _nameless_order(_offsets(rows), subjects)
-    firsts = np.flatnonzero(np.r_[True, subjects[order][1:] != subjects[order][:-1]])
+    owners = coded(rows["subject"].to_numpy(dtype=object))[1]
+    offsets = _offsets(rows)
+    order, _ = in_order_of_content(_row_codes(offsets), owners)
+    owners = owners[order]
+    firsts = np.flatnonzero(np.r_[True, owners[1:] != owners[:-1]])
     sizes = np.diff(np.r_[firsts, len(order)]).astype(float)
-    low, high, first, last, fps = _offsets(rows)[order].T
+    low, high, first, last, fps = offsets[order].T.copy()
+    width, scale = high - low + 1, 1000.0 / fps
+    coded_as_intervals = bool(np.any(first) or np.any(last))
     rng = np.random.default_rng(seed)
-    passed = 0
+    passed, draw = 0, np.empty(len(rows))
     for _ in range(N_DRAWS):
-        drawn = low + np.floor(rng.random(len(rows)) * (high - low + 1))
-        draw = (drawn - np.clip(drawn, first, last)) * 1000.0 / fps
+        rng.random(out=draw)
+        draw *= width
+        np.floor(draw, out=draw)
+        draw += low
+        if coded_as_intervals:
+            draw -= np.clip(draw, first, last)
+        draw *= scale
         means = np.add.reduceat(draw, firsts) / sizes
-        within = float(((draw - np.repeat(means, sizes.astype(int))) ** 2).sum())
-        found = mean_of(Clusters(sizes, means, within, subjects[order][firsts]), "subject")
+        within = max(0.0, float(draw @ draw - sizes @ means**2))
+        found = mean_of(Clusters(sizes, means, within, owners[firsts]), "subject")
         if found.reason:
             passed += abs(found.estimate) < margin
         else:
@@ -298,11 +308,10 @@ def _null_passes(rows: pd.DataFrame, margin: float, level: float, seed: int) -> 
     return passed / N_DRAWS
 
 
-def _nameless_order(offsets: np.ndarray, subjects: np.ndarray) -> list[int]:
-    """Rows by subject in an order in which neither their names nor that of rows has a part."""
-    of_subject: dict[str, list[tuple[list[float], int]]] = {}
-    for place, (subject, key) in enumerate(zip(subjects, offsets.tolist(), strict=True)):
-        of_subject.setdefault(str(subject), []).append((key, place))
-    ordered = [sorted(clips) for clips in of_subject.values()]
-    ordered.sort(key=lambda clips: [key for key, _ in clips])
-    return [place for clips in ordered for _, place in clips]
+def _row_codes(offsets: np.ndarray) -> np.ndarray:
+    """A number for each row that compares as its columns do, the first one first."""
+    order = np.lexsort(offsets.T[::-1])
+    new = np.r_[False, (offsets[order][1:] != offsets[order][:-1]).any(axis=1)]
+    found = np.empty(len(order), dtype=np.intp)
+    found[order] = np.cumsum(new)
+    return found

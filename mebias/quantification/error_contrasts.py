@@ -16,7 +16,7 @@ from mebias.quantification.annotation_error import (
     rule_frames,
 )
 from mebias.quantification.blind import JUDGE, RELATIVE, judged, one_sided, stated
-from mebias.quantification.checks import DRAWN_TO_LABELS, primary_source
+from mebias.quantification.checks import is_posterior, primary_source
 from mebias.quantification.contrasts import contrast_tables
 from mebias.quantification.keyframe_contrast import (
     SIDES,
@@ -187,7 +187,7 @@ def primary_rule(
     >>> primary_rule(pd.DataFrame({"rule": ["least", "motion"], "rule_distance": "signed"}))
     ('least', 'signed')
     """
-    own = frames[~frames["rule"].str.startswith(DRAWN_TO_LABELS)]
+    own = frames[~frames["rule"].map(is_posterior).astype(bool)]
     if wanted is not None:
         there = (own["rule"] == wanted[0]) & (own["rule_distance"] == wanted[1])
         return wanted if there.any() else None

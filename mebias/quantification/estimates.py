@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.quantification import cells
+from mebias.quantification.cells import Part, Row, by_keyframe, cells, n_different, part_of
 from mebias.quantification.checks import usable
 from mebias.quantification.interval import Interval
-from mebias.quantification.means import WEIGHTINGS, mean_interval
+from mebias.quantification.means import WEIGHTINGS, mean_intervals
 from mebias.quantification.shares import share_interval
 from mebias.quantification.spread import sd_interval
 
-Row = dict[str, object]
-_PART = ["dataset", "source", "distance"]
+_NUMBERS = ("shift_frames", "shift_ms", "shift_window", "freedom", "at_edge", "fps", "human",
+            "window_low", "window_high")  # fmt: skip
 
 
 def estimates_table(
@@ -44,30 +44,23 @@ def estimates_table(
         and ``mean_excess_uniform`` (mean shift minus that, clip by clip).
     """
     rows: list[Row] = []
-    for key, part in shifts[usable(shifts)].groupby(_PART, sort=False):
-        of_part = dict(zip(_PART, key, strict=True))
-        for stratum, in_stratum in cells.strata(part, strata):
-            for group, in_group in cells.groups(in_stratum):
-                for keyframe in tables.KEYFRAMES:
-                    own = in_group[in_group["keyframe"] == keyframe]
-                    if own.empty:
-                        continue
-                    place = {
-                        **of_part, "stratum": stratum, "ethnicity": group, "keyframe": keyframe,
-                    }  # fmt: skip
-                    rows += [{**place, **row} for row in _of_cell(own, conf_level)]
+    there = part_of(shifts, _NUMBERS).cut(usable(shifts).to_numpy())
+    for place, part in cells(there, strata):
+        for keyframe, own in by_keyframe(part):
+            here = {**place, "keyframe": keyframe}
+            rows += [{**here, **row} for row in _of_cell(own, conf_level)]
     return tables.from_rows(rows, "estimates")
 
 
-def _of_cell(own: pd.DataFrame, conf_level: float) -> Iterator[Row]:
+def _of_cell(own: Part, conf_level: float) -> Iterator[Row]:
     """All quantities of one group and keyframe."""
     cell = _Cell(own, conf_level)
-    shift_frames, shift_ms = _numbers(own, "shift_frames"), _numbers(own, "shift_ms")
+    shift_frames, shift_ms = own["shift_frames"], own["shift_ms"]
     every = np.ones(len(own), dtype=bool)
     moved = shift_frames != 0
     yield from cell.means("mean_shift", "ms", shift_ms, every)
     yield from cell.means("mean_shift", "frames", shift_frames, every)
-    yield from cell.means("mean_shift", "window", _numbers(own, "shift_window"), every)
+    yield from cell.means("mean_shift", "window", own["shift_window"], every)
     yield cell.spread("sd_shift", "ms", shift_ms)
     yield cell.spread("sd_shift", "frames", shift_frames)
     yield cell.share("share_moved", moved, every)
@@ -75,19 +68,19 @@ def _of_cell(own: pd.DataFrame, conf_level: float) -> Iterator[Row]:
     yield cell.share("share_earlier", shift_frames < 0, every)
     for unit, values in (("ms", shift_ms), ("frames", shift_frames)):
         yield from cell.means("mean_shift_moved", unit, values, moved, ("subject",))
-    freedom = _numbers(own, "freedom")
+    freedom = own["freedom"]
     windowed = np.isfinite(freedom)
     if windowed.any():
         yield cell.share("share_immovable", freedom == 0, windowed)
-        yield cell.share("share_at_edge", own["at_edge"].to_numpy(dtype=bool), freedom > 0)
+        yield cell.share("share_at_edge", own["at_edge"], freedom > 0)
         yield from _against_uniform(cell, own, shift_ms, windowed)
 
 
 def _against_uniform(
-    cell: _Cell, own: pd.DataFrame, shift_ms: np.ndarray, windowed: np.ndarray
+    cell: _Cell, own: Part, shift_ms: np.ndarray, windowed: np.ndarray
 ) -> Iterator[Row]:
-    middle = (_numbers(own, "window_low") + _numbers(own, "window_high")) / 2
-    null_ms = 1000.0 * (middle - _numbers(own, "human")) / _numbers(own, "fps")
+    middle = (own["window_low"] + own["window_high"]) / 2
+    null_ms = 1000.0 * (middle - own["human"]) / own["fps"]
     known = windowed & np.isfinite(null_ms)
     yield from cell.means("uniform_null_mean", "ms", null_ms, known, ("subject",))
     yield from cell.means("mean_excess_uniform", "ms", shift_ms - null_ms, known, ("subject",))
@@ -96,10 +89,9 @@ def _against_uniform(
 class _Cell:
     """Rows of one group and keyframe, and the quantities taken over parts of them."""
 
-    def __init__(self, own: pd.DataFrame, conf_level: float) -> None:
-        self.subjects = own["subject"].to_numpy(dtype=object)
-        self.codes = own.groupby(["subject", "clip"], sort=False).ngroup().to_numpy()
-        self.conf_level = conf_level
+    def __init__(self, own: Part, conf_level: float) -> None:
+        self.subjects, self.clips, self.conf_level = own["subject"], own["clip"], conf_level
+        self.one_each = own.n_clips == len(own)
 
     def means(
         self,
@@ -112,9 +104,9 @@ class _Cell:
         where = where & np.isfinite(values)
         if not where.any():
             return
-        for weighting in weightings:
-            found = mean_interval(values[where], self.subjects[where], weighting, self.conf_level)
-            yield self._row(quantity, unit, found, where) | {"weighting": weighting}
+        found = mean_intervals(values[where], self.subjects[where], weightings, self.conf_level)
+        for weighting, interval in zip(weightings, found, strict=True):
+            yield self._row(quantity, unit, interval, where) | {"weighting": weighting}
 
     def spread(self, quantity: str, unit: str, values: np.ndarray) -> Row:
         where = np.isfinite(values)
@@ -126,9 +118,7 @@ class _Cell:
         return self._row(quantity, "share", found, where) | {"weighting": "clip"}
 
     def _row(self, quantity: str, unit: str, found: Interval, where: np.ndarray) -> Row:
-        n_clips = len(np.unique(self.codes[where]))
+        n_clips = int(np.count_nonzero(where))
+        if not self.one_each:
+            n_clips = n_different(self.clips[where])
         return found.row() | {"quantity": quantity, "unit": unit, "n_clips": n_clips}
-
-
-def _numbers(own: pd.DataFrame, column: str) -> np.ndarray:
-    return own[column].to_numpy(dtype=float)

@@ -113,7 +113,8 @@ class Findings:
         folder : path
             Made if it is not there.
         robustness : bool
-            Compute and write influence, power and specifications too.
+            Compute and write influence, power and specifications too; the tests of all
+            specifications together stand with the other tests.
 
         Returns
         -------
@@ -125,6 +126,8 @@ class Findings:
         paths = []
         for name in WRITTEN + (ROBUSTNESS if robustness else ()):
             table: pd.DataFrame = getattr(self, name)
+            if name == "tests" and robustness and len(self.specification_tests):
+                table = tables.conform(pd.concat([table, self.specification_tests]), "tests")
             if len(table) or name in ("estimates", "tests", "issues"):
                 tables.write_csv(table, folder / f"{name}.csv")
                 paths.append(folder / f"{name}.csv")

@@ -41,9 +41,10 @@ class Followed:
     issues: list[Row] = field(default_factory=list)
     sha256: str = ""
 
-    def record(self) -> dict[str, object]:
-        """What provenance tells of the plan."""
-        return {"plan_sha256": self.sha256, "plan_deviations": len(self.issues)}
+    def record(self, findings: Findings) -> dict[str, object]:
+        """What provenance tells of the plan, and how often the findings deviate from it."""
+        found = int((findings.issues["check"] == CHECK).sum())
+        return {"plan_sha256": self.sha256, "plan_deviations": found}
 
 
 def follow(path: str | Path, used: Mapping[str, object]) -> Followed:

@@ -73,7 +73,7 @@ def design_check(
     rows = [
         *limits(checked, clips=clips, definitions=definitions, margin_ms=margin_ms),
         *(row for name, part in checked.groupby("dataset", sort=False)
-          for row in _described(part, str(name), min_subjects)),
+          for row in described(part, str(name), min_subjects)),
     ]  # fmt: skip
     rank = {"error": 0, "warning": 1, "note": 2}
     return tables.from_rows(sorted(rows, key=lambda row: rank[str(row["severity"])]), "issues")
@@ -230,7 +230,7 @@ def _dominant(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
         )
 
 
-def _described(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[Row]:
+def described(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[Row]:
     """The shape of the design, and what is identifiable in it, as notes."""
     clips = part.drop_duplicates(["subject", "clip"])
     per_subject = clips["subject"].value_counts()

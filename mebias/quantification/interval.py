@@ -11,6 +11,8 @@ from scipy import special
 
 _MANY = 2000
 """Rows from which on it pays to hash names in pandas."""
+_PER_VALUE = 2
+"""Up to this many pairs of a subject and a value for each row, values are counted."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,11 @@ def clusters(values: np.ndarray, subjects: np.ndarray) -> Clusters:
     values = np.asarray(values, dtype=float)
     if values.size == 0 or not np.isfinite(values).all():
         raise ValueError("values must be finite and at least one")
-    names, codes = _coded(np.asarray(subjects, dtype=object))
+    names, codes = coded(subjects)
+    if len(values) > _MANY:
+        found = _counted(values, codes, len(names))
+        if found is not None:
+            return Clusters(*found, names)
     order = np.lexsort((values, codes))
     values, codes = values[order], codes[order]
     sizes = np.bincount(codes).astype(float)
@@ -116,8 +122,84 @@ def clusters(values: np.ndarray, subjects: np.ndarray) -> Clusters:
     return Clusters(sizes, means, ss_within, names)
 
 
-def _coded(subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The different names, sorted, and the place of each row's name among them."""
+def _counted(
+    values: np.ndarray, codes: np.ndarray, n_subjects: int
+) -> tuple[np.ndarray, np.ndarray, float] | None:
+    """Sizes, means and sum of squares from counts of the distinct values; None where too many.
+
+    What is added, and in which order, then depends on counts alone; sorting takes longer.
+    """
+    if len(np.unique(values[:: len(values) // 1000])) * n_subjects > _PER_VALUE * len(values):
+        return None
+    place, distinct = pd.factorize(values)
+    if len(distinct) * n_subjects > _PER_VALUE * len(values):
+        return None
+    order = np.argsort(distinct)
+    rank = np.empty(len(order), dtype=np.intp)
+    rank[order] = np.arange(len(order))
+    flat = np.bincount(codes * len(order) + rank[place], minlength=n_subjects * len(order))
+    counts = flat.reshape(n_subjects, -1).astype(float)
+    distinct = distinct[order]
+    sizes = counts.sum(axis=1)
+    means = counts @ distinct / sizes
+    squares = counts * (distinct[None, :] - means[:, None]) ** 2
+    return sizes, means, float(squares.sum())
+
+
+def in_order_of_content(codes: np.ndarray, owners: np.ndarray) -> tuple[np.ndarray, list[bytes]]:
+    """Rows by owner, in an order of owners in which no name has a part.
+
+    Parameters
+    ----------
+    codes : ndarray of int, shape (N,)
+        What each row holds: numbers from 0 to below 2**32.
+    owners : ndarray of int, shape (N,)
+        Whose it is: numbers from 0 on, each of which has a row.
+
+    Returns
+    -------
+    order : ndarray of int, shape (N,)
+        The owner with the least sorted codes first, a beginning before what it begins.
+    contents : list of bytes
+        Of each owner: compares as its sorted codes do.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> in_order_of_content(np.array([5, 9, 1]), np.array([0, 1, 1]))[0].tolist()
+    [2, 1, 0]
+    """
+    rows = np.lexsort((codes, owners))
+    ends = np.cumsum(np.bincount(owners))
+    held = codes[rows].astype(">u4").tobytes()
+    starts = np.r_[0, ends[:-1]]
+    contents = [held[4 * a : 4 * b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+    by = sorted(range(len(contents)), key=contents.__getitem__)
+    return np.concatenate([rows[starts[k] : ends[k]] for k in by]), contents
+
+
+def coded(subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different names, sorted, and the place of each row's name among them.
+
+    Parameters
+    ----------
+    subjects : ndarray, shape (N,)
+        Names, or whole numbers that stand for them: places among all the sorted names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> [found.tolist() for found in coded(np.array([7, 2, 7]))]
+    [[2, 7], [1, 0, 1]]
+    """
+    subjects = np.asarray(subjects)
+    if subjects.dtype.kind == "i":
+        if subjects.min(initial=0) >= 0 and subjects.max(initial=0) <= 8 * len(subjects) + 1000:
+            there = np.bincount(subjects) > 0
+            return np.flatnonzero(there), (np.cumsum(there) - 1)[subjects]
+        names, codes = np.unique(subjects, return_inverse=True)
+        return names, codes
+    subjects = subjects.astype(object)
     if len(subjects) > _MANY:
         codes, found = pd.factorize(subjects)
         names, order = np.unique(found.astype(str), return_inverse=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mebias.quantification.cells import Part
 from mebias.quantification.checks import CODING, usable
 from mebias.tables import KEYFRAMES
 
@@ -19,6 +20,8 @@ MICRO_RISE_MS = 260.0
 HALF = 0.5
 ENDS = {"rise": ("onset", "apex"), "fall": ("apex", "offset"), "duration": ("onset", "offset")}
 """Each phase's first and last keyframe."""
+FRAMES = tuple(f"{arm}_{keyframe}" for arm in ("human", "selected") for keyframe in KEYFRAMES)
+"""Columns of paired keyframes."""
 _OF_CLIP = ["ethnicity", "expression_type", "fps"]
 _ROUNDING = 1e-9
 
@@ -59,12 +62,12 @@ def paired_keyframes(shifts: pd.DataFrame) -> pd.DataFrame:
     return pairs
 
 
-def lengths(pairs: pd.DataFrame, phase: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def lengths(pairs: pd.DataFrame | Part, phase: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Length of a phase in both arms: its last keyframe minus its first.
 
     Parameters
     ----------
-    pairs : DataFrame
+    pairs : DataFrame or Part
         `paired_keyframes`.
     phase : {"rise", "fall", "duration"}
         Onset to apex, apex to offset, onset to offset.
@@ -78,7 +81,7 @@ def lengths(pairs: pd.DataFrame, phase: str) -> tuple[np.ndarray, np.ndarray, np
     """
     first, last = ENDS[phase]
     human, selected = (
-        (pairs[f"{arm}_{last}"] - pairs[f"{arm}_{first}"]).to_numpy(dtype=float)
+        np.asarray(pairs[f"{arm}_{last}"] - pairs[f"{arm}_{first}"], dtype=float)
         for arm in ("human", "selected")
     )
     disorder = (human < 0) | (selected < 0)
@@ -105,7 +108,7 @@ def overlap(
     Returns
     -------
     ndarray, shape (N,)
-        From 0 to 1; NaN where a frame is.
+        From 0 to 1; NaN where a frame is, or where frames are out of order.
 
     Examples
     --------
@@ -115,9 +118,11 @@ def overlap(
     """
     first = np.maximum(human_onset, selected_onset)
     last = np.minimum(human_offset, selected_offset)
-    both = np.maximum(last - first + 1, 0)
-    either = (human_offset - human_onset + 1) + (selected_offset - selected_onset + 1) - both
-    return np.asarray(both / either)
+    both = np.maximum(last - first + 1, 0.0)
+    human, selected = human_offset - human_onset + 1, selected_offset - selected_onset + 1
+    found = np.full(np.shape(both), np.nan)
+    np.divide(both, human + selected - both, out=found, where=(human > 0) & (selected > 0))
+    return found
 
 
 def is_micro(length_ms: np.ndarray, at_most_ms: float) -> np.ndarray:

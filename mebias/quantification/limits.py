@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import special
 
-from mebias.quantification.interval import Clusters, Interval, clusters, undefined
+from mebias.quantification.interval import Clusters, Interval, clusters, coded, undefined
 from mebias.quantification.means import mean_interval
 from mebias.quantification.reml import variance_ratio, weights
 from mebias.quantification.spread import sd_interval
@@ -189,7 +189,7 @@ def no_limits(
         BOUNDED,
         conf_level=conf_level,
         n_clips=len(values),
-        n_subjects=len(clusters(values, subjects)),
+        n_subjects=len(coded(subjects)[0]),
         method="none",
     )
     return refused, refused

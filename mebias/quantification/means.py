@@ -8,7 +8,7 @@ bias-reduced cluster-robust variance of Pustejovsky and Tipton (2018) is
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -117,11 +117,22 @@ def mean_interval(
     >>> round(found.estimate, 2), round(found.df, 2)
     (3.0, 1.8)
     """
+    return mean_intervals(values, subjects, (weighting,), conf_level)[0]
+
+
+def mean_intervals(
+    values: np.ndarray,
+    subjects: np.ndarray,
+    weightings: Sequence[str] = WEIGHTINGS,
+    conf_level: float = 0.95,
+) -> list[Interval]:
+    """`mean_interval` in several weightings; values are grouped by subject once."""
     data = clusters(values, subjects)
     if np.ptp(values) == 0:
         reason = f"all {len(values)} values are equal" if len(values) > 1 else "a single clip"
-        return _bare(data, weighting, conf_level)(float(np.min(values)), reason)
-    return mean_of(data, weighting, conf_level)
+        least = float(np.min(values))
+        return [_bare(data, weighting, conf_level)(least, reason) for weighting in weightings]
+    return [mean_of(data, weighting, conf_level) for weighting in weightings]
 
 
 def _bare(data: Clusters, weighting: str, conf_level: float) -> Callable[[float, str], Interval]:
@@ -175,13 +186,12 @@ def weightings_differ(values: np.ndarray, subjects: np.ndarray) -> tuple[float, 
         return math.nan, math.nan
     by_clip = precisions(data, "clip")
     by_subject = precisions(data, "subject")
-    keep = 1.0 - np.eye(len(data))
-    left_out = _means(keep * by_clip, data) - _means(keep * by_subject, data)
-    full = _means(by_clip[None, :], data) - _means(by_subject[None, :], data)
+    center = data.means - data.means.mean()
+    left_out, full = np.zeros(len(data)), 0.0
+    for weight, sign in ((by_clip, 1), (by_subject, -1)):
+        own, total = weight * center, weight.sum()
+        left_out += sign * (own.sum() - own) / (total - weight)
+        full += sign * float(own.sum() / total)
     g = len(data)
     error = math.sqrt((g - 1) / g * ((left_out - left_out.mean()) ** 2).sum())
-    return float(full[0]), error
-
-
-def _means(weight: np.ndarray, data: Clusters) -> np.ndarray:
-    return np.asarray((weight * data.means).sum(axis=1) / weight.sum(axis=1))
+    return full, error

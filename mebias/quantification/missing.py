@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
+from mebias.quantification.cells import Part, groups, n_different, part_of
 from mebias.quantification.checks import CODING, complete, usable
 from mebias.quantification.comparison import (
     Comparison,
@@ -21,7 +22,7 @@ from mebias.quantification.comparison import (
     canonical,
     compare_sides,
 )
-from mebias.quantification.contrasts import families_of, holm_adjusted, primary_parts
+from mebias.quantification.contrasts import families_of, holm_adjusted, of_sides, primary_parts
 from mebias.quantification.equivalence import window_reach
 from mebias.quantification.interval import Clusters, t_half_width
 from mebias.quantification.means import WEIGHTINGS, precisions, weighted_mean
@@ -30,6 +31,7 @@ from mebias.quantification.shares import share_interval
 from mebias.quantification.wald import difference
 
 _PLACE = ["dataset", "source", "distance"]
+_NUMBERS = ("missing", "shift_ms", "reach_low", "reach_high")
 _OF_CODING = [*CODING, "ethnicity", "fps"]
 
 
@@ -96,7 +98,7 @@ def missingness(
     tests: list[Row] = []
     options = Options(min_subjects, conf_level, seed, n_permutations, math.nan)
     for rows, _ in primary_parts(shifts):
-        grid = full_grid(rows)
+        grid = part_of(full_grid(rows), ["missing"])
         families = {f.name: f.comparisons for f in families_of(rows, min_subjects)}
         comparisons = (*families["primary"], *families.get("heterogeneity", ()))
         tests += holm_adjusted([_tested(grid, c, len(comparisons), options) for c in comparisons])
@@ -127,9 +129,10 @@ def missing_bounds(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.Data
     made: list[Row] = []
     for rows, _ in primary_parts(shifts):
         grid = full_grid(rows)
+        low, high = window_reach(grid)
+        whole = part_of(grid.assign(reach_low=low, reach_high=high), _NUMBERS)
         for comparison in next(families_of(rows, 2)).comparisons:
-            own = grid[grid["keyframe"] == comparison.keyframe]
-            made += _bounds(own, comparison, conf_level)
+            made += _bounds(whole, comparison, conf_level)
     return tables.from_rows(made, "estimates")
 
 
@@ -157,30 +160,24 @@ def full_grid(part: pd.DataFrame) -> pd.DataFrame:
 
 
 def _shares(grid: pd.DataFrame, conf_level: float) -> list[Row]:
-    names = sorted(set(grid["ethnicity"]) - {tables.ALL})
-    groups = [(tables.ALL, grid), *((n, grid[grid["ethnicity"] == n]) for n in names)]
-    if set(names) <= {tables.UNKNOWN}:
-        groups = groups[:1]
+    whole = part_of(grid, ["missing"])
+    place = {column: whole.first(column) for column in _PLACE}
     rows: list[Row] = []
-    for group, part in groups:
+    for group, part in groups(whole):
         for keyframe in tables.KEYFRAMES:
-            own = part[part["keyframe"] == keyframe]
-            found = share_interval(
-                own["missing"].to_numpy(), own["subject"].to_numpy(dtype=object), conf_level
-            )
-            place = {column: grid[column].iloc[0] for column in _PLACE}
+            own = part.cut(part.holds("keyframe", keyframe))
+            found = share_interval(own["missing"], own["subject"], conf_level)
             rows.append(
                 place | found.row() | {
                     "ethnicity": group, "keyframe": keyframe, "quantity": "share_missing",
-                    "unit": "share", "weighting": "clip",
-                    "n_clips": len(own.drop_duplicates(["subject", "clip"])),
+                    "unit": "share", "weighting": "clip", "n_clips": own.n_clips,
                 }
             )  # fmt: skip
     return rows
 
 
-def _tested(grid: pd.DataFrame, comparison: Comparison, family_size: int, options: Options) -> Row:
-    own, sample = _sample(grid[grid["keyframe"] == comparison.keyframe], comparison)
+def _tested(grid: Part, comparison: Comparison, family_size: int, options: Options) -> Row:
+    own, sample = _sample(grid, comparison)
     keyframe, sides = comparison.keyframe, comparison.name.replace(" vs ", " and in ")
     test, _ = compare_sides(sample, comparison, options, "share", constant_side=True)
     if sample.outcomes.size and np.ptp(sample.outcomes) == 0:
@@ -195,33 +192,28 @@ def _tested(grid: pd.DataFrame, comparison: Comparison, family_size: int, option
     }
 
 
-def _sample(rows: pd.DataFrame, comparison: Comparison) -> tuple[pd.DataFrame, Sample]:
+def _sample(rows: Part, comparison: Comparison) -> tuple[Part, Sample]:
     """Rows of the groups that are compared, and whether each is missing."""
-    side_of = {g: side for side, names in enumerate(comparison.sides) for g in names}
-    own = rows[rows["ethnicity"].isin(side_of)]
-    return own, Sample(
-        own["missing"].to_numpy(dtype=float),
-        own["subject"].to_numpy(dtype=object),
-        own["ethnicity"].map(side_of).to_numpy(dtype=int),
-    )
+    own, sides = of_sides(rows, comparison)
+    return own, Sample(own["missing"].astype(float), own["subject"], sides)
 
 
-def _place(own: pd.DataFrame, comparison: Comparison) -> Row:
-    return {column: own[column].iloc[0] for column in _PLACE} | {
+def _place(own: Part, comparison: Comparison) -> Row:
+    return {column: own.first(column) for column in _PLACE} | {
         "keyframe": comparison.keyframe,
         "ethnicity": comparison.name,
-        "n_clips": len(own.drop_duplicates(["subject", "clip"])),
-        "n_subjects": own["subject"].nunique(),
+        "n_clips": own.n_clips,
+        "n_subjects": own.n_subjects,
     }
 
 
-def _bounds(rows: pd.DataFrame, comparison: Comparison, conf_level: float) -> list[Row]:
+def _bounds(rows: Part, comparison: Comparison, conf_level: float) -> list[Row]:
     own, sample = _sample(rows, comparison)
     gone = sample.outcomes > 0
     shared = _place(own, comparison) | {"unit": "ms", "conf_level": conf_level}
     quantities = ("mean_shift_difference_lowest", "mean_shift_difference_highest")
-    observed = own["shift_ms"].to_numpy(dtype=float)
-    seen = [len(set(sample.subjects[~gone & (sample.sides == side)])) for side in (0, 1)]
+    observed = own["shift_ms"]
+    seen = [n_different(sample.subjects[~gone & (sample.sides == side)]) for side in (0, 1)]
     if min(seen) < 2:
         reason = f"a side has fewer than 2 subjects with a usable {comparison.keyframe}"
         bare = {"estimate": math.nan, "weighting": "subject", "reason": reason}
@@ -243,14 +235,14 @@ def _bounds(rows: pd.DataFrame, comparison: Comparison, conf_level: float) -> li
     return made
 
 
-def _extremes(own: pd.DataFrame, gone: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
+def _extremes(own: Part, gone: np.ndarray) -> tuple[np.ndarray, np.ndarray, str]:
     """Lowest and highest shift possible in each row (ms), and what they are."""
-    low, high = window_reach(own)
+    low, high = own["reach_low"], own["reach_high"]
     known = np.isfinite(low) & np.isfinite(high)
     if known.any():
         low, high = np.where(known, low, low[known].min()), np.where(known, high, high[known].max())
         return low, high, "the bounds of their windows"
-    observed = own["shift_ms"].to_numpy(dtype=float)[~gone]
+    observed = own["shift_ms"][~gone]
     bounds = f"the least and greatest shift observed, {observed.min():.1f} and {observed.max():.1f}"
     every = np.ones(len(own))
     return every * observed.min(), every * observed.max(), f"{bounds} ms"

@@ -14,7 +14,9 @@ import pandas as pd
 from scipy import optimize, stats
 
 from mebias import tables
+from mebias.quantification.cells import Row, by_keyframe, part_of, places
 from mebias.quantification.checks import usable
+from mebias.quantification.interval import coded, in_order_of_content
 from mebias.quantification.refits import (
     LARGEST,
     Fits,
@@ -25,9 +27,10 @@ from mebias.quantification.refits import (
     standardized,
 )
 
-Row = dict[str, object]
 QUANTITIES = ("between_subject_sd", "within_subject_sd", "icc")
 _POINTS = 4001
+_AT_ONCE = 1 << 17
+"""Numbers of a table of ratios by subjects that are held at a time."""
 _QUARTIC = np.linalg.inv(np.vander(np.arange(-2.0, 3.0), increasing=True))
 """Coefficients of a polynomial from its values at -2, -1, 0, 1, 2."""
 _METHOD = "random intercept, normal errors, REML; profile of the restricted likelihood"
@@ -71,12 +74,12 @@ def random_intercept(
     >>> [(row["quantity"], round(row["estimate"], 2)) for row in rows]
     [('between_subject_sd', 1.69), ('within_subject_sd', 0.67), ('icc', 0.86)]
     """
-    values, subjects = np.asarray(values, dtype=float), np.asarray(subjects, dtype=object)
+    values, subjects = np.asarray(values, dtype=float), np.asarray(subjects)
     order, codes, own = _nameless(values, subjects, groups)
     place: Row = {
         "conf_level": conf_level,
         "n_clips": len(values),
-        "n_subjects": len(np.unique(subjects.astype(str))),
+        "n_subjects": len(coded(subjects)[0]),
         "method": _METHOD,
     }
     units = (unit, unit, "share")
@@ -117,21 +120,14 @@ def variance_components(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd
         An estimates table.
     """
     rows: list[Row] = []
-    for key, part in shifts[usable(shifts)].groupby(["dataset", "source", "distance"], sort=False):
-        of_part = dict(zip(("dataset", "source", "distance"), key, strict=True))
-        for keyframe in tables.KEYFRAMES:
-            own = part[part["keyframe"] == keyframe]
-            if own.empty:
-                continue
+    there = part_of(shifts, ["shift_ms"]).cut(usable(shifts).to_numpy())
+    for of_part, part in places(there):
+        for keyframe, own in by_keyframe(part):
             place: Row = of_part | {"keyframe": keyframe, "ethnicity": tables.ALL}
             found = random_intercept(
-                own["shift_ms"].to_numpy(dtype=float),
-                own["subject"].to_numpy(dtype=object),
-                own["ethnicity"].to_numpy(dtype=object),
-                conf_level=conf_level,
+                own["shift_ms"], own["subject"], own["ethnicity"], conf_level=conf_level
             )
-            n_clips = len(own.drop_duplicates(["subject", "clip"]))
-            rows += [place | row | {"n_clips": n_clips} for row in found]
+            rows += [place | row | {"n_clips": own.n_clips} for row in found]
     return tables.from_rows(rows, "estimates")
 
 
@@ -145,19 +141,28 @@ def _nameless(
     order, codes, groups : ndarray, shape (N,)
         The order of rows; the subject and the group of each row in it, numbered.
     """
-    of_subject: dict[str, list[tuple[float, int]]] = {}
-    for place, (subject, value) in enumerate(zip(subjects, values.tolist(), strict=True)):
-        of_subject.setdefault(str(subject), []).append((value, place))
-    found = [sorted(own) for own in of_subject.values()]
-    names = [tables.ALL if groups is None else str(groups[own[0][1]]) for own in found]
-    keys = [[value for value, _ in own] for own in found]
-    of_group = {g: sorted(k for k, n in zip(keys, names, strict=True) if n == g) for g in names}
-    rank = {g: i for i, g in enumerate(sorted(of_group, key=lambda g: of_group[g]))}
-    by = sorted(range(len(found)), key=lambda s: (keys[s], rank[names[s]]))
-    order = np.array([place for s in by for _, place in found[s]])
-    sizes = [len(found[s]) for s in by]
-    own_group = np.array([rank[names[s]] for s in by])
-    return order, np.repeat(np.arange(len(by)), sizes), np.repeat(own_group, sizes)
+    names, owners = coded(subjects)
+    order, contents = in_order_of_content(np.unique(values, return_inverse=True)[1], owners)
+    firsts = np.r_[True, owners[order][1:] != owners[order][:-1]]
+    if groups is None:
+        return order, np.cumsum(firsts) - 1, np.zeros(len(order), dtype=int)
+    of_subject = np.zeros(len(names), dtype=int)
+    of_subject[owners] = coded(groups)[1]
+    held: list[list[bytes]] = [[] for _ in range(int(of_subject.max()) + 1)]
+    for content, group in zip(contents, of_subject.tolist(), strict=True):
+        held[group].append(content)
+    rank = np.empty(len(held), dtype=int)
+    rank[sorted(range(len(held)), key=lambda g: sorted(held[g]))] = np.arange(len(held))
+    # subjects that hold the same stand in the order of their groups
+    same = [contents[k] for k in owners[order][firsts]]
+    run = np.cumsum(np.r_[True, [a != b for a, b in zip(same[1:], same, strict=False)]])
+    place = np.empty(len(names), dtype=int)
+    place[owners[order][firsts]] = run
+    order = order[
+        np.lexsort((owners[order], rank[of_subject[owners[order]]], place[owners[order]]))
+    ]
+    by = owners[order]
+    return order, np.cumsum(np.r_[False, by[1:] != by[:-1]]), rank[of_subject[by]]
 
 
 def _undefined(data: Replicates, values: np.ndarray) -> str:
@@ -195,7 +200,12 @@ class Profile:
         self.typical = float(data.sizes.mean())
         self.grid = np.linspace(0.0, math.log1p(LARGEST * self.typical), _POINTS)
         self.ratios = np.expm1(self.grid) / self.typical
-        self.squares, self.log_determinant = residual(self.data, self.ratios)
+        step = max(1, _AT_ONCE // self.data.means.shape[1])
+        parts = [
+            residual(self.data, self.ratios[start : start + step])
+            for start in range(0, _POINTS, step)
+        ]
+        self.squares, self.log_determinant = (np.concatenate(p) for p in zip(*parts, strict=True))
         self.n_free = float(data.sizes.sum() - len(data.members))
         self.allowed = float(stats.chi2.ppf(conf_level, 1))
         self.least = self._lowest(self._deviance(self.squares / self.n_free))

@@ -62,7 +62,8 @@ def _lacking(shifts: pd.DataFrame) -> Iterator[str]:
         yield (
             f"rows with source {JUDGE}, selected_mean and selected_sd (reselect --rule {JUDGE}): "
             f"annotation error relative to a model of the movement, the coders' spread, clips to "
-            f"look at again."
+            f"look at again; with the frames at hand, report adds what a rule would do to labels "
+            f"without error or without bias."
         )
     if (shifts["coder"] == "").all():
         yield "coder: several coders of the same clips."

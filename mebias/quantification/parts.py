@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mebias.quantification.agreement import agreement_estimates
-from mebias.quantification.annotation_error import error_estimates, reduces_error
+from mebias.quantification.annotation_error import error_estimates, has_rules, reduces_error
 from mebias.quantification.blind import BY_DEFINITION, JUDGE
 from mebias.quantification.checks import primary_source
 from mebias.quantification.contrasts import contrast_tables
@@ -24,7 +24,7 @@ from mebias.quantification.missing import missing_bounds, missingness
 from mebias.quantification.mixed import variance_components
 from mebias.quantification.pooling import pool
 from mebias.quantification.robust import robust_estimates
-from mebias.tables import conform, empty
+from mebias.tables import ALL, UNKNOWN, conform, empty
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
         flags = flag_clips(shifts)
         issues = conform(pd.concat([issues, withheld_flags(shifts)]), "issues")
     if len(shifts["dataset"].unique()) > 1 and len(differences):
-        estimates.append(pool(differences, conf_level=level))
+        estimates.append(_pooled(differences, tested, level))
     return Parts(
         estimates=with_coverage_notes(
             conform(pd.concat([e for e in estimates if len(e)]), "estimates")
@@ -125,6 +125,29 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
         flags=flags,
         issues=issues,
     )
+
+
+def _pooled(differences: pd.DataFrame, tested: pd.DataFrame, conf_level: float) -> pd.DataFrame:
+    """What pooling adds: the datasets' own rows, which it repeats, are in the table already.
+
+    Where a dataset has two groups, the others are one of them, and are called so: *A vs others*
+    of one such dataset is *B vs others* of another whose largest group is B, and neither is the
+    *A vs others* of a dataset with three groups.
+    """
+    named = differences
+    stated = tested[~tested["ethnicity"].isin([UNKNOWN, ALL])]
+    for dataset, groups in stated.groupby("dataset")["ethnicity"].unique().items():
+        if len(groups) != 2:
+            continue
+        names = {
+            f"{one} vs others": f"{one} vs {other}"
+            for one, other in (groups, groups[::-1])
+        }  # fmt: skip
+        own = named["dataset"] == dataset
+        told = named["ethnicity"].where(~own, named["ethnicity"].replace(names))
+        named = named.assign(ethnicity=told)
+    found = pool(named, conf_level=conf_level)
+    return found[~found["dataset"].isin(differences["dataset"].unique())]
 
 
 def _has_covariates(shifts: pd.DataFrame) -> bool:
@@ -151,7 +174,7 @@ def _of_labels(
     level = options.conf_level
     nothing = empty("tests")
     yield error_estimates(shifts, conf_level=level), nothing
-    if len(shifts["source"].unique()) > 1:
+    if has_rules(shifts):
         yield reduces_error(shifts, conf_level=level), nothing
         tests, estimates = reduction_contrasts(
             shifts,

@@ -10,6 +10,10 @@ import numpy as np
 
 EXHAUSTIVE = 20_000
 """Up to this many distinct assignments all are run."""
+_KEPT = 1 << 22
+"""Random orders of subjects are kept for the next test up to this many places."""
+_AT_ONCE = 1 << 22
+"""Labels of random assignments that are held at a time."""
 
 
 def assignments(
@@ -39,15 +43,86 @@ def assignments(
     >>> labels.tolist(), exhaustive
     ([[0, 0, 1], [0, 1, 0], [1, 0, 0]], True)
     """
-    observed = np.asarray(observed, dtype=np.int8)
-    counts = np.bincount(observed)
-    if n_assignments(counts) <= EXHAUSTIVE:
-        every = _every(tuple(counts.tolist()))
-        first = int(np.flatnonzero((every == observed).all(axis=1))[0])
-        order = np.r_[first, np.delete(np.arange(len(every)), first)]
-        return every[order], True
+    observed = _labels(observed)
+    every = exhaustive(observed)
+    if every is not None:
+        return every, True
     random = rng.permuted(np.tile(observed, (n_permutations, 1)), axis=1)
     return np.vstack([observed, random]), False
+
+
+def exhaustive(observed: np.ndarray) -> np.ndarray | None:
+    """All distinct assignments, the observed one first; None where they are too many."""
+    if not all_run(observed):
+        return None
+    every = _every(tuple(np.bincount(observed).tolist()))
+    first = int(np.flatnonzero((every == observed).all(axis=1))[0])
+    return every[np.r_[first, np.delete(np.arange(len(every)), first)]]
+
+
+def all_run(observed: np.ndarray) -> bool:
+    """Whether all distinct assignments of these labels are run."""
+    if len(observed) > EXHAUSTIVE and np.ptp(observed) > 0:  # each place of one label is another
+        return False
+    return n_assignments(np.bincount(observed)) <= EXHAUSTIVE
+
+
+def dealt(observed: np.ndarray, n_permutations: int, seed: int) -> Iterator[np.ndarray]:
+    """The assignments of `assignments`, some at a time, in the same order.
+
+    Memory does not grow with subjects times permutations. Random orders of as many subjects
+    are drawn once and serve all tests that ask for them.
+
+    Parameters
+    ----------
+    observed : ndarray of int, shape (G,)
+        Group of each subject, 0 to K - 1.
+    n_permutations, seed : int
+        Random assignments, where there are too many to run all, and their seed.
+
+    Yields
+    ------
+    ndarray of int, shape (at most some, G)
+        The first row of the first one is the observed assignment.
+
+    Examples
+    --------
+    >>> observed = np.arange(40) % 2
+    >>> parts = np.concatenate(list(dealt(observed, 99, seed=3)))
+    >>> whole, _ = assignments(observed, 99, np.random.default_rng(3))
+    >>> bool((parts == whole).all())
+    True
+    """
+    observed = _labels(observed)
+    every = exhaustive(observed)
+    if every is not None:
+        yield every
+        return
+    yield observed[None, :]
+    n_subjects = len(observed)
+    if n_subjects * n_permutations <= _KEPT and n_subjects <= np.iinfo(np.int16).max:
+        yield observed[_orders(n_subjects, n_permutations, seed)]
+        return
+    rng = np.random.default_rng(seed)
+    rows = max(1, _AT_ONCE // n_subjects)
+    for start in range(0, n_permutations, rows):
+        n = min(rows, n_permutations - start)
+        yield rng.permuted(np.tile(observed, (n, 1)), axis=1)
+
+
+@lru_cache(maxsize=8)
+def _orders(n_subjects: int, n_permutations: int, seed: int) -> np.ndarray:
+    """Random orders of subjects, kept: the tests of one dataset have as many subjects."""
+    places = np.tile(np.arange(n_subjects, dtype=np.int16), (n_permutations, 1))
+    drawn = np.random.default_rng(seed).permuted(places, axis=1)
+    drawn.flags.writeable = False
+    return drawn
+
+
+def _labels(observed: np.ndarray) -> np.ndarray:
+    observed = np.asarray(observed)
+    small = observed.max(initial=0) <= np.iinfo(np.int8).max
+    return observed.astype(np.int8 if small else np.int32)
 
 
 def n_assignments(counts: np.ndarray) -> int:

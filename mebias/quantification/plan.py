@@ -11,14 +11,16 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import OptionError, listed, suggest
-from mebias.quantification.checks import DRAWN_TO_LABELS, PRIMARY
+from mebias.quantification.checks import PRIMARY, drawn_to_labels
 from mebias.quantification.merging import merge_small_groups
 from mebias.quantification.sides import MIN_MARGIN_MS, largest_first
 
 _CONTRASTS = ("primary", "heterogeneity", "group-vs-rest", "pairs")
 FAMILIES = (
     *_CONTRASTS,
+    "adjusted",
     *(f"annotation-error {family}" for family in _CONTRASTS),
+    *(f"error-reduction {family}" for family in _CONTRASTS),
     "keyframe",
     "equivalence",
     "missingness",
@@ -90,7 +92,7 @@ class Plan:
             ("dataset", bool(self.dataset), "a name"),
             (
                 "rule",
-                self.rule not in ("", DRAWN_TO_LABELS),
+                self.rule != "" and not drawn_to_labels(self.rule),
                 "a rule whose frames may judge labels",
             ),
             ("margin_ms", 0 < self.margin_ms < float("inf"), "a length in ms above 0"),

@@ -71,7 +71,7 @@ def pool(contrasts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.DataFrame:
     error is sqrt(max(1, q) / sum(w)) with q the weighted mean square of the residuals, and
     t with k - 1 degrees of freedom; the prediction interval takes k - 2.
     """
-    rows = _same_direction(_of_estimates(contrasts, conf_level))
+    rows = same_direction(_of_estimates(contrasts, conf_level))
     marker = _marker(rows["dataset"].unique().tolist())
     made: list[Row] = []
     for key, cell in rows.groupby(_CELL, sort=False):
@@ -105,11 +105,10 @@ def _of_estimates(contrasts: pd.DataFrame, conf_level: float) -> pd.DataFrame:
     )
 
 
-def _same_direction(rows: pd.DataFrame) -> pd.DataFrame:
+def same_direction(rows: pd.DataFrame) -> pd.DataFrame:
     """Pairs named in alphabetical order, with the sign that belongs to it."""
-    sides = rows["ethnicity"].str.partition(" vs ")
-    turned = (sides[2] != "others") & (sides[2] != "") & (sides[0] > sides[2])
-    name = (sides[2] + " vs " + sides[0]).where(turned, rows["ethnicity"])
+    name = rows["ethnicity"].map(direction_of)
+    turned = name != rows["ethnicity"]
     sign = 1.0 - 2.0 * turned
     low, high = rows["conf_low"].where(~turned, -rows["conf_high"]), rows["conf_high"].where(
         ~turned, -rows["conf_low"]
@@ -117,6 +116,17 @@ def _same_direction(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(
         ethnicity=name, estimate=sign * rows["estimate"], conf_low=low, conf_high=high
     )
+
+
+def direction_of(contrast: str) -> str:
+    """A pair in alphabetical order; *A vs others* as it is.
+
+    >>> direction_of("B vs A"), direction_of("B vs others")
+    ('A vs B', 'B vs others')
+    """
+    first, versus, second = contrast.partition(" vs ")
+    turned = versus and second != "others" and first > second
+    return f"{second} vs {first}" if turned else contrast
 
 
 def _marker(datasets: Sequence[str]) -> str:

@@ -19,6 +19,13 @@ _SHARE = np.r_[np.linspace(0.0, 0.98, 50), 0.985, 0.99, 0.995, 0.999, 0.9999, 1 
 RATIOS = _SHARE / (1 - _SHARE)
 _COARSE = np.r_[np.linspace(0.0, 0.95, 20), 0.98, 0.995, 1 - 1e-6]
 """A grid to look for minima on, where they are refined."""
+_QUARTICS = np.stack(
+    [
+        np.linalg.inv(np.vander(_COARSE[k : k + 5] - _COARSE[k + 2], increasing=True))
+        for k in range(len(_COARSE) - 4)
+    ]
+)
+"""Coefficients, around the third of five points, of the polynomial through values there."""
 
 
 def weights(sizes: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
@@ -92,25 +99,66 @@ def variance_ratios(data: Clusters, members: Sequence[np.ndarray]) -> np.ndarray
     return np.asarray(share / (1 - share))
 
 
+def variance_ratios_by_size(
+    sizes: np.ndarray, whole: np.ndarray, groups: Sequence[np.ndarray], ss_within: float
+) -> np.ndarray:
+    """`variance_ratios` from what subjects of each size have in common.
+
+    Parameters
+    ----------
+    sizes : ndarray, shape (S,)
+        The different numbers of clips.
+    whole : ndarray, shape (3, S)
+        Sums over all subjects of each size: 1, mean, squared mean.
+    groups : sequence of ndarray, shape (3, S, B)
+        The same sums over the subjects of each group, in each of B assignments.
+    ss_within : float
+        Sum of squares within subjects.
+
+    Returns
+    -------
+    ndarray, shape (B,)
+    """
+    if sizes.max() == 1:
+        return np.zeros(groups[0].shape[2])
+    ratios = _COARSE / (1 - _COARSE)
+    w = weights(sizes[:, None], ratios[None, :])
+    squares = ss_within + whole[2] @ w
+    value = np.broadcast_to(squares, (groups[0].shape[2], len(ratios))).copy()
+    product = np.ones_like(value)
+    for count, total, _ in groups:
+        weight, fitted = count.T @ w, total.T @ w
+        fitted *= fitted
+        fitted /= weight
+        value -= fitted
+        product *= weight
+    np.log(np.maximum(value, np.finfo(float).tiny, out=value), out=value)
+    value *= (sizes * whole[0]).sum() - len(groups)
+    value += np.log(product, out=product)
+    value += whole[0] @ np.log1p(sizes[:, None] * ratios)
+    share = _minima(value)
+    return np.asarray(share / (1 - share))
+
+
 def _minima(value: np.ndarray) -> np.ndarray:
     """Where polynomials through five points around the lowest of the grid have their minimum."""
     last = len(_COARSE) - 1
     lowest = np.argmin(value, axis=1)
-    start = np.clip(lowest - 2, 0, last - 4)
-    places = start[:, None] + np.arange(5)
-    x, c = _COARSE[places].T, np.take_along_axis(value, places, axis=1).T.copy()
-    for order in range(1, 5):  # Newton's divided differences
-        c[order:] = (c[order:] - c[order - 1 : -1]) / (x[order:] - x[: 5 - order])
-    low, high = _COARSE[np.maximum(lowest - 1, 0)], _COARSE[np.minimum(lowest + 1, last)]
-    at = _COARSE[lowest]
+    start = np.minimum(np.maximum(lowest - 2, 0), last - 4)
+    rows = np.arange(len(value))[:, None]
+    found = value[rows, start[:, None] + np.arange(5)] - value[rows, start[:, None]]
+    _, b, c, d, e = np.einsum("nij,nj->in", _QUARTICS[start], found)
+    middle = _COARSE[start + 2]
+    low = _COARSE[np.maximum(lowest - 1, 0)] - middle
+    high = _COARSE[np.minimum(lowest + 1, last)] - middle
+    at = _COARSE[lowest] - middle
+    c2, d3, e4, d6, e12 = 2 * c, 3 * d, 4 * e, 6 * d, 12 * e
     for _ in range(4):  # Newton's method on the derivative, kept between the neighbors
-        slope, bend, level = np.zeros((3, len(at)))
-        for k in range(4, -1, -1):  # Horner's rule for the value and two derivatives
-            away = at - x[k]
-            bend, slope, level = bend * away + 2 * slope, slope * away + level, level * away + c[k]
+        slope = ((e4 * at + d3) * at + c2) * at + b
+        bend = (e12 * at + d6) * at + c2
         step = np.divide(slope, bend, out=np.zeros_like(at), where=bend > 0)
-        at = np.clip(at - step, low, high)
-    return np.asarray(at)
+        at = np.minimum(np.maximum(at - step, low), high)
+    return np.asarray(at + middle)
 
 
 def _criterion(

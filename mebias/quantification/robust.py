@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.quantification import cells
+from mebias.quantification.cells import Row, by_keyframe, cells, part_of
 from mebias.quantification.checks import usable
 from mebias.quantification.clustered import MEDIAN, TRIMMED_MEAN, clustered, quantile
 from mebias.quantification.interval import Interval
 from mebias.quantification.resampling import N_DRAWS, bootstrap_intervals
 
-Row = dict[str, object]
-_PART = ["dataset", "source", "distance"]
-_OF_CELL = ["expression_type", "ethnicity", "keyframe"]
 _UNITS = {"ms": "shift_ms", "frames": "shift_frames"}
 _QUANTITIES = {"median_shift": MEDIAN, "trimmed_mean_shift": TRIMMED_MEAN}
 
@@ -51,11 +48,14 @@ def robust_estimates(
         clips at either end), in ms and in frames, over clips, in the cells of
         `estimates_table`, with mid-rank BCa intervals from resamples of whole subjects.
     """
-    found = list(_cells(_slim(shifts[usable(shifts)]), strata))
+    there = part_of(shifts, list(_UNITS.values())).cut(usable(shifts).to_numpy())
+    found = [
+        ({**place, "keyframe": keyframe}, own)
+        for place, part in cells(there, strata)
+        for keyframe, own in by_keyframe(part)
+    ]
     data = [
-        clustered(own[column].to_numpy(), own["subject"].to_numpy())
-        for _, own in found
-        for column in _UNITS.values()
+        clustered(own[column], own["subject"]) for _, own in found for column in _UNITS.values()
     ]
     intervals = iter(
         bootstrap_intervals(
@@ -64,35 +64,12 @@ def robust_estimates(
     )
     made: list[Row] = []
     for place, own in found:
-        n_clips = own["clip"].nunique()
+        n_clips = own.n_clips
         for unit in _UNITS:
             for quantity, interval in zip(_QUANTITIES, next(intervals), strict=True):
                 named = {"quantity": quantity, "unit": unit, "weighting": "clip"}
                 made.append({**place, **interval.row(), **named, "n_clips": n_clips})
     return tables.from_rows(made, "estimates")
-
-
-def _slim(rows: pd.DataFrame) -> pd.DataFrame:
-    """The columns needed, names of subjects and clips as numbers: cutting text up is slow."""
-    subject = pd.factorize(rows["subject"])[0]
-    clip = pd.factorize(rows["clip"])[0]
-    return rows[[*_PART, *_OF_CELL, *_UNITS.values()]].assign(
-        subject=subject, clip=subject * (clip.max(initial=0) + 1) + clip
-    )
-
-
-def _cells(rows: pd.DataFrame, strata: bool) -> Iterator[tuple[Row, pd.DataFrame]]:
-    """Rows of each dataset, source, stratum, group and keyframe."""
-    for key, part in rows.groupby(_PART, sort=False):
-        slim = part.drop(columns=_PART)
-        for stratum, in_stratum in cells.strata(slim, strata):
-            for group, in_group in cells.groups(in_stratum):
-                for keyframe in tables.KEYFRAMES:
-                    own = in_group[in_group["keyframe"] == keyframe]
-                    if len(own):
-                        place = dict(zip(_PART, key, strict=True))
-                        place |= {"stratum": stratum, "ethnicity": group, "keyframe": keyframe}
-                        yield place, own
 
 
 def clustered_quantiles(

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import special
 
-from mebias.quantification.interval import Interval, clusters, t_half_width
+from mebias.quantification.interval import Interval, coded, t_half_width
 from mebias.quantification.means import weighted_mean
 
 METHOD = "Korn-Graubard: Clopper-Pearson with the effective number of clips"
@@ -44,15 +44,16 @@ def share_interval(hits: np.ndarray, subjects: np.ndarray, conf_level: float = 0
     nan = math.nan
     if hits.size == 0:
         return Interval(nan, nan, nan, nan, nan, conf_level, 0, 0, METHOD, "no clip")
-    data = clusters(hits, subjects)
-    share = float(hits.mean())
-    error, df, effective = nan, nan, float(len(data))
-    if 0 < share < 1 and len(data) > 1:
-        found = weighted_mean(data.means, data.sizes)
+    names, codes = coded(subjects)
+    share, n_subjects = float(hits.mean()), len(names)
+    error, df, effective = nan, nan, float(n_subjects)
+    if 0 < share < 1 and n_subjects > 1:
+        sizes = np.bincount(codes).astype(float)
+        found = weighted_mean(np.bincount(codes, hits) / sizes, sizes)
         error, df = math.sqrt(found.variance), 1 / found.sum_squares
         effective = _effective(share, found.variance, df, len(hits), conf_level)
     low, high = clopper_pearson(share, effective, conf_level)
-    return Interval(share, error, df, low, high, conf_level, len(hits), len(data), METHOD)
+    return Interval(share, error, df, low, high, conf_level, len(hits), n_subjects, METHOD)
 
 
 def _effective(share: float, variance: float, df: float, n: int, conf_level: float) -> float:

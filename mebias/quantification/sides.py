@@ -117,11 +117,20 @@ def largest_first(rows: pd.DataFrame) -> tuple[str, ...]:
     """
     if rows.empty:
         return ()
-    sizes = rows.groupby("ethnicity").agg(subjects=("subject", "nunique"), clips=("clip", "size"))
-    ordered = sizes.reset_index().sort_values(
-        ["subjects", "clips", "ethnicity"], ascending=[False, False, True]
-    )
-    return tuple(str(g) for g in ordered["ethnicity"])
+    subjects = group_subjects(rows)
+    clips = {str(g): int(n) for g, n in rows["ethnicity"].value_counts().items()}
+    return tuple(sorted(subjects, key=lambda g: (-subjects[g], -clips[g], g)))
+
+
+def group_subjects(rows: pd.DataFrame) -> dict[str, int]:
+    """Subjects of each group.
+
+    >>> rows = pd.DataFrame({"ethnicity": list("ABBB"), "subject": list("xyzz")})
+    >>> group_subjects(rows)["B"]
+    2
+    """
+    owners = rows[["subject", "ethnicity"]].drop_duplicates()["ethnicity"].value_counts()
+    return {str(g): int(n) for g, n in owners.items()}
 
 
 def check_margin(margin_ms: float | None) -> None:

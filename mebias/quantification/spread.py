@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from mebias.quantification.interval import Interval, clusters, t_half_width, undefined
+from mebias.quantification.interval import Interval, coded, t_half_width, undefined
 
 MIN_SUBJECTS = 8
 METHOD = "SD of clips, jackknife over subjects on the log scale, t(G - 1)"
@@ -106,7 +106,7 @@ def _bare(
         reason,
         conf_level=conf_level,
         n_clips=len(values),
-        n_subjects=len(clusters(values, subjects)),
+        n_subjects=len(coded(subjects)[0]),
         method=method,
     )
 
@@ -132,7 +132,7 @@ def _jackknifed(bare: Interval, left_out: np.ndarray) -> Interval:
 
 def _left_out(values: np.ndarray, subjects: np.ndarray) -> np.ndarray:
     """Variance without each subject in turn, (G,)."""
-    _, codes = np.unique(np.asarray(subjects).astype(str), return_inverse=True)
+    _, codes = coded(subjects)
     center = values - values.mean()
     n = len(values) - np.bincount(codes)
     total = center.sum() - np.bincount(codes, center)
@@ -148,7 +148,7 @@ def _differences(
 
     Sorted, the k-th of n values (from 0) is subtracted n - 1 - k times and added k times.
     """
-    _, codes = np.unique(np.asarray(subjects).astype(str), return_inverse=True)
+    _, codes = coded(subjects)
     order = np.lexsort((codes, values))
     x, codes = values[order], codes[order]
     sizes = np.bincount(codes)

@@ -7,18 +7,23 @@ approximation (HTZ) of Pustejovsky and Tipton (2018) for more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
+from mebias.quantification import permutation
 from mebias.quantification.interval import Clusters
 from mebias.quantification.means import Mean, precisions, weighted_mean
-from mebias.quantification.reml import variance_ratio, variance_ratios, weights
+from mebias.quantification.reml import variance_ratio, variance_ratios_by_size, weights
 
 _BLOCK = 1 << 15
-"""Labels of subjects that are looked at together."""
+"""Numbers that are looked at together: few enough to stay out of fresh memory pages."""
+_LEAST = 46
+"""Numbers that an assignment takes whatever its subjects: two criteria on a grid of 23."""
+_FEW_SIZES = 24
+"""Up to this many different numbers of clips sums are a product of matrices."""
 
 
 @dataclass(frozen=True)
@@ -92,33 +97,110 @@ def statistics(data: Clusters, labels: np.ndarray) -> np.ndarray:
         Absolute t for two groups, the CR2 Wald statistic for more; the variance ratio is
         fitted anew in each assignment.
     """
-    n_groups = int(labels.max()) + 1
-    rows = max(1, _BLOCK // labels.shape[1])
-    parts = [
-        _statistics(data, labels[start : start + rows], n_groups)
-        for start in range(0, len(labels), rows)
-    ]
-    return np.concatenate(parts)
+    return np.concatenate(list(_by_blocks(_by_size(data), labels, int(labels.max()) + 1)))
 
 
-def _statistics(data: Clusters, labels: np.ndarray, n_groups: int) -> np.ndarray:
-    """The same for a few assignments, whose numbers stay in the cache."""
-    members = [(labels == k).astype(float) for k in range(n_groups)]
-    ratios = variance_ratios(data, members)
-    w = weights(data.sizes[None, :], ratios[:, None])
+def p_permutation(
+    data: Clusters, labels: np.ndarray, n_permutations: int, seed: int
+) -> tuple[float, int, bool]:
+    """Permutation p-value of the observed labels, without holding all assignments at once.
+
+    Parameters
+    ----------
+    data : Clusters
+        Values by subject.
+    labels : ndarray of int, shape (G,)
+        Group of each subject, 0 to K - 1.
+    n_permutations, seed : int
+        As in `permutation.dealt`.
+
+    Returns
+    -------
+    p_value : float
+    n_assignments : int
+        Assignments behind it, the observed one included.
+    exhaustive : bool
+        Whether these are all there are.
+    """
+    sized, n_groups = _by_size(data), int(labels.max()) + 1
+    found = np.concatenate(
+        [
+            part
+            for some in permutation.dealt(labels, n_permutations, seed)
+            for part in _by_blocks(sized, some, n_groups)
+        ]
+    )
+    return permutation.p_value(found), len(found), permutation.all_run(labels)
+
+
+@dataclass(frozen=True)
+class _Sized:
+    """Subjects by their number of clips: all that random-intercept weights can tell apart.
+
+    ``sizes`` (S,) are the different numbers, ``order`` (G,) puts subjects of one size
+    together, ``starts`` (S,) are where those begin; ``parts`` (3, G) are 1, center and
+    center**2 in that order, ``whole`` (3, S) their sums over all subjects; ``spread`` maps a
+    row of subjects to these sums (G, 3 S) where sizes are few, else None.
+    """
+
+    sizes: np.ndarray
+    order: np.ndarray
+    starts: np.ndarray
+    parts: np.ndarray
+    whole: np.ndarray
+    spread: np.ndarray | None
+    ss_within: float
+
+
+def _by_size(data: Clusters) -> _Sized:
     center = data.means - data.means.mean()
-    estimate, variance = [], []
-    for member in members:
-        u = member * w
-        u /= u.sum(axis=1, keepdims=True)
-        mean = u @ center
-        u *= u / (1 - u)
-        variance.append(u @ center**2 - 2 * mean * (u @ center) + mean**2 * u.sum(axis=1))
-        estimate.append(mean)
-    means, variances = np.stack(estimate, axis=1), np.stack(variance, axis=1)
-    floor = 1e-24 * max(1.0, float((center**2).max()))
-    wald = _between(means, np.maximum(variances, floor))
+    order = np.argsort(data.sizes, kind="stable")
+    sizes, starts = np.unique(data.sizes[order], return_index=True)
+    parts = np.stack([np.ones_like(center), center, center**2])[:, order]
+    whole = np.add.reduceat(parts, starts, axis=1)
+    spread = None
+    if len(sizes) <= _FEW_SIZES:
+        of_size = np.searchsorted(sizes, data.sizes[order])[:, None] == np.arange(len(sizes))
+        spread = np.concatenate([of_size * part[:, None] for part in parts], axis=1)
+    return _Sized(sizes, order, starts, parts, whole, spread, data.ss_within)
+
+
+def _by_blocks(sized: _Sized, labels: np.ndarray, n_groups: int) -> Iterator[np.ndarray]:
+    """Statistics of some assignments at a time, whose numbers stay in the cache."""
+    rows = max(1, _BLOCK // max(labels.shape[1], 3 * len(sized.sizes), _LEAST))
+    for start in range(0, len(labels), rows):
+        yield _statistics(sized, labels[start : start + rows], n_groups)
+
+
+def _statistics(sized: _Sized, labels: np.ndarray, n_groups: int) -> np.ndarray:
+    sums = _sums(sized, labels, n_groups)
+    ratios = variance_ratios_by_size(sized.sizes, sized.whole, sums, sized.ss_within)
+    w = weights(sized.sizes[:, None], ratios)
+    means, variances = np.empty((2, n_groups, len(labels)))
+    floor = 1e-24 * max(1.0, float(sized.parts[2].max()))
+    for k, (count, total, squares) in enumerate(sums):
+        u = w / (count * w).sum(axis=0)
+        means[k] = mean = (u * total).sum(axis=0)
+        u *= u / np.where(count > 0, 1 - u, np.inf)
+        variances[k] = (u * (squares - mean * (2 * total - mean * count))).sum(axis=0)
+    wald = _between(means.T, np.maximum(variances, floor).T)
     return np.asarray(np.sqrt(wald)) if n_groups == 2 else wald
+
+
+def _sums(sized: _Sized, labels: np.ndarray, n_groups: int) -> list[np.ndarray]:
+    """Of each group the sums of 1, center and center**2 by size, (3, S, B)."""
+    found = []
+    ordered = labels[:, sized.order]
+    for k in range(n_groups - 1):
+        member = (ordered == k).astype(float)
+        if sized.spread is not None:
+            own = (sized.spread.T @ member.T).reshape(3, len(sized.sizes), len(labels))
+        else:
+            by_part = [np.add.reduceat(member * p, sized.starts, axis=1).T for p in sized.parts]
+            own = np.stack(by_part)
+        found.append(own)
+    rest = sized.whole[:, :, None] - sum(found)
+    return [*found, rest]
 
 
 def _between(means: np.ndarray, variances: np.ndarray) -> np.ndarray:

@@ -155,7 +155,7 @@ def train_folds(
     >>> maps = rng.normal(size=(24, 1, 3, 28, 28)).astype("float32")
     >>> maps += labels[:, None, None, None, None]
     >>> folds = [(np.arange(12, 24), np.arange(12)), (np.arange(12), np.arange(12, 24))]
-    >>> done = train_folds("tiny", maps, labels, folds, epochs=3, way="turn", device="cpu")
+    >>> done = train_folds("tiny", maps, labels, folds, epochs=12, way="turn", device="cpu")
     >>> bool((done.probabilities.argmax(1) == labels).all())
     True
     """

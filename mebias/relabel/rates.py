@@ -67,7 +67,7 @@ def difference(first: Interval, second: Interval) -> Interval:
     >>> two = share_interval(np.arange(20) < 2, np.arange(20))
     >>> found = difference(one, two)
     >>> round(found.estimate, 2), round(found.conf_low, 2), round(found.conf_high, 2)
-    (0.8, 0.49, 0.9)
+    (0.8, 0.48, 0.93)
     """
     value = first.estimate - second.estimate
     low = value - math.hypot(first.estimate - first.conf_low, second.conf_high - second.estimate)

@@ -12,6 +12,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import MixedDataError, OptionError, listed
+from mebias.quantification.findings import as_records
 from mebias.reporting.blocks import Block, Cell, Fold, Grid, Section, Text
 from mebias.reporting.formats import count, is_missing, joined, p_cell, with_interval
 
@@ -104,7 +105,9 @@ def read_earlier(path: str | Path) -> Earlier:
     return Earlier(f"{file.parent.name}/{file.name}" if file.parent.name else file.name, found)
 
 
-def changes(earlier: Earlier, findings: Findings) -> pd.DataFrame:
+def changes(
+    earlier: Earlier, findings: Findings, now: Mapping[str, Any] | None = None
+) -> pd.DataFrame:
     """Each number, test and claim, then and now.
 
     Parameters
@@ -113,6 +116,9 @@ def changes(earlier: Earlier, findings: Findings) -> pd.DataFrame:
         As read.
     findings : Findings
         Of now.
+    now : mapping, optional
+        Their tables as records, with those of recognition; by default those of the findings
+        and the tests of all specifications.
 
     Returns
     -------
@@ -125,7 +131,9 @@ def changes(earlier: Earlier, findings: Findings) -> pd.DataFrame:
         One of the two is simulated, the other is not.
     """
     earlier.refuse_other_kind(simulated=findings.simulated)
-    now: Mapping[str, Any] = findings.to_dict()
+    if now is None:
+        own: Mapping[str, Any] = findings.to_dict()
+        now = {**own, "tests": [*own["tests"], *as_records(findings.specification_tests)]}
     rows = [row for kind in _KEYS for row in _paired(kind, earlier.found, now)]
     return tables.from_rows(rows, "changes")
 

@@ -18,9 +18,12 @@ from mebias.reporting.figure_style import (
     SOFT,
     TWO_COLUMNS_MM,
     interval_line,
+    is_narrow,
+    label_below,
     need,
     new_figure,
     short,
+    short_names,
     zero_line,
 )
 
@@ -76,8 +79,11 @@ def coder_plot(
             k = coders.index(row["source"])
             _point(axes, row, k, COLORS[k % len(COLORS)], MARKERS[k % len(MARKERS)])
         axes.set_title(keyframe.capitalize())
-        axes.set_xlabel(f"label - coders' mean ({unit}), later →")
-    panels[0].set_yticks(range(len(coders)), [short(c) for c in coders])
+    narrow = is_narrow(width_mm)
+    label_below(panels, f"label - coders' mean ({unit}), later →", narrow=narrow)
+    panels[0].set_yticks(
+        range(len(coders)), list(short_names(coders, 14 if narrow else 24).values())
+    )
     return figure
 
 
@@ -130,9 +136,10 @@ def culture_plot(estimates: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -
             _point(axes, row, len(names), INK, "D")
         axes.axhline(len(names) - 0.5, color="#dddddd", linewidth=0.6, zorder=0)
         axes.set_title(keyframe.capitalize())
-        axes.set_xlabel("difference (ms), later →")
+    label_below(panels, "difference (ms), later →", narrow=is_narrow(width_mm))
     last = "contrast" if (whole["quantity"] == "culture_by_ethnicity").any() else "contrast*"
-    panels[0].set_yticks(range(len(names) + 1), [*(f"in {short(n, 16)}" for n in names), last])
+    named = short_names(names, 13 if is_narrow(width_mm) else 22)
+    panels[0].set_yticks(range(len(names) + 1), [*(f"in {named[n]}" for n in names), last])
     panels[0].set_ylabel(short(str(groups["source"].iloc[0]), 30))
     if last.endswith("*"):
         figure.supxlabel("* of these coders alone", fontsize=6.5, color=SOFT, x=0.99, ha="right")

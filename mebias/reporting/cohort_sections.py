@@ -8,6 +8,7 @@ import pandas as pd
 
 from mebias.reporting import (
     evidence_sections,
+    further_drawings,
     grids,
     recognition_section,
     robustness_sections,
@@ -29,6 +30,7 @@ def drawings(content: Content) -> Iterator[Drawing]:
         part = content.part(dataset)
         if part is not None:
             yield from _shift_drawings(content, dataset, part)
+            yield from further_drawings.agreement(content, part)
         tests = _primary(content, dataset)
         if tests["estimate"].notna().any():
             yield _contrasts(content, dataset)
@@ -38,6 +40,8 @@ def drawings(content: Content) -> Iterator[Drawing]:
             yield _planted(content, dataset)
         for room in (evidence_sections, recognition_section, robustness_sections):
             yield from room.drawings(content, dataset)
+    yield from further_drawings.forest(content)
+    yield from further_drawings.audit(content)
 
 
 def answer(content: Content, pictures: Mapping[str, Picture]) -> Section:
@@ -55,7 +59,8 @@ def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Sect
     yield Section("groups", "Do groups differ", tuple(_groups(content, pictures)))
     for room in (evidence_sections, recognition_section, robustness_sections):
         yield from room.sections(content, pictures)
-    yield from evidence_sections.label_sections(content)
+    yield from further_drawings.audit_section(content, pictures)
+    yield from evidence_sections.label_sections(content, pictures)
 
 
 def _shift_drawings(content: Content, dataset: str, part: Part) -> Iterator[Drawing]:
@@ -176,6 +181,8 @@ def _grids(content: Content, part: Part) -> Iterator[Grid]:
 
 
 def _groups(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
+    if further_drawings.FOREST in pictures:
+        yield pictures[further_drawings.FOREST]
     for dataset in content.datasets:
         yield from heading(content, dataset, "groups")
         tests = content.tests(dataset)

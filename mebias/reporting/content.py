@@ -13,6 +13,7 @@ import pandas as pd
 from mebias import tables
 from mebias.cohort import Cohort
 from mebias.quantification.checks import primary_source
+from mebias.quantification.findings import as_records
 from mebias.recognition.metrics import confusion_table
 from mebias.reporting.lookup import Estimates, Part, main_part
 from mebias.reporting.methods import Run
@@ -122,6 +123,19 @@ class Content:
         """What a recognizer gains on one dataset; None where nobody asked."""
         return next((m for m in self.measured if m.dataset == dataset), None)
 
+    @property
+    def _told(self) -> dict[str, object]:
+        """Estimates, tests and claims as findings.json has them."""
+        estimates = [self.findings.estimates, *(m.estimates for m in self.measured)]
+        tests = [
+            self.findings.tests, self.specification_tests, *(m.tests for m in self.measured),
+        ]  # fmt: skip
+        return {
+            "estimates": [row for table in estimates for row in as_records(table)],
+            "tests": [row for table in tests for row in as_records(table)],
+            "claims": as_records(self.findings.claims),
+        }
+
     @cached_property
     def changes(self) -> pd.DataFrame:
         """Each number, test and claim of the earlier report beside those of now."""
@@ -130,7 +144,7 @@ class Content:
         return (
             tables.empty("changes")
             if self.earlier is None
-            else changes(self.earlier, self.findings)
+            else changes(self.earlier, self.findings, self._told)
         )
 
     @cached_property
@@ -186,8 +200,12 @@ class Content:
 
     @cached_property
     def issues(self) -> pd.DataFrame:
-        """What audit, design check and recognizer noticed."""
-        noticed = [m.noticed for m in self.measured if len(m.noticed)]
+        """What audit, design check and recognizer noticed, and names that no font has."""
+        from mebias.reporting.lettering import lettering_issues  # draws, so not before
+
+        noticed = [m.noticed for m in self.measured]
+        noticed.append(lettering_issues(self.findings.shifts, self.findings.estimates))
+        noticed = [table for table in noticed if len(table)]
         if not noticed:
             return self.findings.issues
         return tables.conform(pd.concat([self.findings.issues, *noticed]), "issues")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from mebias.reporting.figure_style import (
     need,
     new_figure,
     short,
+    short_names,
     zero_line,
 )
 
@@ -168,20 +169,23 @@ def _names(rows: pd.DataFrame, column: str) -> list[str]:
     plain = [f"{keyframe}, {contrast}" for keyframe, contrast in pairs]
     if max(map(len, plain)) <= _ONE_LINE:
         return plain
-    return [f"{_shortened(str(contrast))}\n{keyframe}" for keyframe, contrast in pairs]
+    sides = [str(contrast).rpartition(" vs ") for _, contrast in pairs]
+    named = short_names((side[0] for side in sides), 14), short_names((s[2] for s in sides), 8)
+    return [f"{_shortened(str(contrast), *named)}\n{keyframe}" for keyframe, contrast in pairs]
 
 
-def _shortened(contrast: str) -> str:
+def _shortened(contrast: str, firsts: Mapping[str, str], seconds: Mapping[str, str]) -> str:
     """A contrast cut so that both of its sides stay.
 
-    >>> _shortened("Black African or mixed vs others")
+    >>> _shortened("Black African or mixed vs others",
+    ...            {"Black African or mixed": "Black African…"}, {"others": "others"})
     'Black African… vs others'
-    >>> _shortened("Black African, White British, East Asian")
+    >>> _shortened("Black African, White British, East Asian", {}, {})
     'between groups'
     """
     first, versus, second = contrast.rpartition(" vs ")
     if versus:
-        return f"{short(first, 14)} vs {short(second, 8)}"
+        return f"{firsts[first]} vs {seconds[second]}"
     return "between groups" if ", " in contrast else short(contrast, 22)
 
 

@@ -16,11 +16,15 @@ from mebias.reporting.figure_style import (
     INK,
     SOFT,
     TWO_COLUMNS_MM,
+    is_narrow,
+    legend_below,
     need,
     new_figure,
-    short,
+    short_names,
 )
 
+_STYLES = ("-", (0, (4, 1)), (0, (1, 1)))
+"""Of lines, once the colors are used up."""
 _NAMES = {"loss": "Loss (cross-entropy)", "uf1": "UF1"}
 
 
@@ -66,24 +70,26 @@ def curve_plot(
     need(curves, ["dataset", "arm", "seed", "fold", "epoch", "loss", "uf1"], "inner curves")
     whole = curves[curves["fold"] == tables.ALL]
     need(whole, [], "inner curves (all folds together)")
-    figure = new_figure(width_mm, 62, whole)
+    arms = whole["arm"].nunique()
+    figure = new_figure(width_mm, 62 + 3.2 * arms * (1.0 if is_narrow(width_mm) else 0.3), whole)
     sides = figure.subplots(1, 2)
     for axes, quantity in zip(sides, _NAMES, strict=True):
         _draw(axes, whole, quantity, fixed, dict(epochs or {}))
-    handles, labels = sides[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 5))
+    legend_below(figure, sides[0].get_legend_handles_labels()[0])
     return figure
 
 
 def _draw(
     axes: Axes, whole: pd.DataFrame, quantity: str, fixed: int, epochs: dict[str, int]
 ) -> None:
+    names = short_names(whole["arm"].unique(), 22)
     for place, arm in enumerate(whole["arm"].unique()):
         color = COLORS[place % len(COLORS)]
         own = whole[whole["arm"] == arm].set_index(["epoch", "seed"])[quantity].unstack()  # noqa: PD010
         if own.shape[1] > 1:
             axes.plot(own.index, own.to_numpy(), color=color, linewidth=0.4, alpha=0.45)
-        axes.plot(own.index, own.mean(axis=1), color=color, linewidth=1.6, label=short(str(arm)))
+        axes.plot(own.index, own.mean(axis=1), color=color, linewidth=1.6, label=names[str(arm)],
+                  linestyle=_STYLES[place // len(COLORS) % len(_STYLES)])  # fmt: skip
     axes.axvline(fixed, color=INK, linestyle="--", linewidth=0.8, label=f"fixed: {fixed}")
     together = epochs.pop(tables.ALL, None)
     if together is not None:

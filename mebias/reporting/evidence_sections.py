@@ -81,9 +81,11 @@ def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Sect
     yield Section("posterior", "What the movement says of the labels", tuple(_posterior(content)))
 
 
-def label_sections(content: Content) -> Iterator[Section]:
+def label_sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Section]:
     """Agreement and missing labels, and clips worth a second look."""
-    yield Section("agreement", "Agreement, durations, missing labels", tuple(_agreement(content)))
+    yield Section(
+        "agreement", "Agreement, durations, missing labels", tuple(_agreement(content, pictures))
+    )
     yield Section("second-look", "Clips worth a second look", tuple(_second_look(content)))
 
 
@@ -255,7 +257,7 @@ def error_sentence(estimates: Estimates, judged: Part) -> str:
     )
 
 
-def _agreement(content: Content) -> Iterator[Block]:
+def _agreement(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     for dataset in content.datasets:
         yield from heading(content, dataset, "agreement")
         part = content.part(dataset)
@@ -284,6 +286,7 @@ def _agreement(content: Content) -> Iterator[Block]:
             ),
         ]  # fmt: skip
         yield Text(agreement_sentence(content.estimates, part))
+        yield from pictures_of(content, pictures, dataset, "agreement")
         yield from (grid for grid in found[:3] if grid.rows)
         others = tuple(grid for grid in found[3:] if grid.rows)
         tests = content.tests(dataset)

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mebias import tables
 from mebias.errors import OutputError, TableError, listed
+from mebias.reporting.lettering import FONT, LetteredFigure, short, short_names
 
+__all__ = [
+    "COLORS", "FAINT", "INK", "MARKERS", "MARK_COLOR", "MARK_STRIP_MM", "MM", "ONE_COLUMN_MM",
+    "SOFT", "TWO_COLUMNS_MM", "groups_of", "interval_line", "is_narrow", "jitter", "label_below",
+    "legend_below", "look_of", "mark", "need", "new_figure", "save", "short",
+    "short_names", "style", "zero_line",
+]  # fmt: skip
 ONE_COLUMN_MM = 89.0
 TWO_COLUMNS_MM = 183.0
 MM = 1 / 25.4
+NARROW_MM = 130.0
+"""Below this width labels and legend are set in fewer words and more lines."""
 INK, SOFT, FAINT = "#222222", "#666666", "#bbbbbb"
 MARK_COLOR = "#8a3b00"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#000000")
@@ -29,7 +39,8 @@ _MARK = "simulated-mark"
 
 _RC: dict[str, Any] = {
     "font.family": "sans-serif",
-    "font.sans-serif": ["DejaVu Sans"],
+    "font.sans-serif": [FONT],
+    "text.parse_math": False,
     "font.size": 7.0,
     "axes.labelsize": 7.0,
     "axes.titlesize": 8.0,
@@ -80,7 +91,7 @@ def style() -> Iterator[None]:
 
 def new_figure(width_mm: float, height_mm: float, *parts: pd.DataFrame) -> Figure:
     """An empty figure of a size in mm, marked if a table it is drawn from is simulated."""
-    figure = Figure(figsize=(width_mm * MM, height_mm * MM))
+    figure = LetteredFigure(figsize=(width_mm * MM, height_mm * MM))
     top = 1 - MARK_STRIP_MM / height_mm
     figure.set_layout_engine("constrained", rect=(0, 0, 1, top), w_pad=0.02, h_pad=0.02)
     names = {str(d) for part in parts if "dataset" in part for d in part["dataset"].unique()}
@@ -203,6 +214,30 @@ def jitter(n: int) -> Any:
     return (np.arange(n) * 0.6180339887) % 1 - 0.5
 
 
+def is_narrow(width_mm: float) -> bool:
+    """Whether a figure is about one column wide: labels and legend take fewer words then."""
+    return width_mm < NARROW_MM
+
+
+def legend_below(figure: Figure, handles: Sequence[Artist]) -> None:
+    """A legend below everything, in as many columns as the figure's width has room for."""
+    width_mm = figure.get_size_inches()[0] / MM
+    longest = max(len(str(handle.get_label())) for handle in handles)
+    columns = int((width_mm - 4) // (9 + 1.32 * longest))
+    rows = -(-len(handles) // max(1, min(columns, len(handles))))
+    figure.legend(
+        handles=list(handles), loc="outside lower center", ncols=-(-len(handles) // rows),
+        handletextpad=0.5, columnspacing=1.2,
+    )  # fmt: skip
+
+
+def label_below(panels: Sequence[Axes], label: str, *, narrow: bool) -> None:
+    """The same label below each panel; of a narrow figure below the middle one alone."""
+    for place, axes in enumerate(panels):
+        if not narrow or place == len(panels) // 2:
+            axes.set_xlabel(label)
+
+
 def zero_line(axes: Axes, *, vertical: bool = True) -> None:
     """A thin line at 0."""
     draw = axes.axvline if vertical else axes.axhline
@@ -219,12 +254,3 @@ def interval_line(axes: Axes, low: float, high: float, height: float, color: str
             arrow = axes.plot([edge], [height], marker=marker, markersize=4, color=color,
                               linestyle="", zorder=3, clip_on=False)  # fmt: skip
             arrow[0].set_in_layout(False)
-
-
-def short(text: str, limit: int = 24) -> str:
-    """A name cut to fit a label.
-
-    >>> short("a" * 30, 10)
-    'aaaaaaaaa…'
-    """
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -14,8 +14,13 @@ from matplotlib.lines import Line2D
 
 from mebias import tables
 from mebias.errors import TableError, listed
+from mebias.reporting.agreement_figures import bland_altman_plot, raincloud_plot
+from mebias.reporting.audit_figures import audit_plot
+from mebias.reporting.clip_figures import plot_distances, plot_film, plot_motion
 from mebias.reporting.coder_figures import coder_plot, culture_plot
 from mebias.reporting.contrast_figures import contrast_plot, planted_plot
+from mebias.reporting.curve_figures import curve_plot
+from mebias.reporting.dose_figure import dose_response_plot
 from mebias.reporting.figure_style import (
     COLORS,
     FAINT,
@@ -25,32 +30,37 @@ from mebias.reporting.figure_style import (
     TWO_COLUMNS_MM,
     groups_of,
     interval_line,
+    is_narrow,
     jitter,
+    legend_below,
     look_of,
     need,
     new_figure,
     save,
     short,
+    short_names,
     style,
     zero_line,
 )
+from mebias.reporting.forest_figures import forest_plot
 from mebias.reporting.gain_figures import confusion_plot, gain_plot
+from mebias.reporting.plan_figures import study_plot
 from mebias.reporting.revision_figures import revision_plot, subject_revisions, transition_plot
 from mebias.reporting.robustness_figures import influence_plot, power_plot, specification_plot
 from mebias.reporting.uncertainty_figures import uncertainty_plot
 
 __all__ = [
-    "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "coder_plot", "confusion_plot", "contrast_plot",
-    "culture_plot", "estimation_plot", "gain_plot", "human_vs_selected", "influence_plot",
-    "planted_plot", "power_plot", "revision_plot", "save", "specification_plot", "style",
+    "ONE_COLUMN_MM", "TWO_COLUMNS_MM", "audit_plot", "bland_altman_plot", "coder_plot",
+    "confusion_plot", "contrast_plot", "culture_plot", "curve_plot", "dose_response_plot",
+    "estimation_plot", "forest_plot", "gain_plot", "human_vs_selected", "influence_plot",
+    "planted_plot", "plot_distances", "plot_film", "plot_motion", "power_plot",
+    "raincloud_plot", "revision_plot", "save", "specification_plot", "study_plot", "style",
     "subject_revisions", "transition_plot", "uncertainty_plot",
 ]  # fmt: skip
 _MANY = 1500
 """With more clips than this in a panel, their points are a picture inside the vector figure."""
 _WIDE = 0.985
 """Share of clips that an axis has to hold; what lies beyond is drawn at its edge and counted."""
-_NARROW_MM = 130.0
-"""Below this width labels and legend are set in more lines."""
 _SHORT_REASONS = {
     "a single subject": "1 subject",
     "a single clip": "1 clip",
@@ -123,7 +133,7 @@ def estimation_plot(
     numbers = _numbers(_part(estimates, source, distance), stratum, unit, weighting)
     groups = groups_of(part)
     limits = _limits(part[column].to_numpy(), numbers[numbers["quantity"] == "mean_shift"])
-    narrow = width_mm < _NARROW_MM
+    narrow = is_narrow(width_mm)
     height = 24 + 11.5 * len(groups) + (7 if narrow else 0)
     figure = new_figure(width_mm, height, part, numbers)
     panels = figure.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.06})
@@ -135,7 +145,7 @@ def estimation_plot(
         axes.set_title(keyframe.capitalize())
         if not narrow or keyframe == "apex":
             axes.set_xlabel(f"shift ({unit}), later →")
-    panels[0].set_yticks(range(len(groups)), [_group_label(part, g, narrow) for g in groups])
+    panels[0].set_yticks(range(len(groups)), _group_labels(part, groups, narrow))
     panels[0].set_ylim(len(groups) - 0.5, -0.5)
     beyond = (part[column] < limits[0]) | (part[column] > limits[1])
     _estimation_legend(
@@ -317,14 +327,16 @@ def human_vs_selected(
     part = _part(shifts, source, distance)
     part = part[part[["shift_ms", "rise_frames", "fall_frames"]].notna().all(axis=1)]
     need(part, [], f"{what} (clips with all three labels)")
-    figure = new_figure(width_mm, 0.56 * width_mm, part)
+    narrow = is_narrow(width_mm)
+    figure = new_figure(width_mm, 82 if narrow else 0.56 * width_mm, part)
     panels = figure.subplots(2, 3, sharex="col", height_ratios=(1.5, 1))
     for column, keyframe in enumerate(tables.KEYFRAMES):
         top, below = panels[0][column], panels[1][column]
         own = part[part["keyframe"] == keyframe]
         top.set_title(keyframe.capitalize())
         origin = "onset" if keyframe == "apex" else "apex"
-        below.set_xlabel(f"human, ms from the human {origin}")
+        below.set_xlabel(f"from {origin} (ms)" if narrow else f"human, ms from the human {origin}")
+        below.locator_params(axis="x", nbins=3 if narrow else 6)
         if own.empty:
             for axes in (top, below):
                 axes.text(0.5, 0.5, "no clips", transform=axes.transAxes, ha="center", color=SOFT)
@@ -334,7 +346,9 @@ def human_vs_selected(
     panels[0][0].set_ylabel("selected (ms)")
     panels[1][0].set_ylabel("shift (ms)")
     handles = [_kind_handle(kind) for kind in ("inside", "edge", "immovable")]
-    figure.legend(handles=handles, loc="outside lower center", ncols=3, handletextpad=0.4)
+    if {*part.columns} >= _WINDOW and part["window_low"].notna().any():
+        handles.append(Line2D([], [], color=FAINT, linewidth=1.0, label="its window (below)"))
+    legend_below(figure, handles)
     return figure
 
 
@@ -352,6 +366,7 @@ def _human_panels(top: Axes, below: Axes, own: pd.DataFrame, keyframe: str) -> N
     span = [min(0.0, human.min()), max(0.0, human.max())]
     top.plot(span, span, color=FAINT, linewidth=0.8, zorder=0)
     zero_line(below, vertical=False)
+    _windows(below, own, human)
     for kind, where in _kinds(own).items():
         _kind_points(top, human[where & inside], (human + shift)[where & inside], kind)
         _kind_points(below, human[where & inside], shift[where & inside], kind)
@@ -366,6 +381,22 @@ def _human_panels(top: Axes, below: Axes, own: pd.DataFrame, keyframe: str) -> N
     if not inside.all():
         top.set_title(f"{int((~inside).sum())} beyond the axis", loc="right", fontsize=6.5,
                       fontweight="normal", color=SOFT)  # fmt: skip
+
+
+_WINDOW = {"human", "window_low", "window_high"}
+
+
+def _windows(axes: Axes, own: pd.DataFrame, human: np.ndarray) -> None:
+    """How far the window of each clip lets its keyframe move, where that is known."""
+    if {*own.columns} >= _WINDOW:
+        ms = 1000 / own["fps"].to_numpy(dtype=float)
+        low, high = (
+            ms * (own[end] - own["human"]).to_numpy(dtype=float)
+            for end in ("window_low", "window_high")
+        )
+        known = np.isfinite(low) & np.isfinite(high)
+        axes.vlines(human[known], low[known], high[known], color=FAINT, linewidth=0.5, zorder=0,
+                    rasterized=len(own) > _MANY)  # fmt: skip
 
 
 _PHASES = {
@@ -437,12 +468,16 @@ def _limits(values: np.ndarray, means: pd.DataFrame | None = None) -> tuple[floa
     return float(ends.min() - 0.06 * span), float(ends.max() + 0.06 * span)
 
 
-def _group_label(part: pd.DataFrame, group: str, narrow: bool) -> str:
-    own = part if group == tables.ALL else part[part["ethnicity"] == group]
-    subjects = own["subject"].nunique()
-    clips = len(own.drop_duplicates(["subject", "clip"]))
+def _group_labels(part: pd.DataFrame, groups: list[str], narrow: bool) -> list[str]:
+    names = short_names(groups, 15 if narrow else 24)
     between = ",\n" if narrow else ", "
-    return (
-        f"{short(group, 15 if narrow else 24)}\n{subjects} subject{'' if subjects == 1 else 's'}"
-        f"{between}{clips} clip{'' if clips == 1 else 's'}"
-    )
+    labels = []
+    for group in groups:
+        own = part if group == tables.ALL else part[part["ethnicity"] == group]
+        subjects = own["subject"].nunique()
+        clips = len(own.drop_duplicates(["subject", "clip"]))
+        labels.append(
+            f"{names[group]}\n{subjects} subject{'' if subjects == 1 else 's'}"
+            f"{between}{clips} clip{'' if clips == 1 else 's'}"
+        )
+    return labels

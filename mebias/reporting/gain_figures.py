@@ -18,9 +18,13 @@ from mebias.reporting.figure_style import (
     SOFT,
     TWO_COLUMNS_MM,
     interval_line,
+    is_narrow,
+    label_below,
+    legend_below,
     need,
     new_figure,
     short,
+    short_names,
     zero_line,
 )
 
@@ -78,21 +82,23 @@ def gain_plot(
     panels = np.atleast_1d(figure.subplots(1, len(there), sharey=True))
     keys = list(zip(gains["arm"], gains["ethnicity"], strict=True))
     shown = gains[[key in lines for key in keys]]
+    narrow = is_narrow(width_mm)
     reach = _reach(shown, [known[name] for name in there])
     for axes, quantity in zip(panels, there, strict=True):
         own = gains[gains["quantity"] == quantity].set_index(["arm", "ethnicity"])
         axes.set_title(GAINS[quantity])
         _gains(axes, own, lines, known[quantity], reach)
-        axes.set_xlabel("gain")
-    panels[0].set_yticks(range(len(lines)), [_line_name(*line) for line in lines])
+        axes.xaxis.set_major_locator(MaxNLocator(2 if narrow else 4, symmetric=True))
+    label_below(list(panels), "gain", narrow=narrow)
+    panels[0].set_yticks(range(len(lines)), _line_names(lines, narrow=narrow))
     panels[0].set_ylim(len(lines) - 0.4, -0.6)
-    figure.legend(
-        handles=[
+    legend_below(
+        figure,
+        [
             Line2D([], [], marker="o", markersize=4, color=INK, label="gain and interval"),
             Line2D([], [], color=_BAND, linewidth=6, label="smaller than what matters"),
         ],
-        loc="outside lower center", ncols=2, handletextpad=0.7,
-    )  # fmt: skip
+    )
     return figure
 
 
@@ -105,10 +111,19 @@ def _lines(gains: pd.DataFrame) -> list[tuple[str, str]]:
     return lines + [(first, str(group)) for group in groups.unique()]
 
 
-def _line_name(arm: str, ethnicity: str) -> str:
-    first, versus, second = arm.partition(" vs ")
-    name = f"{short(first, 16)}{versus}{short(second, 16)}"
-    return name if ethnicity == tables.ALL else f"{short(ethnicity, 18)}: {short(name, 20)}"
+def _line_names(lines: Sequence[tuple[str, str]], *, narrow: bool) -> list[str]:
+    """Names of lines; of a narrow figure a group's alone, whose pair of arms is the first."""
+    letters = 8 if narrow else 16
+    groups = short_names((group for _, group in lines), 14 if narrow else 18)
+    named = []
+    for arm, group in lines:
+        first, versus, second = arm.partition(" vs ")
+        pair = f"{short(first, letters)}{versus}{short(second, letters)}"
+        if group == tables.ALL:
+            named.append(pair)
+        else:
+            named.append(f"in {groups[group]}" if narrow else f"{groups[group]}: {short(pair, 20)}")
+    return named
 
 
 def _reach(gains: pd.DataFrame, margins: Sequence[float]) -> float:
@@ -124,7 +139,6 @@ def _gains(
     axes: Axes, own: pd.DataFrame, lines: Sequence[tuple[str, str]], margin: float, reach: float
 ) -> None:
     axes.set_xlim(-reach, reach)
-    axes.xaxis.set_major_locator(MaxNLocator(4, symmetric=True))
     axes.axvspan(-margin, margin, color=_BAND, zorder=-1)
     zero_line(axes)
     for height, line in enumerate(lines):
@@ -177,7 +191,8 @@ def confusion_plot(confusion: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
     need(confusion, ["arm", "label", "predicted", "n_clips", "share"], "confusion plot")
     arms = [str(arm) for arm in confusion["arm"].unique()]
     classes = list(dict.fromkeys(str(c) for c in confusion["label"]))
-    columns = min(_PER_ROW, len(arms))
+    few = max(1, int((width_mm - 20) // max(25.0, 4.0 * len(classes))))
+    columns = min(_PER_ROW, len(arms), few)
     rows = -(-len(arms) // columns)
     side = (width_mm - 20) / columns
     height = min(side - 4, 13 * len(classes))
@@ -191,7 +206,7 @@ def confusion_plot(confusion: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
         axes.set_title(short(arms[place], 28))
         _matrix(axes, own, classes)
         first, last = place % columns == 0, place + columns >= len(arms)
-        names = [short(c, 14) for c in classes]
+        names = list(short_names(classes, 14).values())
         axes.set_yticks(range(len(classes)), names if first else [])
         axes.set_xticks(range(len(classes)), names if last else [], rotation=90)
         if first:

@@ -30,8 +30,8 @@ TERMS: tuple[tuple[str, str], ...] = (
     ("family, adjusted p-value", "Hypotheses tested together, fixed in advance, and the p-value "
      "after Holm's adjustment for their number."),
     ("margin", "The difference that would matter in practice, fixed in advance. A claim is "
-     "supported where its whole interval lies beyond the margin, and not supported where it lies "
-     "inside."),
+     "supported where its whole interval lies beyond the margin, and not supported "
+     "where it lies inside."),
     ("blind posterior", "What the rule motion-blind says of a keyframe from the movement alone, "
      "without the human label: a mean frame with its SD. It judges labels; it is no truth."),
     ("coders' SD", "How far human labels spread around the movement, in ms, after the posterior's "

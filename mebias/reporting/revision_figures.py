@@ -16,6 +16,7 @@ from mebias.reporting.figure_style import (
     ONE_COLUMN_MM,
     SOFT,
     TWO_COLUMNS_MM,
+    is_narrow,
     jitter,
     need,
     new_figure,
@@ -96,7 +97,11 @@ def revision_plot(
     left.set_yticks(range(len(places)), [f"{k}, {s}" for k, s in places])
     left.set_ylim(len(places) - 0.4, -0.6)
     left.tick_params(axis="y", length=0)
-    left.set_xlabel("revised labels: new − old (frames), later →")
+    narrow = is_narrow(width_mm)
+    left.set_xlabel("new − old (frames)" if narrow else
+                    "revised labels: new − old (frames), later →")  # fmt: skip
+    if narrow and rest:
+        rest[0].set_xlabel("revised (%)")
     return figure
 
 
@@ -183,8 +188,12 @@ def subject_revisions(subjects: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_M
         ends, steps = np.arange(len(share) + 1), np.r_[share, share[-1:]]
         axes.fill_between(ends, steps, step="post", color=color, alpha=0.35, linewidth=0)
         axes.step(ends, steps, where="post", color=color)
-        axes.set_xlabel(f"subjects, sorted ({int((share == 0).sum())} of {len(share)} unrevised)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        none = f"{int((share == 0).sum())} of {len(share)}"
+        axes.set_xlabel(f"subjects, sorted\n({none} at 0)" if is_narrow(width_mm) else
+                        f"subjects, sorted ({none} unrevised)")  # fmt: skip
+        axes.xaxis.set_major_locator(
+            MaxNLocator(integer=True, nbins=3 if is_narrow(width_mm) else 6)
+        )
         axes.set_xlim(0, len(share))
     panels[0].set_ylabel("labels revised (%)")
     panels[0].set_ylim(0, max(1.0, min(100.0, 110 * float(part["share"].max()))))

@@ -17,6 +17,9 @@ from mebias.reporting.figure_style import (
     INK,
     SOFT,
     TWO_COLUMNS_MM,
+    is_narrow,
+    label_below,
+    legend_below,
     need,
     new_figure,
     short,
@@ -63,7 +66,7 @@ def specification_plot(specifications: pd.DataFrame, *, width_mm: float = TWO_CO
     need(rows, [], "specification curve (specifications in ms)")
     levels = _levels(rows)
     names = [k for k in tables.KEYFRAMES if (rows["keyframe"] == k).any()]
-    below = 3.4 * len(levels) + 4
+    below, narrow = 3.4 * len(levels) + 4, is_narrow(width_mm)
     figure = new_figure(width_mm, 52 + below, rows)
     panels = figure.subplots(2, len(names), sharex="col", squeeze=False,
                              height_ratios=(36, max(below, 8)))  # fmt: skip
@@ -72,17 +75,17 @@ def specification_plot(specifications: pd.DataFrame, *, width_mm: float = TWO_CO
         top, dashboard = panels[0][column], panels[1][column]
         top.set_title(keyframe.capitalize())
         _curve(top, own)
-        _dashboard(dashboard, own, levels, named=column == 0)
-        dashboard.set_xlabel(f"{len(own)} specifications")
+        _dashboard(dashboard, own, levels, letters=(12 if narrow else 20) * (column == 0))
+        dashboard.set_xlabel(f"n = {len(own)}" if narrow else f"{len(own)} specifications")
     panels[0][0].set_ylabel("contrast (ms)" if _contrast(rows) else "mean shift (ms)")
-    figure.legend(
-        handles=[
+    legend_below(
+        figure,
+        [
             Line2D([], [], marker="o", markersize=2.5, color=SOFT, linewidth=0.6,
                    label="specification and interval"),
             Line2D([], [], marker="D", markersize=4.5, linestyle="", markerfacecolor=COLORS[1],
                    markeredgecolor=INK, label="the analysis that tests rest on"),
         ],
-        loc="outside lower center", ncols=2, handletextpad=0.4,
     )  # fmt: skip
     return figure
 
@@ -123,7 +126,7 @@ def _curve(axes: Axes, own: pd.DataFrame) -> None:
 
 
 def _dashboard(
-    axes: Axes, own: pd.DataFrame, levels: Sequence[tuple[str, str]], *, named: bool
+    axes: Axes, own: pd.DataFrame, levels: Sequence[tuple[str, str]], *, letters: int
 ) -> None:
     rules = _rules(own)
     for height, (choice, level) in enumerate(levels):
@@ -134,16 +137,17 @@ def _dashboard(
     starts = [i for i in range(1, len(levels)) if levels[i][0] != levels[i - 1][0]]
     for start in starts:
         axes.axhline(start - 0.5, color=FAINT, linewidth=0.5)
-    axes.set_yticks(range(len(levels)), [_level_name(*level) for level in levels] if named else [])
+    named = [_level_name(*level, letters) for level in levels] if letters else []
+    axes.set_yticks(range(len(levels)), named)
     axes.set_ylim(max(len(levels), 1) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
     axes.set_xticks([])
 
 
-def _level_name(choice: str, level: str) -> str:
+def _level_name(choice: str, level: str, letters: int) -> str:
     if choice == "rule":
-        return short(level, 26)
-    return f"{choice}: {short(level, 20)}"
+        return short(level, letters + 6)
+    return f"{choice}: {short(level, letters)}"
 
 
 def influence_plot(influence: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figure:
@@ -184,28 +188,30 @@ def influence_plot(influence: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
     contrast = subjects["ethnicity"] != tables.ALL
     rows = subjects[contrast] if contrast.any() else subjects
     names = [k for k in tables.KEYFRAMES if (rows["keyframe"] == k).any()]
-    figure = new_figure(width_mm, 62, rows)
+    narrow = is_narrow(width_mm)
+    figure = new_figure(width_mm, 66 if narrow else 62, rows)
     panels = np.atleast_1d(figure.subplots(1, len(names)))
     for axes, keyframe in zip(panels, names, strict=True):
         axes.set_title(keyframe.capitalize())
-        _left_out(axes, rows[rows["keyframe"] == keyframe].sort_values("estimate", kind="stable"))
+        own = rows[rows["keyframe"] == keyframe].sort_values("estimate", kind="stable")
+        _left_out(axes, own, narrow=narrow)
     which = str(rows["ethnicity"].iloc[0])
-    what = "mean shift" if which == tables.ALL else short(which, 30)
+    what = "mean shift" if which == tables.ALL else short(which, 20)
     panels[0].set_ylabel(f"{what} (ms)")
-    figure.legend(
-        handles=[
+    legend_below(
+        figure,
+        [
             Line2D([], [], marker="o", markersize=2.5, color=SOFT, linewidth=0.6,
                    label="without one subject"),
             Line2D([], [], marker="s", markersize=4, linestyle="", markerfacecolor=COLORS[1],
                    markeredgecolor=INK, label="changes the conclusion"),
             Line2D([], [], color=_BAND, linewidth=6, label="interval of all subjects"),
         ],
-        loc="outside lower center", ncols=3, handletextpad=0.7,
     )  # fmt: skip
     return figure
 
 
-def _left_out(axes: Axes, own: pd.DataFrame) -> None:
+def _left_out(axes: Axes, own: pd.DataFrame, *, narrow: bool) -> None:
     x = np.arange(len(own))
     estimate, low, high, change = (
         own[c].to_numpy(dtype=float) for c in ("estimate", "conf_low", "conf_high", "change")
@@ -221,9 +227,11 @@ def _left_out(axes: Axes, own: pd.DataFrame) -> None:
     axes.plot(x[changes], estimate[changes], marker="s", markersize=4, linestyle="",
               markerfacecolor=COLORS[1], markeredgecolor=INK, zorder=3)  # fmt: skip
     most = int(np.abs(change).argmax())
+    who = str(own["left_out"].iloc[most])
     axes.set_xlabel(
-        f"{len(own)} subjects, each left out in turn\n"
-        f"most: {short(str(own['left_out'].iloc[most]), 18)}"
+        f"{len(own)} subjects\nmost:\n{short(who, 11)}"
+        if narrow
+        else f"{len(own)} subjects, each left out in turn\nmost: {short(who, 18)}"
     )
     axes.set_xticks([])
     axes.margins(x=0.04)
@@ -269,17 +277,18 @@ def power_plot(power: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figu
         own = curve[curve["keyframe"] == keyframe].sort_values("shift_ms", kind="stable")
         smallest = power[power["quantity"].eq("smallest_shift") & power["keyframe"].eq(keyframe)]
         _power_curve(axes, own, smallest["shift_ms"].dropna().tolist())
+    label_below(list(panels), "contrast of mean shifts (ms)", narrow=is_narrow(width_mm))
     panels[0].set_ylabel("power")
     panels[0].set_ylim(0, 1.02)
-    figure.legend(
-        handles=[
+    legend_below(
+        figure,
+        [
             Line2D([], [], color=INK, label="power"),
             Line2D([], [], color=_BAND, linewidth=6, label="as the spread may be"),
             Line2D([], [], color=COLORS[1], linestyle="--", linewidth=0.9, label="margin"),
             Line2D([], [], marker="o", markersize=4, linestyle="", markerfacecolor="white",
                    markeredgecolor=INK, label="found with 80 % power"),
         ],
-        loc="outside lower center", ncols=4, handletextpad=0.7,
     )  # fmt: skip
     return figure
 
@@ -299,4 +308,3 @@ def _power_curve(axes: Axes, own: pd.DataFrame, smallest: Sequence[float]) -> No
         axes.plot([found], [0.8], marker="o", markersize=4, linestyle="", markerfacecolor="white",
                   markeredgecolor=INK, zorder=3)  # fmt: skip
     axes.set_xlim(0, 1.05 * max(float(x.max()), margin if np.isfinite(margin) else 0.0))
-    axes.set_xlabel("contrast of mean shifts (ms)")

@@ -18,6 +18,7 @@ from mebias.reporting.figure_style import (
     SOFT,
     TWO_COLUMNS_MM,
     interval_line,
+    legend_below,
     need,
     new_figure,
     zero_line,
@@ -90,7 +91,7 @@ def uncertainty_plot(
     drawn += _spreads(right, pd.concat([own[own["quantity"] == "sd_shift"], judged]))
     left.set_yticks(range(3), list(tables.KEYFRAMES))
     left.set_ylim(2.6, -0.6)
-    figure.legend(handles=drawn, loc="outside lower center", ncols=3, handletextpad=0.4)
+    legend_below(figure, drawn)
     return figure
 
 

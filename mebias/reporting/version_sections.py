@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from mebias import tables
-from mebias.reporting import text
+from mebias.reporting import further_drawings, text
 from mebias.reporting.blocks import Block, Fold, Heading, Picture, Section, Text
 from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing, words
@@ -29,6 +29,8 @@ def drawings(content: Content) -> Iterator[Drawing]:
         parts = content.estimates.parts(dataset)
         if parts and (content.shifts(dataset)["shift_frames"].fillna(0) != 0).any():
             yield _revisions(content, dataset)
+        if part := content.part(dataset):
+            yield from further_drawings.agreement(content, part)
         for part in parts:
             yield from _subject_drawings(content, part)
         transitions = _own(content, "transitions", dataset)
@@ -120,7 +122,9 @@ def _revised(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Bloc
         if len(content.datasets) > 1:
             yield Heading(dataset, content.slug("revised", dataset))
         parts = content.estimates.parts(dataset)
-        yield from _found(pictures, [content.slug("revisions", dataset)])
+        yield from _found(
+            pictures, [content.slug(stem, dataset) for stem in ("revisions", "agreement")]
+        )
         subjects = _own(content, "subjects", dataset)
         for grid in (
             revised_grid(

@@ -18,6 +18,7 @@ from mebias.quantification.resampling import (
 )
 from mebias.quantification.spread import mad_interval
 from mebias.validation import batched
+from mebias.validation.agreements import agreements
 from mebias.validation.batched import Bounds
 from mebias.validation.generators import DISTRIBUTIONS, Cell, Cohorts, Distribution
 from mebias.validation.tally import ROWS, Count, Counted, Found, tally
@@ -58,8 +59,9 @@ def covered(
     seed : SeedSequence
         Of this cell alone.
     """
-    closed, resampled = (np.random.default_rng(s) for s in seed.spawn(2))
+    closed, resampled, paired = (np.random.default_rng(s) for s in seed.spawn(3))
     counts = tally(cell, n_cohorts, closed, closed_forms)
+    counts += tally(cell, n_cohorts, paired, agreements)
     if cell.n_subjects >= MIN_SUBJECTS:
         counts += tally(cell, n_bootstrap, resampled, one_by_one)
     return counts

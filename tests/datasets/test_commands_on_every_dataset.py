@@ -43,7 +43,8 @@ def test_report_is_written(built, tmp_path):
     findings = json.loads((tmp_path / "findings.json").read_text(encoding="utf-8"))
     no_apex = (built.expected[c]["status"]["apex"] == "missing" for c in built.expected)
     shifted = any(row["quantity"] == "mean_shift" for row in findings["estimates"])
-    assert shifted != all(no_apex)
+    # onsets and offsets are compared with the movement even where no apex was coded
+    assert shifted or all(no_apex)
 
 
 def test_export_reads_back_as_written(built, tmp_path):

@@ -113,9 +113,9 @@ def test_without_a_calibration_no_correction_is_graded(estimate):
         ({"share_false": 0.08}, "do not share pixels: 8 %"),
         ({"n_cohorts": 60}, "more simulated cohorts than 60"),
         ({"fps": 90}, "at 200 fps: in how many simulated cohorts"),
-        ({"fps": 90}, "(there is one at 90)"),
-        ({"rule": "least"}, "(there is one at no rate)"),
-        ({"distance": "uint8"}, "(there is one at no rate)"),
+        ({"fps": 90}, "(there is one at 90 fps)"),
+        ({"rule": "least"}, "(there is none)"),
+        ({"distance": "uint8"}, "(there is none)"),
     ],
 )
 def test_a_calibration_has_to_be_good_and_of_the_same_kind(cell, settles):

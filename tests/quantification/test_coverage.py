@@ -92,7 +92,7 @@ def test_rows_without_an_interval_and_methods_not_simulated():
     nan = np.nan
     notes = noted(
         row(conf_low=nan, conf_high=nan, reason="a single subject"),
-        row(method="ICC(A,1), absolute agreement, jackknife over subjects on Fisher's z"),
+        row(method="random intercept, normal errors, REML; profile of the restricted likelihood"),
         row(method=f"{SUBJECT}; standard errors of the coders' SDs carried by the delta method"),
         row(method="prediction interval", coverage_note="nominal 95 % covered 87 % to 99 %"),
     )

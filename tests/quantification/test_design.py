@@ -75,7 +75,7 @@ def test_rows_left_out_are_counted_by_reason():
 def test_a_table_of_several_rules_without_gamdss_is_not_tested_and_says_so():
     table = shifts()
     a, b = table.assign(source="x"), table.assign(source="y")
-    assert "nothing is tested" in messages(pd.concat([a, b]))
+    assert "no shifts are tested" in messages(pd.concat([a, b]))
 
 
 def test_groups_at_different_frame_rates_are_named():

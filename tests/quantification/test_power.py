@@ -110,7 +110,7 @@ def test_components_are_those_of_reml():
     rest = s != 3
     without, _ = fitted_design(y[rest], s[rest], first[rest])
     full = Design(own.sizes, own.first, without.sd_between, without.sd_within)
-    place = list(data.subjects).index("3")
+    place = list(data.subjects).index(3)
     assert log_errors[place] == pytest.approx(math.log(full.error_and_df()[0]), rel=1e-6)
 
 

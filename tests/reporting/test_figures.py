@@ -440,7 +440,7 @@ def test_the_power_curve_meets_80_per_cent_where_the_table_says(findings):
 
 
 def test_nulls_and_the_coders_spread_are_drawn_where_they_are_known(findings):
-    row = findings.estimates[findings.estimates["quantity"] == "mean_shift"].iloc[0]
+    row = findings.estimates[findings.estimates["quantity"] == "mean_shift"].iloc[0].to_dict()
     rows = [row | {"quantity": "coder_sd", "unit": "ms", "source": "motion-blind", "distance": "",
                    "ethnicity": "all", "stratum": "all", "keyframe": k, "estimate": 10.0 + i}
             for i, k in enumerate(KEYS)]  # fmt: skip

@@ -36,7 +36,8 @@ def of(table, cell, **wanted):
 def test_every_quantity_of_the_specification_is_there(table):
     own = of(table, BOUNDED, control=False)
     assert own["quantity"].unique().tolist() == [
-        "mean", "sd", "share", "median", "trimmed_mean", "quantile_05", "quantile_95",
+        "mean", "sd", "share", "ccc", "icc_a1", "icc_c1", "median", "trimmed_mean",
+        "quantile_05", "quantile_95",
         "mean_absolute_difference",
     ]  # fmt: skip
     assert set(own.loc[own["quantity"] == "mean", "weighting"]) == {

@@ -1,0 +1,272 @@
+"""Every figure with 2 and 12 groups, long names and names in other scripts."""
+
+import itertools
+import warnings
+
+import figure_cases as cases
+import pytest
+from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+
+from mebias import tables
+from mebias.reporting import figures, lettering
+
+HAS_CHINESE = lettering.drawable("汉")
+KINDS = [("plain", 2, 89), ("long", 12, 89), ("scripts", 12, 183)]
+
+
+def lettering_of(figure):
+    """Texts as drawn, with their boxes; ticks beyond an axis are not drawn."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    hidden = set()
+    for axes in figure.axes:
+        for axis, ends in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+            slack = 1e-6 * abs(ends[1] - ends[0])
+            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
+                if not min(ends) - slack <= tick.get_loc() <= max(ends) + slack:
+                    hidden |= {id(tick.label1), id(tick.label2)}
+    texts = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
+    return [(t, t.get_window_extent(canvas.get_renderer())) for t in texts if id(t) not in hidden]
+
+
+def faults(figure):
+    """Letters under 6 pt, beyond the page, on top of each other; panels squeezed to nothing."""
+    drawn = lettering_of(figure)
+    width, height = figure.bbox.size
+    found = [f"{t.get_text()!r} is small" for t, _ in drawn if t.get_fontsize() < 6]
+    found += [
+        f"{t.get_text()!r} leaves the page"
+        for t, b in drawn
+        if min(b.x0, b.y0) < -1 or b.x1 > width + 1 or b.y1 > height + 1
+    ]
+    for (one, a), (two, b) in itertools.combinations(drawn, 2):
+        if min(a.x1, b.x1) - max(a.x0, b.x0) > 1 and min(a.y1, b.y1) - max(a.y0, b.y0) > 1:
+            found.append(f"{one.get_text()!r} lies on {two.get_text()!r}")
+    for axes in figure.axes:
+        box = axes.get_window_extent()
+        if box.width < 0.45 * figure.dpi or box.height < 0.25 * figure.dpi:
+            found.append(f"a panel of {box.width:.0f} by {box.height:.0f} pixels")
+    return found
+
+
+@pytest.mark.parametrize(("kind", "n", "width"), KINDS, ids=lambda v: str(v))
+def test_every_figure_keeps_its_letters_apart_and_has_their_glyphs(kind, n, width):
+    with figures.style(), warnings.catch_warnings():
+        warnings.simplefilter("error")  # a missing glyph is a warning
+        for name, figure in cases.every_kind(cases.NAMES[kind][:n], width).items():
+            assert faults(figure) == [], name
+            assert figure.get_size_inches()[0] * 25.4 == pytest.approx(width)
+
+
+def test_the_check_finds_letters_on_top_of_each_other_and_missing_glyphs():
+    with figures.style():
+        figure = lettering.LetteredFigure(figsize=(2, 2))
+        figure.text(0.3, 0.5, "one")
+        figure.text(0.32, 0.5, "two")
+        figure.text(0.9, 0.2, "a long text")
+    assert faults(figure) == ["'a long text' leaves the page", "'one' lies on 'two'"]
+    bare = lettering.Figure(figsize=(2, 2))
+    bare.text(0.5, 0.5, "\U00013000")
+    with pytest.warns(UserWarning, match="missing from font"):
+        FigureCanvasAgg(bare).draw()
+
+
+def test_long_names_that_begin_alike_stay_told_apart():
+    names = lettering.short_names(cases.LATIN, 14)
+    assert len(set(names.values())) == 12
+    assert max(map(len, names.values())) <= 14
+    assert names[cases.LATIN[7]].endswith(" 07")
+    same = lettering.short_names(["x" * 30 + "A" + "y" * 30, "x" * 30 + "B" + "y" * 30], 10)
+    assert len(set(same.values())) == 2
+
+
+def test_a_name_without_any_font_is_written_out_and_told(monkeypatch):
+    monkeypatch.setattr(lettering, "_fonts", lambda: ())
+    lettering.family_of.cache_clear()
+    try:
+        assert lettering.spelled("汉族 Han") == "U+6C49 U+65CF Han"
+        assert lettering.spelled("한국") == "hangug"
+        table = cases.shifts(("汉族", "Österreich"))
+        (row,) = lettering.lettering_issues(table.query("ethnicity != 'x'")).to_dict("records")
+        assert row["dataset"] == "d"
+        assert row["severity"] == "note"
+        assert "汉族 as U+6C49 U+65CF" in row["message"]
+        assert "Österreich" not in row["found"]
+        with figures.style(), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            figure = figures.raincloud_plot(table)
+            shown = [t.get_text() for t, _ in lettering_of(figure)]
+        assert any("U+6C49" in text for text in shown)
+        assert not any("汉" in text for text in shown)
+    finally:
+        lettering.family_of.cache_clear()
+
+
+def test_names_that_can_be_drawn_are_no_issue():
+    assert lettering.lettering_issues(cases.shifts(("A", "Österreich"))).empty
+
+
+def test_chinese_is_drawn_in_a_font_that_has_it():
+    if not HAS_CHINESE:
+        pytest.skip("no font with Chinese characters on this system")
+    family = lettering.family_of("汉")
+    path = font_manager.findfont(family, fallback_to_default=False)
+    assert ord("汉") in lettering._glyphs(path)
+    assert family != lettering.FONT
+    with figures.style():
+        drawn = lettering_of(figures.raincloud_plot(cases.shifts(("汉族", "B"))))
+    (label,) = [t for t, _ in drawn if t.get_text() == "汉族"]
+    assert label.get_fontfamily() == [lettering.FONT, family]
+
+
+def test_a_name_read_from_right_to_left_stays_before_what_follows_it():
+    with figures.style():
+        drawn = lettering_of(figures.raincloud_plot(cases.shifts(("عرب", "B"))))
+    if lettering._shapes():
+        assert "\u200eعرب" in [t.get_text() for t, _ in drawn]
+
+
+def test_dollars_and_odd_white_space_in_names_are_drawn_as_they_are(tmp_path):
+    with figures.style():
+        figure = figures.raincloud_plot(cases.shifts(("a$b_{c}$^", "x\t\ny\x07")))
+        texts = [t.get_text() for t, _ in lettering_of(figure)]
+        figures.save(figure, tmp_path, "f")
+    assert {"a$b_{c}$^", "x y"} <= set(texts)
+
+
+def numbers(made, keyframe, quantity):
+    row = made.estimates.query(
+        "quantity == @quantity and unit == 'ms' and ethnicity == 'all' and keyframe == @keyframe"
+    ).iloc[0]
+    return row[["estimate", "conf_low", "conf_high"]].tolist()
+
+
+def flat(axes, style):
+    return sorted(
+        line.get_ydata()[0]
+        for line in axes.lines
+        if line.get_linestyle() == style and len(set(line.get_ydata())) == 1
+    )
+
+
+def test_bland_altman_draws_the_limits_of_the_table_and_their_intervals():
+    names = ("A", "B")
+    made = cases.findings(names, "v2", windows=False)
+    with figures.style():
+        figure = figures.bland_altman_plot(made.shifts, made.estimates, source="v2", distance="")
+    for axes, keyframe in zip(figure.axes, tables.KEYFRAMES, strict=True):
+        low, high = (numbers(made, keyframe, f"limit_{side}") for side in ("low", "high"))
+        assert flat(axes, "--") == pytest.approx([low[0], high[0]])
+        bands = {(round(p.get_y(), 6), round(p.get_y() + p.get_height(), 6)) for p in axes.patches}
+        assert {tuple(round(v, 6) for v in ends[1:]) for ends in (low, high)} <= bands
+        points = axes.collections[0].get_offsets()
+        own = made.shifts.query("keyframe == @keyframe")
+        assert sorted(points[:, 1]) == pytest.approx(sorted(own["shift_ms"]))
+
+
+def test_bland_altman_of_windowed_shifts_draws_quantiles_and_the_windows_reach():
+    made = cases.findings(("A", "B"))
+    with figures.style():
+        figure = figures.bland_altman_plot(made.shifts, made.estimates)
+    quantiles = [numbers(made, "apex", q)[0] for q in ("quantile_05", "quantile_95")]
+    reach = [numbers(made, "apex", q)[0] for q in ("window_reach_low", "window_reach_high")]
+    assert flat(figure.axes[1], "--") == pytest.approx(sorted(quantiles))
+    assert flat(figure.axes[1], ":") == pytest.approx(sorted(reach)) == [-60, 60]
+    words = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert "5 and 95 % quantiles" in words
+    assert "95 % limits" not in words
+
+
+def test_annotation_error_turns_the_sign():
+    made = cases.findings(("A", "B"), "v2", windows=False)
+    with figures.style():
+        figure = figures.bland_altman_plot(
+            made.shifts, made.estimates, source="v2", distance="", error=True
+        )
+    low, high = (numbers(made, "apex", f"limit_{side}")[0] for side in ("low", "high"))
+    assert flat(figure.axes[1], "--") == pytest.approx([-high, -low])
+    assert figure.axes[0].get_ylabel() == "human − v2 (ms)"
+
+
+@pytest.mark.parametrize(
+    ("n", "rows"), [(2, []), (3, ["pooled"]), (5, ["pooled", "a new dataset"])]
+)
+def test_a_forest_pools_from_three_and_predicts_from_four_on(n, rows):
+    names = [f"d{i}" for i in range(n)]
+    table = cases.over_datasets(names)
+    with figures.style():
+        figure = figures.forest_plot(table)
+    labels = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert labels == [*names, *rows]
+    for axes, keyframe in zip(figure.axes, tables.KEYFRAMES, strict=True):
+        own = table[table["keyframe"] == keyframe].drop_duplicates(["dataset", "quantity"])
+        squares = [line for line in axes.lines if line.get_marker() == "s"]
+        expected = own[own["dataset"].isin(names)]["estimate"]
+        assert [s.get_xdata()[0] for s in squares] == pytest.approx(expected.tolist())
+        pooled = own[own["quantity"].str.startswith("pooled") & own["estimate"].notna()]
+        assert len(axes.patches) == len(pooled) == int(n > 2)
+        if len(pooled):
+            corners = axes.patches[0].get_xy()[:, 0]
+            assert corners.min() == pytest.approx(pooled["conf_low"].item())
+            assert corners.max() == pytest.approx(pooled["conf_high"].item())
+
+
+def test_a_forest_finds_the_pooled_contrast_of_a_pair_named_the_other_way_round():
+    table = cases.over_datasets(["zeta", "beta", "gamma"])
+    assert "zeta vs beta" in set(table["ethnicity"])
+    with figures.style():
+        figure = figures.forest_plot(table, contrast="zeta vs beta")
+    assert figure.axes[1].get_xlabel().startswith("beta vs zeta")
+    assert len(figure.axes[0].patches) == 1
+    own = table.query("dataset == 'beta' and keyframe == 'onset'")["estimate"].item()
+    drawn = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "s"]
+    assert -own in drawn
+
+
+def test_the_audit_counts_each_check_and_puts_errors_first():
+    with figures.style():
+        figure = figures.audit_plot(cases.issues(("one", "two", "three")))
+    (axes,) = figure.axes
+    kinds = [t.get_text() for t in axes.get_yticklabels()]
+    assert kinds[:2] == ["a check with a name that is far t…", "apex-order"]
+    assert kinds[2:4] == ["units", "duration"]
+    tiles = {(round(t.get_position()[0]), kinds[round(t.get_position()[1])]): t.get_text()
+             for t in axes.texts}  # fmt: skip
+    assert tiles[1, "units"] == "1,200"
+    assert tiles[2, "duration"] == "7"
+    assert (0, "units") not in tiles
+
+
+def test_a_raincloud_counts_every_clip():
+    made = cases.shifts(("A", "B"))
+    with figures.style():
+        figure = figures.raincloud_plot(made)
+    for axes, keyframe in zip(figure.axes, tables.KEYFRAMES, strict=True):
+        own = made[made["keyframe"] == keyframe]
+        points = [len(c.get_offsets()) for c in axes.collections]
+        beyond = sum(int(t.get_text().split()[0]) for t in axes.texts)
+        assert sum(points) + beyond == 2 * len(own)  # all, and each group
+
+
+@pytest.mark.parametrize(
+    ("draw", "words"),
+    [
+        (lambda: figures.forest_plot(cases.over_datasets(("a", "b")), contrast="x vs y"), "x vs y"),
+        (lambda: figures.audit_plot(tables.empty("issues")), "no rows"),
+        (lambda: figures.raincloud_plot(cases.shifts(("A",)), source="x"), "no shifts of x signed"),
+        (lambda: figures.bland_altman_plot(cases.shifts(("A",)), tables.empty("estimates")),
+         "no rows"),
+    ],
+)  # fmt: skip
+def test_bad_tables_are_refused_in_a_sentence(draw, words):
+    with pytest.raises(tables.TableError, match=words):
+        draw()
+
+
+def test_a_notebook_shows_a_figure_without_pyplot():
+    with figures.style():
+        picture = figures.raincloud_plot(cases.shifts(("A", "B")))._repr_png_()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 10_000
