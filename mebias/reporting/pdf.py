@@ -220,10 +220,10 @@ def _cards(cards: Cards) -> str:
     cells = []
     for card in cards.items:
         topic = f"{card.topic[:1].upper()}{card.topic[1:]}." if card.topic else ""
-        told = f"{card.text} {card.number}."
         cells += [
             f"strong({quoted(card.grade)})",
-            f"[#strong({quoted(topic)}) #{quoted(told)}]",
+            f"[#strong({quoted(topic)}) #{quoted(card.text)} #linebreak() "
+            f'#text(fill: rgb("#555555"), {quoted(card.number)})]',
             _small(card) if card.svg else "[]",
         ]
     legend = f"#note({quoted(cards.legend)})\n" if cards.legend else ""

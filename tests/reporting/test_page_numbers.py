@@ -92,6 +92,7 @@ def unfounded(html, tables):
     words.update(n for cell in page.cells for n in re.findall(_NUMBER, cell))
     lost = []
     for sentence in page.sentences:
+        sentence = re.sub(r"(?<=\d),(?=\d{3}\b)", "", sentence)  # thousands
         for triple in _TRIPLE.findall(sentence):
             if not any(all(map(same, triple, row)) for row in rows):
                 lost.append((" ".join(triple), sentence))
