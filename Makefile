@@ -10,7 +10,7 @@ report: $(VENV)/.installed
 	$(RUN) -m mebias report $(DATASET) $(if $(ROOT),--root "$(ROOT)")
 
 test: $(VENV)/.installed-dev
-	MEBIAS_FAST=1 $(RUN) -m pytest
+	MEBIAS_FAST=1 OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 # The committed tables of reports/validation in their full size; a stopped run goes on where it was.
 proof: $(VENV)/.installed

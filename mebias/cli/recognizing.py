@@ -66,7 +66,7 @@ def recognize(options: argparse.Namespace) -> None:
         write_maps(inputs, out / "maps", source)
     done = protocols.run(options, inputs, arms, out, **training(options))
     predictions = done.predictions[protocols.clean(done)]
-    if len(cohorts) == 1 and not options.inner and options.epochs is None:
+    if len(cohorts) == 1 and not options.inner:
         _record(options, cohorts[0], names, out)
     gains = gain(predictions, min_subjects=options.min_subjects, seed=options.seed)
     issues = [inputs.issues, tables.from_rows(absent, "issues"), gains.issues]
@@ -100,6 +100,7 @@ def _record(options: argparse.Namespace, cohort: Cohort, names: list[str], out: 
         model=options.model,
         maps=options.maps,
         labels=protocols.scheme(options.classes),
+        epochs=options.epochs,
     )
     write_record(made, out)
 

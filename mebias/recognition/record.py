@@ -42,8 +42,8 @@ class Record:
     model, maps, labels : str
         Model, kind of maps, class scheme.
     arms : tuple of str
-    folds, seeds : int
-        Folds by subject, 0 for leaving one subject out; runs of each arm.
+    folds, seeds, epochs : int
+        Folds by subject, 0 for leaving one subject out; runs of each arm; epochs of each.
     parameters, added : int
         Numbers that the model learns, and those that the second branch adds to them.
     gflops, gflops_both : float
@@ -66,6 +66,7 @@ class Record:
     arms: tuple[str, ...]
     folds: int
     seeds: int
+    epochs: int
     parameters: int
     added: int
     gflops: float
@@ -81,9 +82,10 @@ class Record:
 
     @property
     def protocol(self) -> str:
-        """Model, folds and seeds in words."""
+        """Model, folds, seeds and epochs in words."""
         folds = f"{self.folds} folds by subject" if self.folds else "leaving one subject out"
-        return f"model {self.model}, {folds}, {self.seeds} seed{'' if self.seeds == 1 else 's'}"
+        runs = f"{self.seeds} seed{'' if self.seeds == 1 else 's'}"
+        return f"model {self.model}, {folds}, {runs}, {self.epochs} epochs"
 
 
 def data_hash(cohort: Cohort) -> str:
@@ -114,6 +116,7 @@ def make_record(
     model: str = "tiny",
     maps: str = "difference",
     labels: Labels = None,
+    epochs: int | None = None,
 ) -> Record:
     """The record of a run; the model's parameters and its work are counted here.
 
@@ -122,6 +125,8 @@ def make_record(
     cohort : Cohort
     seed, form, arms, folds, seeds, model, maps, labels
         As they stand in a `Record`; ``folds`` None leaves one subject out.
+    epochs : int, optional
+        Where they are not those of the model's recipe.
     """
     from mebias.recognition.flow import CHANNELS
     from mebias.recognition.models import get_model
@@ -145,6 +150,7 @@ def make_record(
         arms=tuple(arms),
         folds=folds or 0,
         seeds=seeds,
+        epochs=epochs or chosen.recipe.epochs,
         parameters=cost.parameters,
         added=cost.added,
         gflops=cost.gflops[0],

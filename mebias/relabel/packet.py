@@ -17,7 +17,12 @@ from mebias.errors import OptionError, TableError
 from mebias.quantification.blind import JUDGE
 from mebias.quantification.checks import USABLE_HUMAN, checked_shifts
 from mebias.quantification.compare import compare
-from mebias.quantification.flags import TOLERANCE_FRAMES, TOLERANCE_MS, flag_clips
+from mebias.quantification.flags import (
+    TOLERANCE_FRAMES,
+    TOLERANCE_MS,
+    flag_clips,
+    withheld_flags,
+)
 from mebias.relabel.choose import choose
 from mebias.relabel.compared import SecondLook, second_look
 from mebias.relabel.publish import Written, write_packet
@@ -168,6 +173,7 @@ def relabel(
         shifts = compare(cohort, selected)
     rows = _of_cohort(cohort, checked_shifts(shifts))
     flags = flag_clips(rows, fdr=fdr, tolerance_ms=tolerance_ms)
+    _refuse_unflagged(rows, flags)
     labels = labels_of(rows, flags, tolerance_ms)
     numbers = {clip: cohort.frames.numbers(clip) for clip in labels["clip"].unique()}
     labels = labels[labels["clip"].map(lambda clip: len(numbers[clip]) >= _SHOWN)]
@@ -250,6 +256,15 @@ def _key(
     rows = rows.sort_values(["item", "coder", "pass", "place"], kind="stable")
     columns = list(tables.SCHEMAS["relabel_key"])
     return tables.conform(rows[columns], "relabel_key")
+
+
+def _refuse_unflagged(rows: pd.DataFrame, flags: pd.DataFrame) -> None:
+    """With clips cut at their labels there may be nothing that can be flagged: say so."""
+    withheld = withheld_flags(rows)["message"]
+    if flags.empty and not withheld.empty:
+        raise OptionError(
+            f"no label is flagged, so that there is nothing to look at again; {withheld.iloc[0]}"
+        )
 
 
 def _is_cut(keyframe: str, old: float, shown: np.ndarray) -> bool:

@@ -14,6 +14,7 @@ from mebias.errors import OptionError, OutputError, TableError
 from mebias.relabel.choose import choose
 from mebias.relabel.packet import relabel, shown_of
 from mebias.relabel.shown import numbers_of, runs, shown_frames
+from mebias.simulation.labels import Coder, relabeled
 
 
 def bytes_of(folder):
@@ -183,17 +184,42 @@ def test_it_says_simulated_and_where_faces_are(packet, careless, shifts, tmp_pat
     assert "This page shows faces." in page and "SIMULATED" not in page
 
 
-def test_cut_clips_are_said_to_be_cut(careless, shifts, tmp_path):
-    from mebias.simulation.labels import Coder, relabeled
-
+def test_clips_cut_at_both_ends_give_nothing_to_flag_and_it_says_why():
     whole = mebias.simulate("4dme", n_subjects=8, n_clips=40, size=(32, 32))
     cut = relabeled(whole, Coder("careless", (12.0, 12.0, 22.0), gross=0.15), trimmed=True)
-    truth = cut.truth.assign(source="motion-blind", status="selected", sd=0.5)
-    truth = truth.assign(mean=truth["frame"], frame=truth["frame"].round())
-    packet = relabel(cut, mebias.compare(cut, truth), budget=10, controls=8)
-    assert packet.key.loc[packet.key["keyframe"] != "apex", "cut"].all()
+    with pytest.raises(OptionError, match="clips cut at them are not flagged.*uncut recordings"):
+        relabel(cut, mebias.compare(cut, _seen(cut)), budget=10, controls=8)
+
+
+def test_cut_clips_are_said_to_be_cut(careless, tmp_path):
+    """Cut at the onset alone: apex and offset can be flagged, and every page says what is cut."""
+    onsets = careless.keyframes[careless.keyframes["keyframe"] == "onset"]
+    onsets = onsets.set_index("clip")["frame"].astype(int)
+    frames = careless.frames
+    plans = {c: replace(plan, low=onsets[c]) for c, plan in frames.plans.items()}
+    clips = careless.clips
+    first = clips["clip"].map(onsets)
+    clips = clips.assign(
+        n_frames=clips["n_frames"] - (first - clips["first_frame"]), first_frame=first,
+        lead_frames=0.0,
+    )  # fmt: skip
+    cut = replace(careless, clips=clips, frames=type(frames)(
+        frames.seed, frames.size, frames.noise_sd, frames.color, plans
+    ))  # fmt: skip
+    packet = relabel(cut, mebias.compare(cut, _seen(cut)), budget=10, controls=8, fdr=0.3)
+    flagged = packet.key[packet.key["flagged"]]
+    assert set(flagged["keyframe"]) == {"offset"}
+    assert packet.key.groupby("keyframe")["cut"].mean().round().to_dict() == {
+        "apex": 0, "offset": 0, "onset": 1
+    }  # fmt: skip
     page = packet.write(tmp_path / "out").page.read_text()
     assert "All clips are cut close" in page and "before the first\n    frame" in page
+
+
+def _seen(cohort):
+    """A blind posterior that is right."""
+    truth = cohort.truth.assign(source="motion-blind", status="selected", sd=0.5)
+    return truth.assign(mean=truth["frame"], frame=truth["frame"].round())
 
 
 def test_lead_and_tail_are_shown_and_a_constant_lead_gives_no_label_away():
