@@ -187,7 +187,7 @@ def test_it_says_simulated_and_where_faces_are(packet, careless, shifts, tmp_pat
 def test_clips_cut_at_both_ends_give_nothing_to_flag_and_it_says_why():
     whole = mebias.simulate("4dme", n_subjects=8, n_clips=40, size=(32, 32))
     cut = relabeled(whole, Coder("careless", (12.0, 12.0, 22.0), gross=0.15), trimmed=True)
-    with pytest.raises(OptionError, match="clips cut at them are not flagged.*uncut recordings"):
+    with pytest.raises(OptionError, match=r"clips cut at them are not flagged.*uncut recordings"):
         relabel(cut, mebias.compare(cut, _seen(cut)), budget=10, controls=8)
 
 
