@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 import mebias
-
 from mebias.cli import main
 from mebias.errors import MixedDataError, OptionError
 from mebias.reporting import Earlier, read_earlier, write_report
