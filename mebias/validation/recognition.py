@@ -91,7 +91,7 @@ GROSS = Cell(
     ("human", "motion", "motion@both", "motion-blind", "motion-blind@both", "truth@both"),
     share=0.02,
 )  # fmt: skip
-"""Two in five of the labels are off by 60 to 200 ms: further than the prior of ``motion`` allows."""
+"""Two in five labels are off by 60 to 200 ms: further than the prior of ``motion`` allows."""
 CELLS = {cell.name: cell for cell in (
     *DOSE, NO_ERROR, SMALL, LARGE, LARGE_ERROR, GROSS, IN_FULL)}  # fmt: skip
 DEFAULT, MOST = 10, 200
