@@ -61,7 +61,7 @@ def test_coders_err_as_planted_and_rows_add_up(table):
 
 
 def test_the_blind_posterior_finds_a_planted_bias_and_motion_shrinks_it():
-    found = selector_recovery(n_clips=36, seed=60).set_index(["source", "keyframe"])["recovered"]
+    found = selector_recovery(n_clips=18, seed=60).set_index(["source", "keyframe"])["recovered"]
     assert found["motion-blind"].between(0.9, 1.1).all()
     assert (found["motion"] < 0.9).all()
 

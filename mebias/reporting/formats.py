@@ -65,26 +65,50 @@ def amount(value: float | None, unit: str, *, sign: bool = True) -> str:
     return number(value, decimals, sign=sign)
 
 
-def interval(low: float | None, high: float | None, unit: str) -> str:
-    r"""An interval in brackets, or nothing where it is undefined.
-
-    >>> interval(-1.0, 2.0, "ms"), interval(0.1, 0.2, "share"), interval(None, None, "ms")
-    ('[−1.0, 2.0]', '[10\xa0%, 20\xa0%]', '')
-    """
-    if is_missing(low) or is_missing(high):
-        return ""
-    return f"[{amount(low, unit, sign=False)}, {amount(high, unit, sign=False)}]"
-
-
 def with_interval(
     value: float | None, low: float | None, high: float | None, unit: str, *, sign: bool = True
 ) -> str:
-    """A value and its interval, as they stand in a cell.
+    r"""A value and its interval, as they stand in a cell, all rounded to the same digit.
 
-    >>> with_interval(1.0, 0.5, 1.5, "ms")
-    '+1.0 [0.5, 1.5]'
+    The wider the interval, the fewer digits: half its width keeps two of them, and none has more
+    than its unit allows.
+
+    >>> with_interval(1.0, 0.5, 1.5, "ms"), with_interval(21.3, -8.4, 51.0, "ms")
+    ('+1.0 [0.5, 1.5]', '+21 [−8, 51]')
+    >>> with_interval(0.086, 0.0004, 0.531, "share")
+    '9\xa0% [<1\xa0%, 53\xa0%]'
     """
-    return f"{amount(value, unit, sign=sign)} {interval(low, high, unit)}".strip()
+    if low is None or high is None or is_missing(low) or is_missing(high):
+        return amount(value, unit, sign=sign)
+    if unit == "share":
+        digits = _digits(100 * low, 100 * high, 1)
+        shown = [_rounded_share(part, digits) for part in (value, low, high)]
+    else:
+        digits = _digits(low, high, _DECIMALS.get(unit, 2))
+        shown = [number(value, digits, sign=sign), number(low, digits), number(high, digits)]
+    return f"{shown[0]} [{shown[1]}, {shown[2]}]"
+
+
+def _digits(low: float, high: float, most: int) -> int:
+    """Decimals that leave half the width of an interval two digits."""
+    half = abs(high - low) / 2
+    if not 0 < half < math.inf:
+        return most
+    return min(max(1 - math.floor(math.log10(half)), 0), most)
+
+
+def _rounded_share(value: float | None, decimals: int) -> str:
+    """A share in per cent; one that is not 0 or 1 never looks like it."""
+    if value is None or is_missing(value):
+        return NONE
+    percent, step = 100 * float(value), 10.0**-decimals
+    if percent in (0, 100):
+        return f"{percent:.0f}{_PER_CENT}"
+    if percent < step / 2:
+        return f"<{step:g}{_PER_CENT}"
+    if percent >= 100 - step / 2:
+        return f">{100 - step:g}{_PER_CENT}"
+    return f"{percent:.{decimals}f}{_PER_CENT}"
 
 
 def p_value(value: float | None) -> str:

@@ -174,8 +174,7 @@ def contrast_grid(tests: pd.DataFrame, caption: str) -> Grid:
         rows.append((
             Cell(_hypothesis(row), head=True, mark=notes.mark(row["reason"] if explained else "")),
             Cell(
-                f"{amount(row['estimate'], row['unit'])} "
-                f"{_bracket(row['conf_low'], row['conf_high'], row['unit'])}".strip(),
+                with_interval(row["estimate"], row["conf_low"], row["conf_high"], row["unit"]),
                 numeric=True,
             ),
             Cell(row["unit"] if not is_missing(row["estimate"]) else NONE),
@@ -312,12 +311,6 @@ def _plain(value: Value | None) -> Cell:
 def _hypothesis(row: dict[str, object]) -> str:
     text, keyframe = str(row["hypothesis"]), str(row["keyframe"])
     return text if not keyframe or keyframe in text else f"{keyframe}: {text}"
-
-
-def _bracket(low: float, high: float, unit: str) -> str:
-    if is_missing(low) or is_missing(high):
-        return ""
-    return f"[{amount(low, unit, sign=False)}, {amount(high, unit, sign=False)}]"
 
 
 def _below(p: float) -> bool:

@@ -11,7 +11,6 @@ from mebias import tables
 from mebias.reporting.formats import (
     amount,
     count,
-    interval,
     is_missing,
     joined,
     number,
@@ -188,8 +187,9 @@ def planted_sentence(planted: pd.DataFrame) -> str:
         return f"Nothing was planted, all groups' coders err alike; of {of}: {told}."
     first = [
         f"{row['contrast']}, {row['keyframe']}: planted {amount(row['planted_error_ms'], 'ms')} ms "
-        f"of label error, found a shift of {amount(row['found_shift_ms'], 'ms')} ms "
-        f"{interval(row['conf_low'], row['conf_high'], 'ms')} ({row['outcome']})"
+        f"of label error, found a shift of "
+        f"{with_interval(row['found_shift_ms'], row['conf_low'], row['conf_high'], 'ms')} ms "
+        f"({row['outcome']})"
         for row in apart.head(3).to_dict("records")
     ]
     return f"{'; '.join(first)}. Of {of}: {told}."
