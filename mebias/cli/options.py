@@ -98,8 +98,8 @@ def add_selection(command: Any) -> None:
         action="append",
         help="gamdss, gamdss-released, -later-apex, -wide, -narrow, -return, -symmetric, -global, "
         "jitter, least, motion, motion-blind; another share of the phase after a colon "
-        "(gamdss:0.2), or another definition of the keyframes (motion:onset=0.1,offset=0.2); may "
-        "be repeated",
+        "(gamdss:0.2), another definition of the keyframes (motion:onset=0.1,offset=0.2), or how "
+        "far labels are expected to err, as an SD in ms (motion:coder=40); may be repeated",
     )
     command.add_argument(
         "--distance",

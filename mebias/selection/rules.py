@@ -239,7 +239,9 @@ def get_rules(
 
     A name may be followed by another share, ``gamdss:0.2``, or, for ``motion`` and
     ``motion-blind``, by another definition of the keyframes, ``motion:onset=0.1,offset=0.2``
-    (see `mebias.selection.motion.Definition`); the whole then stands in the ``source`` column.
+    (see `mebias.selection.motion.Definition`). ``motion:coder=40`` tells ``motion`` that labels
+    err with an SD of 40 ms at each keyframe, instead of 12, 12 and 22 ms. The whole then stands
+    in the ``source`` column.
 
     Raises
     ------
@@ -253,6 +255,8 @@ def get_rules(
     (90, 110)
     >>> get_rules("gamdss:0.2")[0].windows(0, 100, 200).apex
     (80, 120)
+    >>> get_rules("motion:coder=40")[0].coder_sd_ms
+    (40.0, 40.0, 40.0)
     """
     several = rules if isinstance(rules, list | tuple) else [rules]
     found = tuple(_get_rule(rule) for rule in several)
@@ -333,7 +337,7 @@ def _named(text: str) -> Rule:
         return LOCATORS[text]
     name, colon, share = text.partition(":")
     if name in LOCATORS:
-        return replace(LOCATORS[name], name=text, definition=parse_definition(share))  # type: ignore[type-var]
+        return _located_as(text, LOCATORS[name], share)
     if name not in RULES:
         names = [*RULES, *LOCATORS]
         raise OptionError(
@@ -352,6 +356,32 @@ def _named(text: str) -> Rule:
             f"gamdss:0.2, for a rule that has one."
         )
     return replace(rule, name=text, lam=lam)
+
+
+def _located_as(text: str, rule: Rule, given: str) -> Rule:
+    """A rule of the posterior with another definition, or another spread of the labels."""
+    coders = [part for part in given.split(",") if part.partition("=")[0].strip() == "coder"]
+    others = [part for part in given.split(",") if part not in coders]
+    changes: dict[str, object] = {"name": text}
+    if others:
+        changes["definition"] = parse_definition(",".join(others))
+    if coders:
+        sd_ms = _spread_ms(coders[-1].partition("=")[2])
+        if getattr(rule, "blind", True) or len(coders) > 1 or sd_ms is None:
+            raise OptionError(
+                f"rule {text!r}: coder is how far labels are expected to err, once, as an SD in ms "
+                f"from 1 to 1000, for motion alone, such as motion:coder=40."
+            )
+        changes["coder_sd_ms"] = (sd_ms,) * 3
+    return replace(rule, **changes)  # type: ignore[type-var]
+
+
+def _spread_ms(text: str) -> float | None:
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return found if 1 <= found <= 1000 else None
 
 
 def pick_of(rule: Rule) -> Pick:

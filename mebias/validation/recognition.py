@@ -82,18 +82,20 @@ NO_ERROR = Cell("no label error", Film(0.0), ("human", "gamdss", "motion", "jitt
 SMALL = Cell("small cohorts, labels err by 20 ms", Film(20.0, *_FEW),
              ("human", "gamdss", "motion", "jitter"))  # fmt: skip
 LARGE = Cell("no label error, large", Film(0.0, 126, 801), ("human", "motion"), share=0.025)
-LARGE_ERROR = Cell("labels err by 40 ms, large", Film(40.0, 126, 801),
-                   ("human", "motion", "motion@both", "truth@both"), share=0.025)  # fmt: skip
+TOLD = "motion:coder=80"
+STRONG = Cell("labels err by 80 ms, as motion is told", Film(80.0),
+              ("human", "motion", "motion@both", TOLD, f"{TOLD}@both", "truth", "truth@both"),
+              share=0.1)  # fmt: skip
+"""Errors that matter to recognition; without being told, ``motion`` takes coders for exact."""
 IN_FULL = Cell("labels err by 40 ms, full frames", Film(40.0, size=FULL), EVERY_ARM,
                share=0.02)  # fmt: skip
 GROSS = Cell(
-    "labels grossly off, large", Film(12.0, 126, 801, gross=0.4),
+    "labels grossly off", Film(12.0, gross=0.4),
     ("human", "motion", "motion@both", "motion-blind", "motion-blind@both", "truth@both"),
-    share=0.02,
+    share=0.05,
 )  # fmt: skip
 """Two in five labels are off by 60 to 200 ms: further than the prior of ``motion`` allows."""
-CELLS = {cell.name: cell for cell in (
-    *DOSE, NO_ERROR, SMALL, LARGE, LARGE_ERROR, GROSS, IN_FULL)}  # fmt: skip
+CELLS = {cell.name: cell for cell in (*DOSE, NO_ERROR, SMALL, LARGE, STRONG, GROSS, IN_FULL)}
 DEFAULT, MOST = 10, 200
 """Cohorts that cells have their share of: by default, and in full."""
 
@@ -290,8 +292,8 @@ def _bank_of(banks: Mapping[float, Bank], cell: Cell) -> Bank | None:
 
 
 def _from_bank(cell: Cell) -> bool:
-    """Whether ``motion`` is taken from a bank: where errors are gross, none is like another."""
-    return cell.film.size < FULL and not cell.film.gross
+    """Whether ``motion`` is taken from a bank: not where errors are gross, or it is told."""
+    return cell.film.size < FULL and not cell.film.gross and TOLD not in cell.arms
 
 
 def _run(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[_Task, pd.DataFrame]]:

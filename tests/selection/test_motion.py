@@ -1,5 +1,7 @@
 """The motion posterior: shapes, courses, what it finds, and what it says where nothing moves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,6 +91,25 @@ def test_definitions_are_read_from_the_name_of_the_rule(strong):
                         ("apex=x", "a place in the plateau")):  # fmt: skip
         with pytest.raises(OptionError, match=said):
             mebias.reselect(strong, f"motion:{wrong}")
+
+
+def test_the_spread_of_the_labels_is_read_from_the_name_of_the_rule(strong):
+    off = strong.keyframes.assign(frame=strong.keyframes["frame"] - 12)  # 120 ms early
+    cohort = replace(strong, keyframes=off)
+    rules = ["motion", "motion:coder=80", "motion:coder=80,onset=0.5"]
+    found = mebias.reselect(cohort, rules)
+    wide = found.pivot_table(index=["source", "clip"], columns="keyframe", values="frame")
+    away = {
+        rule: (wide.loc[rule]["apex"] - strong.truth[strong.truth["keyframe"] == "apex"]
+               .set_index("clip")["frame"]).abs().median()
+        for rule in rules
+    }  # fmt: skip
+    assert away["motion:coder=80"] < 3 < 8 < away["motion"]
+    assert (wide.loc[rules[2]]["onset"] - wide.loc[rules[1]]["onset"]).median() > 2
+    for wrong in ("motion:coder=0", "motion:coder=x", "motion-blind:coder=40",
+                  "motion:coder=40,coder=50"):  # fmt: skip
+        with pytest.raises(OptionError, match=r"SD in ms.*motion:coder=40"):
+            mebias.reselect(strong, wrong)
 
 
 @pytest.fixture(scope="module")
