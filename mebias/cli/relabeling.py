@@ -67,6 +67,9 @@ def calibrate_relabel(options: argparse.Namespace) -> None:
             f"  {row['cell']}: {row['value']:.0%} of flags confirmed, {row['truth']:.0%} right; "
             f"covered {row['coverage']:.1%}"
         )
+    lines += [
+        f"  {cell}: no label is flagged" for cell in table[table["n_packets"] == 0]["cell"].unique()
+    ]
     say(options, "\n".join(["SIMULATED packets", *lines, f"table in {out}"]))
 
 

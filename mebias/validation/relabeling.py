@@ -95,8 +95,8 @@ CELLS = (
     Cell("the same, 29 subjects", 29, 159, fdr=0.2, missed="more"),
     Cell("60 fps, uncut", *_FILMED, fps=60.0),
     Cell("200 fps, uncut", *_FILMED, fps=200.0),
-    Cell("60 fps, cut at the labels", *_FILMED, fps=60.0, cut=True),
-    Cell("200 fps, cut at the labels", *_FILMED, fps=200.0, cut=True),
+    Cell("60 fps, cut at the labels: flags that are withheld", *_FILMED, fps=60.0, cut=True),
+    Cell("200 fps, cut at the labels: flags that are withheld", *_FILMED, fps=200.0, cut=True),
 )
 
 
@@ -150,8 +150,11 @@ def validate_relabeling(
             filmed |= _filmed(cell.fps, n_clips, seed, jobs)
         rng = np.random.default_rng([seed, 77, i])
         shifts = filmed[cell.fps, cell.cut] if cell.fps else _drawn(cell, n_bank, rng)
-        draws = Draws(_flagged(shifts, cell, rng))
-        packets = []
+        labels = _flagged(shifts, cell, rng)
+        if not labels["flagged"].any():
+            rows += _nothing_flagged(cell, labels)
+            continue
+        draws, packets = Draws(labels), []
         for _ in range(n_packets):
             pairs = draws.pairs(rng, cell.n_subjects)
             packets.append(_packet(draws.rows(pairs).reset_index(drop=True), cell, rng))
@@ -169,8 +172,13 @@ class _Found:
 
 
 def _flagged(shifts: pd.DataFrame, cell: Cell, rng: np.random.Generator) -> pd.DataFrame:
-    """All labels of a bank: flagged or not, with the second look at them."""
-    flags = flag_clips(shifts, fdr=cell.fdr)
+    """All labels of a bank: flagged or not, with the second look at them.
+
+    Of clips cut at their labels those that would be flagged if nobody knew that they are cut:
+    users never see these flags, and how false they are is why.
+    """
+    unknown = {"lead_frames": math.nan, "tail_frames": math.nan}
+    flags = flag_clips(shifts.assign(**unknown) if cell.cut else shifts, fdr=cell.fdr)
     labels = labels_of(shifts, flags, None)
     looked = _looked_at(labels, cell, rng)
     truth = {c: looked[c].to_numpy() for c in ("wrong", "draw", "rank")}
@@ -260,17 +268,33 @@ def _summary(cell: Cell, packets: Sequence[dict[str, _Found]]) -> Iterator[Row]:
                 of_each = [
                     (_ratio([one.sums[quantity]]), _ratio([one.true[quantity]])) for one in own
                 ]
-            yield {
-                "dataset": tables.SIMULATED,
-                "cell": cell.name,
-                "fps": cell.fps or 200.0,
-                "cut": cell.cut,
-                "keyframe": keyframe,
-                "quantity": quantity,
-                "unit": "ms" if quantity.startswith("mean") else "share",
-                "n_packets": len(packets),
-            } | _coverage(told, values[quantity], truths.get(quantity, math.nan), of_each,
-                          banded=keyframe == tables.ALL and not cell.fps)  # fmt: skip
+            truth = truths.get(quantity, math.nan)
+            yield _place(cell, keyframe, quantity, len(packets)) | _coverage(
+                told, values[quantity], truth, of_each,
+                banded=keyframe == tables.ALL and not cell.fps,
+            )  # fmt: skip
+
+
+def _nothing_flagged(cell: Cell, labels: pd.DataFrame) -> Iterator[Row]:
+    """Rows of a cell of which no label is flagged: all that are wrong go unseen."""
+    for keyframe in (tables.ALL, *tables.KEYFRAMES):
+        wrong = _of(labels, keyframe)["wrong"].to_numpy(bool)
+        value = 0.0 if wrong.any() else math.nan
+        yield _place(cell, keyframe, "flag_recall", 0) | _coverage((), value, value, None,
+                                                                   banded=False)  # fmt: skip
+
+
+def _place(cell: Cell, keyframe: str, quantity: str, n_packets: int) -> Row:
+    return {
+        "dataset": tables.SIMULATED,
+        "cell": cell.name,
+        "fps": cell.fps or 200.0,
+        "cut": cell.cut,
+        "keyframe": keyframe,
+        "quantity": quantity,
+        "unit": "ms" if quantity.startswith("mean") else "share",
+        "n_packets": n_packets,
+    }
 
 
 def _coverage(

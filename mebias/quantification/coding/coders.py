@@ -26,6 +26,7 @@ from mebias.datasets.codings import (
 )
 from mebias.errors import OptionError, OutputError
 from mebias.quantification.coding.components import Components
+from mebias.quantification.coding.coverage import with_coder_notes
 from mebias.quantification.coding.culture import (
     QUANTITY,
     Design,
@@ -318,9 +319,11 @@ def _found(
     named = {"dataset": study.dataset}
     return CoderFindings(
         codings=study.codings,
-        estimates=tables.from_rows(
-            [{"ethnicity": tables.ALL, "conf_level": conf_level, **r, **named} for r in rows],
-            "estimates",
+        estimates=with_coder_notes(
+            tables.from_rows(
+                [{"ethnicity": tables.ALL, "conf_level": conf_level, **r, **named} for r in rows],
+                "estimates",
+            )
         ),
         tests=tables.from_rows([{"source": EVERYONE, **t, **named} for t in every], "tests"),
         claims=tables.from_rows([c | named for c in claims], "claims"),
