@@ -43,7 +43,7 @@ def test_no_note_is_made_up():
 
 def test_findings_carry_them():
     study = mebias.simulate_coders(seed=0, n_events=60)
-    found = mebias.coders(study.codings).estimates
+    found = mebias.coders(study.annotations).estimates
     told = found["conf_low"].notna() & found["conf_high"].notna()
     assert found.loc[told, "coverage_note"].ne("").all()
     assert found.loc[~told, "coverage_note"].eq("").all()
