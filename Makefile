@@ -12,14 +12,18 @@ report: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	MEBIAS_FAST=1 OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
-# The committed tables of reports/validation in their full size; a stopped run goes on where it was.
-proof: $(VENV)/.installed
+# The committed tables of reports/validation in their full size (a stopped run goes on where it
+# was), and all notebooks and pages of the documentation in full.
+proof: $(VENV)/.installed-docs
 	$(RUN) -m mebias calibrate statistics --full
 	$(RUN) -m mebias calibrate statistics --recovery --full
 	$(RUN) -m mebias calibrate gain --cohorts 10000
 	$(RUN) -m mebias calibrate selection
 	$(RUN) -m mebias calibrate recognition --full --jobs 2
 	$(RUN) -m mebias calibrate coders
+	$(RUN) -m mebias calibrate relabel
+	$(RUN) -m mebias calibrate plan-study
+	MEBIAS_FAST=0 $(MAKE) docs
 
 # The site, its notebooks run at reduced size (in full with MEBIAS_FAST=0): build/site/index.html
 docs: $(VENV)/.installed-docs
