@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from mebias.datasets.workbook import Row, Table, plain
@@ -94,7 +95,31 @@ def name(table: Table, row: Row, column: str) -> str:
             f"{table.where(row[0], column)}: found {found!r}, expected a name inside the data "
             f"root, without '..', backslash, drive or leading '/'; mend the cell."
         )
+    odd = next(filter(is_unseen, found), None)
+    if odd is not None:
+        raise AnnotationError(
+            f"{table.where(row[0], column)}: found {_shown(found)}, expected a name, without "
+            f"{_unseen_name(odd)}, which nobody sees or which reorders the text around it; mend "
+            f"the cell."
+        )
     return found
+
+
+def is_unseen(char: str) -> bool:
+    r"""Whether a character has no place in a name: line ends, controls, overrides of direction.
+
+    Marks of right-to-left text and joiners of emoji have one.
+
+    >>> [is_unseen(c) for c in ("a", "\n", "\0", "\u202e", "\u200f", "\u200d")]
+    [False, True, True, True, False, False]
+    """
+    overrides = "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"
+    return overrides or unicodedata.category(char) in {"Cc", "Zl", "Zp", "Cs"}
+
+
+def _unseen_name(char: str) -> str:
+    name = unicodedata.name(char, f"the control character U+{ord(char):04X}")
+    return {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(char, name)
 
 
 def leaves_root(path: str) -> bool:
@@ -105,9 +130,8 @@ def leaves_root(path: str) -> bool:
     """
     parts = path.split("/")
     drive = re.match(r"[A-Za-z]:", path)
-    control = any(ord(c) < 32 for c in path)
     dots = any(part in {".", ".."} for part in parts)
-    return path.startswith("/") or "\\" in path or bool(drive) or control or dots
+    return path.startswith("/") or "\\" in path or bool(drive) or dots
 
 
 def _shown(cell: object) -> str:

@@ -273,7 +273,7 @@ class _Reader:
                 expected=listed(found),
             )
         value = found.get(of, "")
-        if cells.leaves_root(value):
+        if cells.leaves_root(value) or any(map(cells.is_unseen, value)):
             raise AnnotationError(
                 f"{self.table.file}: the sheet that gives the {name} of {of!r} holds {value!r}, "
                 f"expected a name inside the data root; mend the cell."
