@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import os
 from collections.abc import Iterable
+from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pandas.api.extensions import ExtensionArray
 
 from mebias.columns import ALL, Column, Kind
 from mebias.errors import TableError, listed, suggest
+from mebias.reading import open_plain
 from mebias.schemas import (
     FAMILIES,
     HUMAN_STATUS,
@@ -29,6 +31,7 @@ from mebias.schemas import (
     SIMULATED,
     UNKNOWN,
 )
+from mebias.text_cells import harmless, restored
 
 __all__ = [
     "ALL",
@@ -159,13 +162,31 @@ def conform(table: pd.DataFrame, name: str, origin: str = "") -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table whole or not at all; floats with 12 significant digits."""
+    """Write a table whole or not at all; floats with 12 significant digits.
+
+    A text that a spreadsheet program would run as a formula gets an apostrophe in front, which
+    `read_text_csv` takes away.
+    """
     partial = path.with_name(f".{path.name}.partial")
+    safe = _without_formulas(table)
     try:
-        table.to_csv(partial, index=False, float_format="%.12g", lineterminator="\n")
+        safe.to_csv(partial, index=False, float_format="%.12g", lineterminator="\n")
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    changed: dict[str, pd.Series] = {}
+    for column in table.columns:
+        if table[column].dtype.kind in "iufbmM":
+            continue
+        texts = [text for text in table[column].unique() if isinstance(text, str)]
+        new = {text: safe for text in texts if (safe := harmless(text)) != text}
+        if new:
+            changed[column] = table[column].map(lambda text, new=new: new.get(text, text))
+    found = table.assign(**changed) if changed else table
+    return found.rename(columns=lambda name: harmless(name) if isinstance(name, str) else name)
 
 
 def read_csv(path: Path, name: str) -> pd.DataFrame:
@@ -187,11 +208,13 @@ def read_text_csv(path: Path) -> pd.DataFrame:
     TableError
         The file is missing, is not UTF-8 text, has no header or a ragged row.
     """
-    if not path.is_file():
+    if not path.exists():
         raise TableError(f"{path.name} was not found; check the path of the table.")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as handle:
-            rows = [row for row in csv.reader(handle, strict=True) if row]
+        with TextIOWrapper(
+            BufferedReader(open_plain(path)), encoding="utf-8-sig", newline=""
+        ) as handle:
+            rows = [_plain_row(row) for row in csv.reader(handle, strict=True) if row]
     except UnicodeDecodeError as error:
         raise TableError(
             f"{path.name} is not UTF-8 text (byte {error.start}); save it as a CSV in UTF-8."
@@ -215,6 +238,10 @@ def read_text_csv(path: Path) -> pd.DataFrame:
                 f"{len(header)}; mend that row."
             )
     return pd.DataFrame(rows[1:], columns=header, dtype=str)
+
+
+def _plain_row(row: list[str]) -> list[str]:
+    return [restored(cell) if cell[:1] == "'" else cell for cell in row]
 
 
 def is_simulated(dataset: str) -> bool:

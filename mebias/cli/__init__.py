@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mebias.cli.parser import COMMANDS, make_parser
 from mebias.errors import MebiasError, SimulatedDataWarning, suggest
+from mebias.text_cells import visible
 
 __all__ = ["COMMANDS", "main"]
 
@@ -67,13 +68,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int, debug: bool) -> int:
     if debug:
         raise  # called from an except block: shows its traceback
-    print(f"mebias: error: {message}", file=sys.stderr)
+    print(f"mebias: error: {visible(message)}", file=sys.stderr)
     return code
 
 
 def _show_warnings_plainly() -> None:
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        print(f"mebias: {message}", file=sys.stderr)
+        print(f"mebias: {visible(str(message))}", file=sys.stderr)
 
     warnings.simplefilter("always", SimulatedDataWarning)
     warnings.showwarning = show

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mebias.errors import OptionError, OutputError
+from mebias.text_cells import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,4 +110,4 @@ def progress(options: argparse.Namespace) -> bool:
 def say(options: argparse.Namespace, text: str) -> None:
     """Print, unless silence was asked for."""
     if not options.quiet:
-        print(text)
+        print(visible(text, keep="\n"))

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from mebias.datasets.workbook import Row, Table, plain
 from mebias.errors import AnnotationError
+from mebias.text_cells import is_unseen
 
 MISSING = frozenset({"", "/", "\\", "-1", "nan"})
 """What authors write where a keyframe was not coded."""
@@ -103,18 +104,6 @@ def name(table: Table, row: Row, column: str) -> str:
             f"the cell."
         )
     return found
-
-
-def is_unseen(char: str) -> bool:
-    r"""Whether a character has no place in a name: line ends, controls, overrides of direction.
-
-    Marks of right-to-left text and joiners of emoji have one.
-
-    >>> [is_unseen(c) for c in ("a", "\n", "\0", "\u202e", "\u200f", "\u200d")]
-    [False, True, True, True, False, False]
-    """
-    overrides = "\u202a" <= char <= "\u202e" or "\u2066" <= char <= "\u2069"
-    return overrides or unicodedata.category(char) in {"Cc", "Zl", "Zp", "Cs"}
 
 
 def _unseen_name(char: str) -> str:

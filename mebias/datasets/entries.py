@@ -14,6 +14,7 @@ from mebias.datasets.subjects import canonical, person
 from mebias.datasets.workbook import Row, Table, find_table, lookup_table, positional_table
 from mebias.errors import AnnotationError, ManifestError, listed
 from mebias.manifests import FOLDER, AnnotationFile, Derived, Manifest
+from mebias.text_cells import is_unseen
 
 READ_APART = {"subject", "clip", "onset", "apex", "apex_high", "offset", "fps", "frames", "video"}
 """Columns that are not carried along as free texts."""
@@ -273,7 +274,7 @@ class _Reader:
                 expected=listed(found),
             )
         value = found.get(of, "")
-        if cells.leaves_root(value) or any(map(cells.is_unseen, value)):
+        if cells.leaves_root(value) or any(map(is_unseen, value)):
             raise AnnotationError(
                 f"{self.table.file}: the sheet that gives the {name} of {of!r} holds {value!r}, "
                 f"expected a name inside the data root; mend the cell."

@@ -17,8 +17,8 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import FrameSource
-from mebias.datasets.video import SUFFIXES, VideoFrames
 from mebias.datasets.pixels import decode
+from mebias.datasets.video import SUFFIXES, VideoFrames
 from mebias.errors import FrameError, ManifestError, listed
 from mebias.reading import leads_out, out_of_root, read_plain
 

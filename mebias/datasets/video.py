@@ -108,7 +108,9 @@ class VideoFrames:
         video = cv2.VideoCapture(str((self.root / file).absolute()), cv2.CAP_FFMPEG)
         if not video.isOpened():
             raise FrameError(f"{file} is not a readable video; fetch it anew from its source.")
-        height, width = (video.get(p) for p in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH))
+        height, width = (
+            video.get(p) for p in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)
+        )
         if height * width > MOST_PIXELS:
             video.release()
             raise FrameError(

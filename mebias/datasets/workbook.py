@@ -18,6 +18,7 @@ from pathlib import Path
 from mebias.errors import AnnotationError, listed, suggest
 from mebias.manifests import Lookup
 from mebias.reading import read_plain
+from mebias.text_cells import restored
 
 HEADER_ROWS = 40
 """A header is looked for in this many rows: SAMM's stands in row 14, below prose."""
@@ -257,7 +258,7 @@ def _read_csv(data: bytes, name: str) -> Sheet:
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                rows.append((start, tuple(row)))
+                rows.append((start, tuple(map(restored, row))))
             start = reader.line_num + 1
     except csv.Error as error:
         raise AnnotationError(
