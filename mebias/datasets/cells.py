@@ -18,6 +18,7 @@ MISSING = frozenset({"", "/", "\\", "-1", "nan"})
 _WHOLE = re.compile(r"\+?[0-9]+(?:\.0*)?")
 _FRACTION = re.compile(r"[0-9]+\.[0-9]+")
 _LARGEST = 10**9
+_LONGEST = 255
 
 
 def frame_number(
@@ -95,6 +96,11 @@ def name(table: Table, row: Row, column: str) -> str:
         raise AnnotationError(
             f"{table.where(row[0], column)}: found {found!r}, expected a name inside the data "
             f"root, without '..', backslash, drive or leading '/'; mend the cell."
+        )
+    if len(found) > _LONGEST:
+        raise AnnotationError(
+            f"{table.where(row[0], column)}: found a text of {len(found):,} characters, expected a "
+            f"name of at most {_LONGEST}; mend the cell."
         )
     odd = next(filter(is_unseen, found), None)
     if odd is not None:

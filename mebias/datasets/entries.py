@@ -18,6 +18,7 @@ from mebias.text_cells import is_unseen
 
 READ_APART = {"subject", "clip", "onset", "apex", "apex_high", "offset", "fps", "frames", "video"}
 """Columns that are not carried along as free texts."""
+_LOOKED_AT = 256
 
 
 @dataclass(frozen=True)
@@ -346,12 +347,12 @@ class _Reader:
 
 
 def derive(derived: Derived, text: str) -> str:
-    """What a pattern finds in a text, renamed; blank where it does not fit.
+    """What a pattern finds in the first 256 characters of a text, renamed; else blank.
 
     >>> derive(Derived("clip", "_(ne|po)_", {"ne": "negative"}), "s1_ne_01")
     'negative'
     """
-    match = re.search(derived.pattern, text)
+    match = re.search(derived.pattern, text[:_LOOKED_AT])
     found = (match.group(1) or "") if match else ""
     renames: Mapping[str, str] = derived.values
     return renames.get(found, found)

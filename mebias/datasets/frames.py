@@ -7,7 +7,6 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -285,8 +284,8 @@ class _Tree:
     def _fitting(self, folder: str, part: str) -> list[str]:
         names = self._names(folder)
         if "*" in part:
-            fits = _wildcard(part)
-            return [n for key, alike in names.items() if fits.fullmatch(key) for n in alike]
+            pieces = part.casefold().split("*")
+            return [n for key, alike in names.items() if _fits(key, pieces) for n in alike]
         alike = names.get(part.casefold(), [])
         return [part] if part in alike else alike
 
@@ -303,9 +302,24 @@ class _Tree:
         return self._below[folder]
 
 
-@cache
-def _wildcard(part: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, part.casefold().split("*"))))
+def _fits(text: str, pieces: Sequence[str]) -> bool:
+    """Whether a text is these pieces with anything between them.
+
+    Without an expression that tries again and again, as many asterisks cost no more than one.
+
+    >>> _fits("s15_0101", "*_01*".split("*")), _fits("ab", "ab*b".split("*"))
+    (True, False)
+    """
+    first, *middle, last = pieces
+    if not text.startswith(first) or not text.endswith(last):
+        return False
+    place, end = len(first), len(text) - len(last)
+    for piece in middle:
+        place = text.find(piece, place, end)
+        if place < 0:
+            return False
+        place += len(piece)
+    return place <= end
 
 
 def _filled(patterns: Iterable[str], place: Place) -> list[str]:
