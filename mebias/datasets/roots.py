@@ -15,6 +15,7 @@ from mebias.datasets.workbook import has_sheet
 from mebias.errors import DataRootError, listed
 from mebias.manifests import FOLDER, AnnotationFile, Manifest, get_manifest, known_manifests
 from mebias.provenance import file_hash
+from mebias.reading import leads_out, out_of_root
 
 VARIABLE = "MEBIAS_DATA"
 """Environment variable that names the folder in which each dataset has a folder."""
@@ -93,6 +94,26 @@ def find_source(root: Path, manifest: Manifest, version: str | None = None) -> S
     DataRootError
         No file of a known name, or several that differ.
     """
+    source = _find_source(root, manifest, version)
+    refuse_links(root, *(path for _, path in source.paths))
+    return source
+
+
+def refuse_links(root: Path, *paths: Path) -> None:
+    """Refuse files that are links out of a data root.
+
+    Raises
+    ------
+    DataRootError
+        A path leads elsewhere; the message says where and how to allow it.
+    """
+    for path in paths:
+        where = leads_out(root, path)
+        if where:
+            raise DataRootError(out_of_root(path.name, where))
+
+
+def _find_source(root: Path, manifest: Manifest, version: str | None) -> Source:
     levels = Levels(root)
     annotation = manifest.annotation(version)
     found = _paths(levels, annotation)
@@ -201,7 +222,10 @@ class Levels:
         for folder in self._folders:
             with os.scandir(folder) as entries:
                 for entry in sorted(entries, key=lambda e: e.name):
-                    (below if entry.is_dir() else files).append(Path(entry.path))
+                    if entry.is_dir():
+                        below.append(Path(entry.path))
+                    elif entry.is_file():  # no pipe, no device
+                        files.append(Path(entry.path))
         self._files.append(files)
         self._folders = below
 
