@@ -152,11 +152,19 @@ class Feed:
 
 
 def arranged(model: TwoBranch) -> TwoBranch:
-    """The same, its convolutions in the order of memory in which they are fastest."""
-    order = getattr(model.backbone, "memory_format", torch.channels_last)
+    """The same, its convolutions in the order of memory in which they are fastest.
+
+    The channels of a pixel lie side by side. With a single channel both orders are one, and a
+    convolution takes that of its weights' strides.
+    """
     for parameter in model.parameters():
         if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=order)
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and module.in_channels == 1:
+            weight = module.weight
+            height, width = weight.shape[2:]
+            weight.data = weight.data.as_strided(weight.shape, (height * width, 1, width, 1))
     return model
 
 

@@ -86,7 +86,14 @@ LARGE_ERROR = Cell("labels err by 40 ms, large", Film(40.0, 126, 801),
                    ("human", "motion", "motion@both", "truth@both"), share=0.025)  # fmt: skip
 IN_FULL = Cell("labels err by 40 ms, full frames", Film(40.0, size=FULL), EVERY_ARM,
                share=0.02)  # fmt: skip
-CELLS = {cell.name: cell for cell in (*DOSE, NO_ERROR, SMALL, LARGE, LARGE_ERROR, IN_FULL)}
+GROSS = Cell(
+    "labels grossly off, large", Film(12.0, 126, 801, gross=0.4),
+    ("human", "motion", "motion@both", "motion-blind", "motion-blind@both", "truth@both"),
+    share=0.02,
+)  # fmt: skip
+"""Two in five labels are off by 60 to 200 ms: further than the prior of ``motion`` allows."""
+CELLS = {cell.name: cell for cell in (
+    *DOSE, NO_ERROR, SMALL, LARGE, LARGE_ERROR, GROSS, IN_FULL)}  # fmt: skip
 DEFAULT, MOST = 10, 200
 """Cohorts that cells have their share of: by default, and in full."""
 
@@ -259,7 +266,7 @@ def _seed(seed: int, cell: Cell, number: int) -> int:
 
 def _banks(cells: Sequence[Cell], folder: Path | None, seed: int) -> dict[float, Bank]:
     """A bank for each spread of the labels that some cell needs."""
-    needed = {c.film.label_sd_ms for c in cells if _is_small(c) and any(
+    needed = {c.film.label_sd_ms for c in cells if _from_bank(c) and any(
         MOTION in arm for arm in c.arms)}  # fmt: skip
     found = {}
     for sd in sorted(needed):
@@ -279,11 +286,12 @@ def _banks(cells: Sequence[Cell], folder: Path | None, seed: int) -> dict[float,
 
 
 def _bank_of(banks: Mapping[float, Bank], cell: Cell) -> Bank | None:
-    return banks.get(cell.film.label_sd_ms) if _is_small(cell) else None
+    return banks.get(cell.film.label_sd_ms) if _from_bank(cell) else None
 
 
-def _is_small(cell: Cell) -> bool:
-    return cell.film.size < FULL
+def _from_bank(cell: Cell) -> bool:
+    """Whether ``motion`` is taken from a bank: where errors are gross, none is like another."""
+    return cell.film.size < FULL and not cell.film.gross
 
 
 def _run(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[_Task, pd.DataFrame]]:

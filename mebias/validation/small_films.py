@@ -23,6 +23,7 @@ from mebias.recognition.arms import arm_sources, get_arms, needed_rules
 from mebias.recognition.swap import SWAPPED
 from mebias.recognition.triples import class_scheme
 from mebias.selection import reselect
+from mebias.simulation.labels import Coder, relabeled
 from mebias.simulation.simulate import simulate
 
 DATASET, CLASSES = "4dme", "3-class"
@@ -47,12 +48,15 @@ class Film:
         Of each cohort, clips of no class included.
     size : int
         Height and width of frames (pixels).
+    gross : float
+        Share of onsets, apexes and offsets that are off by 60 to 200 ms besides.
     """
 
     label_sd_ms: float
     n_subjects: int = 42
     n_clips: int = 267
     size: int = SMALL
+    gross: float = 0.0
 
 
 def noise_sd(size: int) -> float:
@@ -91,6 +95,9 @@ def filmed(film: Film, seed: int) -> Cohort:
         noise_sd=noise_sd(film.size),
         coder_sd_ms=(film.label_sd_ms,) * 3,
     )
+    if film.gross:
+        coder = Coder("careless", (film.label_sd_ms,) * 3, gross=film.gross)
+        cohort = relabeled(cohort, coder, seed=seed)
     scheme = class_scheme(cohort, CLASSES)
     rng = np.random.default_rng([seed, len(cohort)])
     emotions = cohort.clips["emotion"].tolist()

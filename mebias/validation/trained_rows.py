@@ -18,6 +18,8 @@ BANDS: Mapping[tuple[str, str, str], tuple[float, float]] = {
     ("no label error, large", "motion", "equivalent"): (0.8, 1.0),
     ("labels err by 40 ms, large", "motion", "helps"): (0.8, 1.0),
     ("labels err by 40 ms, large", "motion@both", "helps"): (0.8, 1.0),
+    ("labels grossly off, large", "motion@both", "helps"): (0.8, 1.0),
+    ("labels grossly off, large", "motion-blind@both", "helps"): (0.8, 1.0),
 }
 """What was promised in advance, by cell, arm and measure."""
 ERRORS = 3.0

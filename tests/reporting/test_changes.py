@@ -5,6 +5,7 @@ import json
 import pandas as pd
 import pytest
 
+import mebias
 from mebias.cli import main
 from mebias.errors import MixedDataError, OptionError
 from mebias.reporting import Earlier, read_earlier, write_report
@@ -95,7 +96,10 @@ def test_a_file_that_is_not_findings_is_told_in_one_sentence(tmp_path, text, tol
         read_earlier(file)
 
 
-def test_from_the_command_line(tmp_path, capsys):
+def test_from_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("MEBIAS_DATA", raising=False)
+    small = mebias.simulate("4dme", n_subjects=8, n_clips=32, size=(32, 32))
+    monkeypatch.setattr("mebias.pipeline.simulate", lambda *_, **__: small)
     out = tmp_path / "a"
     ask = ["report", "4dme", "--recognizer", "none", "--quiet", "--out", str(out)]
     assert main(ask) == 0

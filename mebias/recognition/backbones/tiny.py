@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from mebias.recognition.layers import Dropout
-from mebias.recognition.pooling import MaxPool
 
 
 class Tiny(nn.Module):
@@ -47,9 +46,6 @@ class Tiny(nn.Module):
     >>> model(torch.zeros(5, 3, 28, 28)).shape, model.eval()(torch.zeros(5, 3, 28, 28)).shape
     (torch.Size([5, 4, 3]), torch.Size([5, 3]))
     """
-
-    memory_format = torch.contiguous_format
-    """In which its convolutions, of few channels, are fastest."""
 
     def __init__(
         self,
@@ -112,7 +108,7 @@ def _half(channels: int, width: int, groups: int) -> list[nn.Module]:
     """
     return [
         nn.Conv2d(channels, width, 3, padding=1, groups=groups),
-        MaxPool(),
+        nn.MaxPool2d(2),
         nn.GroupNorm(width // 4, width),
         nn.ReLU(),
     ]
