@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BufferedReader, TextIOWrapper
 from pathlib import Path
 
@@ -56,11 +58,13 @@ __all__ = [
     "pooled_name",
     "read_csv",
     "read_text_csv",
+    "together",
     "write_csv",
 ]
 
 COMPOSITE = "composite"
 """Dataset name of several datasets pooled."""
+_WAITING: ContextVar[dict[Path, Path] | None] = ContextVar("_WAITING", default=None)
 _TEXT = pd.array(["text"], dtype="str").dtype
 
 
@@ -169,11 +173,45 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     """
     partial = path.with_name(f".{path.name}.partial")
     safe = _without_formulas(table)
+    waiting = _WAITING.get()
     try:
         safe.to_csv(partial, index=False, float_format="%.12g", lineterminator="\n")
-        os.replace(partial, path)
-    finally:
+        if waiting is None:
+            os.replace(partial, path)
+    except BaseException:
         partial.unlink(missing_ok=True)
+        raise
+    if waiting is not None:
+        waiting[path] = partial
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Tables that are written inside take their places at the end, all of them or none.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with together():
+    ...     write_csv(pd.DataFrame({"a": [1]}), folder / "a.csv")
+    ...     print((folder / "a.csv").exists())
+    False
+    >>> print((folder / "a.csv").read_text().split())
+    ['a', '1']
+    """
+    outer = _WAITING.get()
+    if outer is not None:
+        yield
+        return
+    waiting: dict[Path, Path] = {}
+    token = _WAITING.set(waiting)
+    try:
+        yield
+        for path, partial in waiting.items():
+            os.replace(partial, path)
+    finally:
+        _WAITING.reset(token)
+        for partial in waiting.values():
+            partial.unlink(missing_ok=True)
 
 
 def _without_formulas(table: pd.DataFrame) -> pd.DataFrame:

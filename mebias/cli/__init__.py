@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mebias.cli.parser import COMMANDS, make_parser
 from mebias.errors import MebiasError, SimulatedDataWarning, suggest
+from mebias.locking import released
 from mebias.text_cells import visible
 
 __all__ = ["COMMANDS", "main"]
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"unknown command {word!r}: known are {known}{suggest(word, COMMANDS)}")
     options = parser.parse_args(arguments)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), released():
             _show_warnings_plainly()
             run: Callable[[argparse.Namespace], None] = options.run
             run(options)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mebias.cli.shared import cache, data_options, dry_run, plants, progress, say, writable, write
 from mebias.errors import OptionError
+from mebias.locking import hold
 
 if TYPE_CHECKING:
     from mebias.quantification import Findings
@@ -79,6 +80,8 @@ def export(options: argparse.Namespace) -> None:
             f"{cohort.name} is simulated and has no authors' file to write back to; give --root "
             f"DIR, or write the simulation with: mebias simulate {options.dataset} --frames."
         )
+    out = options.out or Path("reports") / f"{cohort.manifest.id}-export"
+    hold(out, beside=True)
     keyframes = options.keyframes
     if keyframes is None:
         keyframes = select(
@@ -91,7 +94,6 @@ def export(options: argparse.Namespace) -> None:
             cache=cache(options),
             progress=progress(options),
         )
-    out = options.out or Path("reports") / f"{cohort.manifest.id}-export"
     written = write_back(
         cohort, keyframes, out, columns=options.columns, progress=progress(options)
     )
@@ -117,9 +119,11 @@ def simulate(options: argparse.Namespace) -> None:
     )
     out = options.out or Path("reports") / f"{cohort.manifest.id}-simulated"
     if options.frames:
+        hold(out, beside=True)
         write_folder(cohort, out, progress=progress(options))
         say(options, f"{cohort.name}: {len(cohort)} clips with frames in {out}")
         return
+    writable(out)
     assert cohort.truth is not None and cohort.planted is not None
     write(out, {
         "clips": cohort.clips,
@@ -230,8 +234,9 @@ def quantify(options: argparse.Namespace) -> None:
             )
         extra = {}
     writable(out)
-    findings.to_csv(out, robustness=len(findings.shifts) <= _ROBUSTNESS_ROWS)
-    write(out, extra)
+    with tables.together():
+        findings.to_csv(out, robustness=len(findings.shifts) <= _ROBUSTNESS_ROWS)
+        write(out, extra)
     if followed is not None:
         _record(out, options.files[0], followed, findings)
         _print_deviations(findings)

@@ -59,7 +59,7 @@ def calibrate_plan_study(options: argparse.Namespace) -> None:
     from mebias.validation.plan_study import validate_plan_study
 
     out = options.out or Path("reports") / "validation"
-    writable(out)
+    writable(out, options.run.__name__)
     table = validate_plan_study(options.cell or (), n_studies=options.studies, seed=options.seed)
     write(out, {"plan_study": table})
     met = table["met"] == "yes"

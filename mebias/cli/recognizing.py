@@ -132,6 +132,7 @@ def _selected(options: argparse.Namespace, cohorts: Sequence[Cohort]) -> pd.Data
 
 def gain(options: argparse.Namespace) -> None:
     """``mebias gain``."""
+    from mebias import tables
     from mebias.quantification.gain import gain
     from mebias.recognition.metrics import released_scores
     from mebias.recognition.predictions import read_predictions
@@ -145,8 +146,9 @@ def gain(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     writable(out)
-    gains.to_csv(out)
-    write(out, {"released_scores": released_scores(predictions)})
+    with tables.together():
+        gains.to_csv(out)
+        write(out, {"released_scores": released_scores(predictions)})
     for message in gains.issues.loc[gains.issues["severity"] != "note", "message"]:
         print(f"mebias: {message}", file=sys.stderr)
     say(options, f"{_summary(gains)}\ntables in {out}")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mebias.errors import OptionError, OutputError
+from mebias.locking import hold
 from mebias.text_cells import visible
 
 if TYPE_CHECKING:
@@ -80,8 +81,12 @@ def dry_run(cohorts: Sequence[Cohort], rules: Sequence[str], jobs: int) -> None:
         )
 
 
-def writable(out: Path) -> None:
-    """Make the folder of results, or refuse it before any work is done."""
+def writable(out: Path, name: str = "") -> None:
+    """Make the folder of results, or refuse it before any work is done.
+
+    Until the command ends, no other run may write there; with a name, none of that name.
+    """
+    hold(out, name=name)
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".mebias-probe"
@@ -94,12 +99,12 @@ def writable(out: Path) -> None:
 
 
 def write(out: Path, found: dict[str, pd.DataFrame]) -> None:
-    """Write each table under its name."""
+    """Write each table under its name, all of them or none."""
     from mebias import tables
 
-    writable(out)
-    for name, table in found.items():
-        tables.write_csv(table, out / f"{name}.csv")
+    with tables.together():
+        for name, table in found.items():
+            tables.write_csv(table, out / f"{name}.csv")
 
 
 def progress(options: argparse.Namespace) -> bool:
