@@ -11,6 +11,7 @@ import errno
 import io
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 
 LINKS = "MEBIAS_LINKS"
@@ -72,6 +73,26 @@ def read_plain(path: str | Path, most: int | None = MOST_BYTES) -> bytes:
     """
     with open_plain(path, most) as file:
         return file.readall()
+
+
+def folders_in(entries: Iterable[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+    """Those entries that are folders, or links to folders, by name."""
+    return sorted(filter(_is_folder, entries), key=lambda entry: entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself
+        return False
+
+
+def is_plain(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a file, or a link to one: no pipe, no device, no folder."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _refuse(state: os.stat_result, path: str | Path, most: int | None) -> None:

@@ -11,8 +11,9 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from io import BufferedReader, TextIOWrapper
+from io import BufferedReader, TextIOBase, TextIOWrapper
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -175,7 +176,9 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
     safe = _without_formulas(table)
     waiting = _WAITING.get()
     try:
-        safe.to_csv(partial, index=False, float_format="%.12g", lineterminator="\n")
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            # With the line end of the file, the writer would not quote a text that has another.
+            safe.to_csv(_Lines(file), index=False, float_format="%.12g", lineterminator="\r\n")
         if waiting is None:
             os.replace(partial, path)
     except BaseException:
@@ -212,6 +215,16 @@ def together() -> Iterator[None]:
         _WAITING.reset(token)
         for partial in waiting.values():
             partial.unlink(missing_ok=True)
+
+
+class _Lines(TextIOBase):
+    """A file whose lines end in a line feed alone; a row is written at a time."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, line: str, /) -> int:
+        return self.file.write(f"{line[:-2]}\n")
 
 
 def _without_formulas(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,7 @@ from mebias.cohort import FrameSource
 from mebias.datasets.pixels import decode
 from mebias.datasets.video import SUFFIXES, VideoFrames
 from mebias.errors import FrameError, ManifestError, listed
-from mebias.reading import leads_out, out_of_root, read_plain
+from mebias.reading import folders_in, leads_out, out_of_root, read_plain
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 _NUMBER = re.compile(r"[0-9]+")
@@ -233,8 +234,19 @@ def folders_below(root: Path, depth: int = 2) -> Iterator[str]:
 
 def subfolders(folder: Path) -> list[str]:
     """Names of the folders in a folder, sorted."""
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir())
+    with _listing(folder) as entries:
+        return [entry.name for entry in folders_in(entries)]
+
+
+@contextmanager
+def _listing(folder: Path) -> Iterator[Iterable[os.DirEntry[str]]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield entries
+    except OSError as error:
+        raise FrameError(
+            f"folder {folder.name} cannot be listed ({error.strerror}); check its permissions."
+        ) from None
 
 
 def find_videos(
@@ -294,10 +306,9 @@ class _Tree:
             return {}
         if folder not in self._below:
             names: dict[str, list[str]] = {}
-            with os.scandir(self.root / folder) as entries:
-                for entry in entries:
-                    if self.files or entry.is_dir():
-                        names.setdefault(entry.name.casefold(), []).append(entry.name)
+            with _listing(self.root / folder) as entries:
+                for entry in entries if self.files else folders_in(entries):
+                    names.setdefault(entry.name.casefold(), []).append(entry.name)
             self._below[folder] = names
         return self._below[folder]
 
@@ -398,19 +409,13 @@ def _list(root: Path, folder: str) -> Listing:
 
 
 def _image_names(root: Path, folder: str) -> list[str]:
-    try:
-        with os.scandir(root / folder) as entries:
-            # macOS leaves files that begin with ._ beside images on foreign disks.
-            found = [
-                (entry.name, entry.is_symlink())
-                for entry in entries
-                if entry.name.lower().endswith(_SUFFIXES) and not entry.name.startswith(".")
-            ]
-    except OSError as error:
-        raise FrameError(
-            f"folder {Path(folder).name} cannot be listed ({error.strerror}); check its "
-            f"permissions."
-        ) from None
+    with _listing(root / folder) as entries:
+        # macOS leaves files that begin with ._ beside images on foreign disks.
+        found = [
+            (entry.name, entry.is_symlink())
+            for entry in entries
+            if entry.name.lower().endswith(_SUFFIXES) and not entry.name.startswith(".")
+        ]
     for name, linked in found:
         if linked and (where := leads_out(root, root / folder / name)):
             raise FrameError(out_of_root(f"{folder}/{name}", where))

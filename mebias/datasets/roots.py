@@ -15,7 +15,7 @@ from mebias.datasets.workbook import has_sheet
 from mebias.errors import DataRootError, listed
 from mebias.manifests import FOLDER, AnnotationFile, Manifest, get_manifest, known_manifests
 from mebias.provenance import file_hash
-from mebias.reading import leads_out, out_of_root
+from mebias.reading import folders_in, is_plain, leads_out, out_of_root
 
 VARIABLE = "MEBIAS_DATA"
 """Environment variable that names the folder in which each dataset has a folder."""
@@ -220,12 +220,16 @@ class Levels:
         files: list[Path] = []
         below: list[Path] = []
         for folder in self._folders:
-            with os.scandir(folder) as entries:
-                for entry in sorted(entries, key=lambda e: e.name):
-                    if entry.is_dir():
-                        below.append(Path(entry.path))
-                    elif entry.is_file():  # no pipe, no device
-                        files.append(Path(entry.path))
+            try:
+                with os.scandir(folder) as scanned:
+                    entries = list(scanned)
+            except OSError as error:
+                raise DataRootError(
+                    f"the folder {folder} cannot be listed ({error.strerror}); check its "
+                    f"permissions."
+                ) from None
+            below += [Path(entry.path) for entry in folders_in(entries)]
+            files += sorted(Path(entry.path) for entry in entries if is_plain(entry))
         self._files.append(files)
         self._folders = below
 
