@@ -114,11 +114,16 @@ def _locked(path: Path) -> IO[str]:
                 return path.open("r+", encoding="utf-8")  # no locks here: go on without
             raise
         if _is_at(file, path):
-            file.truncate(0)
-            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-            file.flush()
+            _sign(file.fileno())
             return file
         file.close()  # its owner took the file away between our opening and our locking it
+
+
+def _sign(descriptor: int) -> None:
+    """Say in the file whose it is; on a full disk it stays unsigned."""
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
 
 
 def _is_at(file: IO[str], path: Path) -> bool:

@@ -8,7 +8,18 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mebias.cli.shared import cache, data_options, dry_run, plants, progress, say, writable, write
+from mebias.cli.shared import (
+    cache,
+    data_options,
+    dry_run,
+    plants,
+    progress,
+    say,
+    writable,
+    write,
+    write_text,
+    writing,
+)
 from mebias.errors import OptionError
 from mebias.locking import hold
 
@@ -185,7 +196,7 @@ def _record(out: Path, table: Path, followed: Followed, findings: Findings) -> N
     arguments |= followed.record(findings)
     read = {table.name: file_hash(table)}
     made = record("quantify", arguments, {name: read for name in findings.datasets})
-    (out / "provenance.json").write_text(as_json(made), encoding="utf-8", newline="\n")
+    write_text(out / "provenance.json", as_json(made))
 
 
 def _print_deviations(findings: Findings) -> None:
@@ -234,11 +245,12 @@ def quantify(options: argparse.Namespace) -> None:
             )
         extra = {}
     writable(out)
-    with tables.together():
+    with writing(out):
         findings.to_csv(out, robustness=len(findings.shifts) <= _ROBUSTNESS_ROWS)
         write(out, extra)
+        if followed is not None:
+            _record(out, options.files[0], followed, findings)
     if followed is not None:
-        _record(out, options.files[0], followed, findings)
         _print_deviations(findings)
     say(options, "\n".join([_headline(findings), f"tables in {out}", *_more(findings)]))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mebias.cli import protocols
 from mebias.cli.given_maps import check_sources, recognize_maps, training
-from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write
+from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write, writing
 from mebias.errors import OptionError
 
 if TYPE_CHECKING:
@@ -132,7 +132,6 @@ def _selected(options: argparse.Namespace, cohorts: Sequence[Cohort]) -> pd.Data
 
 def gain(options: argparse.Namespace) -> None:
     """``mebias gain``."""
-    from mebias import tables
     from mebias.quantification.gain import gain
     from mebias.recognition.metrics import released_scores
     from mebias.recognition.predictions import read_predictions
@@ -146,7 +145,7 @@ def gain(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     writable(out)
-    with tables.together():
+    with writing(out):
         gains.to_csv(out)
         write(out, {"released_scores": released_scores(predictions)})
     for message in gains.issues.loc[gains.issues["severity"] != "note", "message"]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mebias.cohort import Cohort
+
+_PROBE = 4096
+"""Bytes: a disk without room for these is full."""
 
 
 def cache(options: argparse.Namespace) -> Path | None:
@@ -90,21 +94,50 @@ def writable(out: Path, name: str = "") -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".mebias-probe"
-        probe.write_bytes(b"")
-        probe.unlink()
+        try:
+            probe.write_bytes(bytes(_PROBE))
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"the output folder {out} cannot be written ({error.strerror}); choose another --out."
-        ) from None
+        raise _unwritable(out, error) from None
+
+
+def _unwritable(out: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"the output folder {out} cannot be written ({error.strerror or error}); free space, or "
+        f"choose another --out."
+    )
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Tables written inside take their places at the end, all or none; failures name the folder."""
+    from mebias import tables
+
+    try:
+        with tables.together():
+            yield
+    except OSError as error:
+        raise _unwritable(out, error) from error
 
 
 def write(out: Path, found: dict[str, pd.DataFrame]) -> None:
     """Write each table under its name, all of them or none."""
     from mebias import tables
 
-    with tables.together():
+    with writing(out):
         for name, table in found.items():
             tables.write_csv(table, out / f"{name}.csv")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def progress(options: argparse.Namespace) -> bool:
