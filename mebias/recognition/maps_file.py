@@ -210,6 +210,12 @@ def _check_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:
             f"{name}: 'clip' is {clips.dtype} of shape {clips.shape}; expected a list of unicode "
             f"text, one id per clip."
         )
+    codes = np.array(clips.astype(clips.dtype.newbyteorder("=")), ndmin=1)
+    if codes.dtype.itemsize and not _is_text(codes.view(np.uint32)):
+        raise MapError(
+            f"{name}: 'clip' holds numbers that are no characters; the file is damaged, write it "
+            f"anew with numpy.savez."
+        )
     repeated = pd.Series(clips)[pd.Series(clips).duplicated()]
     if len(repeated):
         raise MapError(f"{name}: clip {repeated.iloc[0]} is there twice; keep one of them.")
@@ -241,6 +247,11 @@ def _check_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:
             f"{name}: 'falling' has shape {falling.shape} and 'rising' {rising.shape}; expected "
             f"one shape for both."
         )
+
+
+def _is_text(codes: np.ndarray) -> bool:
+    """Whether every number is that of a character; halves of characters are none."""
+    return not ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any()
 
 
 def _clips(path: Path) -> pd.DataFrame:

@@ -161,7 +161,7 @@ def test_an_image_that_states_more_than_it_has(tmp_path, name):
 
 def test_the_largest_image_that_is_read(tmp_path):
     (tmp_path / "c").mkdir()
-    done, data = cv2.imencode(".png", np.zeros((8192, 8192), np.uint8))
+    done, data = cv2.imencode(".png", np.zeros((4096, 8192), np.uint8))
     assert done
     (tmp_path / "c" / "1.png").write_bytes(data.tobytes())
     assert contained(FolderFrames(tmp_path, {"c": "c"}).read, "c", 1) == "done"
