@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from mebias.text_cells import visible
+
 
 class MebiasError(Exception):
-    """Base of all errors that a user can mend."""
+    """Base of all errors that a user can mend: one line, whatever the texts in it hold."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(visible(str(message)))
 
 
 class UnknownDatasetError(MebiasError):

@@ -22,6 +22,7 @@ from mebias.errors import (
     listed,
 )
 from mebias.judging import with_nulls
+from mebias.locking import hold, releasing
 from mebias.manifests import Manifest, get_manifest
 from mebias.measuring import check_form, measure, recognition_record
 from mebias.quantification import (
@@ -147,6 +148,7 @@ def get_cohort(
     return simulate(str(data), seed=seed, trimmed=trimmed, plant=plant, fps=fps)
 
 
+@releasing
 def report(
     data: Data | Sequence[Data],
     *,
@@ -255,6 +257,7 @@ def report(
         cohorts = [with_large_groups(cohort, min_subjects) for cohort in cohorts]
     folder = Path(out) if out is not None else default_out(cohorts)
     prepare_output(folder)
+    hold(folder)
     if earlier is not None:
         earlier.refuse_other_kind(simulated=any(c.simulated for c in cohorts))
     selecting: dict[str, Any] = {"skip_bad_frames": skip_bad_frames, "jobs": jobs, "cache": cache}
@@ -447,6 +450,7 @@ def version_names(info: Mapping[str, object], old: Path, new: Path) -> tuple[str
     return old.stem, new.stem
 
 
+@releasing
 def report_versions(
     old: str | Path,
     new: str | Path,
@@ -478,6 +482,7 @@ def report_versions(
     manifest: Manifest = get_manifest(dataset)
     versions = compare_versions(old, new, dataset=dataset)
     prepare_output(folder)
+    hold(folder)
     findings = versions.quantify(seed=seed, min_subjects=min_subjects)
     return write_report(
         folder,

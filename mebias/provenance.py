@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
+from mebias.reading import open_plain
+
 _PACKAGES = (
     "numpy",
     "scipy",
@@ -43,7 +45,7 @@ def file_hash(path: Path) -> str:
     'e3b0c442'
     """
     digest = hashlib.sha256()
-    with path.open("rb") as handle:
+    with open_plain(path, most=None) as handle:
         while block := handle.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from io import BufferedReader, TextIOBase, TextIOWrapper
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -17,6 +21,7 @@ from pandas.api.extensions import ExtensionArray
 
 from mebias.columns import ALL, Column, Kind
 from mebias.errors import TableError, listed, suggest
+from mebias.reading import open_plain
 from mebias.schemas import (
     FAMILIES,
     HUMAN_STATUS,
@@ -29,6 +34,7 @@ from mebias.schemas import (
     SIMULATED,
     UNKNOWN,
 )
+from mebias.text_cells import harmless, restored
 
 __all__ = [
     "ALL",
@@ -53,11 +59,13 @@ __all__ = [
     "pooled_name",
     "read_csv",
     "read_text_csv",
+    "together",
     "write_csv",
 ]
 
 COMPOSITE = "composite"
 """Dataset name of several datasets pooled."""
+_WAITING: ContextVar[dict[Path, Path] | None] = ContextVar("_WAITING", default=None)
 _TEXT = pd.array(["text"], dtype="str").dtype
 
 
@@ -159,13 +167,77 @@ def conform(table: pd.DataFrame, name: str, origin: str = "") -> pd.DataFrame:
 
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table whole or not at all; floats with 12 significant digits."""
+    """Write a table whole or not at all; floats with 12 significant digits.
+
+    A text that a spreadsheet program would run as a formula gets an apostrophe in front, which
+    `read_text_csv` takes away.
+    """
     partial = path.with_name(f".{path.name}.partial")
+    safe = _without_formulas(table)
+    waiting = _WAITING.get()
     try:
-        table.to_csv(partial, index=False, float_format="%.12g", lineterminator="\n")
-        os.replace(partial, path)
-    finally:
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            # With the line end of the file, the writer would not quote a text that has another.
+            safe.to_csv(_Lines(file), index=False, float_format="%.12g", lineterminator="\r\n")
+        if waiting is None:
+            os.replace(partial, path)
+    except BaseException:
         partial.unlink(missing_ok=True)
+        raise
+    if waiting is not None:
+        waiting[path] = partial
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Tables that are written inside take their places at the end, all of them or none.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with together():
+    ...     write_csv(pd.DataFrame({"a": [1]}), folder / "a.csv")
+    ...     print((folder / "a.csv").exists())
+    False
+    >>> print((folder / "a.csv").read_text().split())
+    ['a', '1']
+    """
+    outer = _WAITING.get()
+    if outer is not None:
+        yield
+        return
+    waiting: dict[Path, Path] = {}
+    token = _WAITING.set(waiting)
+    try:
+        yield
+        for path, partial in waiting.items():
+            os.replace(partial, path)
+    finally:
+        _WAITING.reset(token)
+        for partial in waiting.values():
+            partial.unlink(missing_ok=True)
+
+
+class _Lines(TextIOBase):
+    """A file whose lines end in a line feed alone; a row is written at a time."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, line: str, /) -> int:
+        return self.file.write(f"{line[:-2]}\n")
+
+
+def _without_formulas(table: pd.DataFrame) -> pd.DataFrame:
+    changed: dict[str, pd.Series] = {}
+    for column in table.columns:
+        if table[column].dtype.kind in "iufbmM":
+            continue
+        texts = [text for text in table[column].unique() if isinstance(text, str)]
+        new = {text: safe for text in texts if (safe := harmless(text)) != text}
+        if new:
+            changed[column] = table[column].map(lambda text, new=new: new.get(text, text))
+    found = table.assign(**changed) if changed else table
+    return found.rename(columns=lambda name: harmless(name) if isinstance(name, str) else name)
 
 
 def read_csv(path: Path, name: str) -> pd.DataFrame:
@@ -187,11 +259,13 @@ def read_text_csv(path: Path) -> pd.DataFrame:
     TableError
         The file is missing, is not UTF-8 text, has no header or a ragged row.
     """
-    if not path.is_file():
+    if not path.exists():
         raise TableError(f"{path.name} was not found; check the path of the table.")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as handle:
-            rows = [row for row in csv.reader(handle, strict=True) if row]
+        with TextIOWrapper(
+            BufferedReader(open_plain(path)), encoding="utf-8-sig", newline=""
+        ) as handle:
+            rows = [_plain_row(row) for row in csv.reader(handle, strict=True) if row]
     except UnicodeDecodeError as error:
         raise TableError(
             f"{path.name} is not UTF-8 text (byte {error.start}); save it as a CSV in UTF-8."
@@ -215,6 +289,10 @@ def read_text_csv(path: Path) -> pd.DataFrame:
                 f"{len(header)}; mend that row."
             )
     return pd.DataFrame(rows[1:], columns=header, dtype=str)
+
+
+def _plain_row(row: list[str]) -> list[str]:
+    return [restored(cell) if cell[:1] == "'" else cell for cell in row]
 
 
 def is_simulated(dataset: str) -> bool:

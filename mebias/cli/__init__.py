@@ -14,6 +14,8 @@ from pathlib import Path
 
 from mebias.cli.parser import COMMANDS, make_parser
 from mebias.errors import MebiasError, SimulatedDataWarning, suggest
+from mebias.locking import released
+from mebias.text_cells import visible
 
 __all__ = ["COMMANDS", "main"]
 
@@ -34,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"unknown command {word!r}: known are {known}{suggest(word, COMMANDS)}")
     options = parser.parse_args(arguments)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), released():
             _show_warnings_plainly()
             run: Callable[[argparse.Namespace], None] = options.run
             run(options)
@@ -67,13 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int, debug: bool) -> int:
     if debug:
         raise  # called from an except block: shows its traceback
-    print(f"mebias: error: {message}", file=sys.stderr)
+    print(f"mebias: error: {visible(message)}", file=sys.stderr)
     return code
 
 
 def _show_warnings_plainly() -> None:
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        print(f"mebias: {message}", file=sys.stderr)
+        print(f"mebias: {visible(str(message))}", file=sys.stderr)
 
     warnings.simplefilter("always", SimulatedDataWarning)
     warnings.showwarning = show

@@ -145,7 +145,7 @@ def _calibrate_recovery(options: argparse.Namespace) -> None:
 def output_folder(options: argparse.Namespace) -> Path:
     """Where the tables go; told at once where that cannot be."""
     out: Path = options.out or Path("reports") / "validation"
-    writable(out)
+    writable(out, options.run.__name__)
     return out
 
 

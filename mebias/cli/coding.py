@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mebias.cli.shared import say, writable, write
+from mebias.cli.shared import say, writable, write, write_text, writing
 from mebias.errors import MebiasError, OptionError
 
 if TYPE_CHECKING:
@@ -42,9 +42,9 @@ def coders(options: argparse.Namespace) -> None:
         write(out, {"annotations": drawn.annotations, "coders": drawn.coders,
                     "subjects": drawn.subjects, "truth": drawn.events, "planted_bias": drawn.bias,
                     "planted": drawn.planted})  # fmt: skip
-    found.to_csv(out)
-    pictures = _figures(found, out)
-    _page(found, pictures, out)
+    with writing(out):
+        found.to_csv(out)
+        _page(found, _figures(found, out), out)
     for message in found.issues.loc[found.issues["severity"] != "note", "message"]:
         print(f"mebias: {message}", file=sys.stderr)
     if found.simulated:
@@ -128,6 +128,4 @@ def _page(found: CoderFindings, pictures: dict[str, Path], out: Path) -> None:
         f"{tests.to_html(index=False, border=0, float_format=lambda v: f'{v:.3f}', na_rep='–')}"
         f"<h2>What this design cannot show</h2><ul>{items}</ul></body></html>\n"
     )
-    partial = out / ".coders.html.partial"
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(out / "coders.html")
+    write_text(out / "coders.html", text)

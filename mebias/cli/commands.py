@@ -8,8 +8,20 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mebias.cli.shared import cache, data_options, dry_run, plants, progress, say, writable, write
+from mebias.cli.shared import (
+    cache,
+    data_options,
+    dry_run,
+    plants,
+    progress,
+    say,
+    writable,
+    write,
+    write_text,
+    writing,
+)
 from mebias.errors import OptionError
+from mebias.locking import hold
 
 if TYPE_CHECKING:
     from mebias.quantification import Findings
@@ -79,6 +91,8 @@ def export(options: argparse.Namespace) -> None:
             f"{cohort.name} is simulated and has no authors' file to write back to; give --root "
             f"DIR, or write the simulation with: mebias simulate {options.dataset} --frames."
         )
+    out = options.out or Path("reports") / f"{cohort.manifest.id}-export"
+    hold(out, beside=True)
     keyframes = options.keyframes
     if keyframes is None:
         keyframes = select(
@@ -91,7 +105,6 @@ def export(options: argparse.Namespace) -> None:
             cache=cache(options),
             progress=progress(options),
         )
-    out = options.out or Path("reports") / f"{cohort.manifest.id}-export"
     written = write_back(
         cohort, keyframes, out, columns=options.columns, progress=progress(options)
     )
@@ -117,9 +130,11 @@ def simulate(options: argparse.Namespace) -> None:
     )
     out = options.out or Path("reports") / f"{cohort.manifest.id}-simulated"
     if options.frames:
+        hold(out, beside=True)
         write_folder(cohort, out, progress=progress(options))
         say(options, f"{cohort.name}: {len(cohort)} clips with frames in {out}")
         return
+    writable(out)
     assert cohort.truth is not None and cohort.planted is not None
     write(out, {
         "clips": cohort.clips,
@@ -181,7 +196,7 @@ def _record(out: Path, table: Path, followed: Followed, findings: Findings) -> N
     arguments |= followed.record(findings)
     read = {table.name: file_hash(table)}
     made = record("quantify", arguments, {name: read for name in findings.datasets})
-    (out / "provenance.json").write_text(as_json(made), encoding="utf-8", newline="\n")
+    write_text(out / "provenance.json", as_json(made))
 
 
 def _print_deviations(findings: Findings) -> None:
@@ -230,10 +245,12 @@ def quantify(options: argparse.Namespace) -> None:
             )
         extra = {}
     writable(out)
-    findings.to_csv(out, robustness=len(findings.shifts) <= _ROBUSTNESS_ROWS)
-    write(out, extra)
+    with writing(out):
+        findings.to_csv(out, robustness=len(findings.shifts) <= _ROBUSTNESS_ROWS)
+        write(out, extra)
+        if followed is not None:
+            _record(out, options.files[0], followed, findings)
     if followed is not None:
-        _record(out, options.files[0], followed, findings)
         _print_deviations(findings)
     say(options, "\n".join([_headline(findings), f"tables in {out}", *_more(findings)]))
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
-from mebias.cli.shared import say, writable, write
+from mebias.cli.shared import say, writable, write, write_text, writing
 from mebias.errors import OptionError
 
 
@@ -35,23 +34,15 @@ def plan_study(options: argparse.Namespace) -> None:
     text = plan.protocol()
     with style():
         figure = plan.plot()
-    plan.to_csv(out)
-    _written(out, text)
-    folder = out / "figures"
-    folder.mkdir(exist_ok=True)
-    save(figure, folder, "study", simulated=plan.simulated)
+    with writing(out):
+        plan.to_csv(out)
+        write_text(out / "protocol.md", text)
+        folder = out / "figures"
+        folder.mkdir(exist_ok=True)
+        save(figure, folder, "study", simulated=plan.simulated)
     if plan.simulated:
         print("mebias: SIMULATED: these numbers are not those of real coders.", file=sys.stderr)
     say(options, f"{plan.summary()}\ntables, figure and protocol.md in {out}")
-
-
-def _written(out: Path, text: str) -> None:
-    partial = out / ".protocol.md.partial"
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, out / "protocol.md")
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def calibrate_plan_study(options: argparse.Namespace) -> None:
@@ -59,7 +50,7 @@ def calibrate_plan_study(options: argparse.Namespace) -> None:
     from mebias.validation.plan_study import validate_plan_study
 
     out = options.out or Path("reports") / "validation"
-    writable(out)
+    writable(out, options.run.__name__)
     table = validate_plan_study(options.cell or (), n_studies=options.studies, seed=options.seed)
     write(out, {"plan_study": table})
     met = table["met"] == "yes"

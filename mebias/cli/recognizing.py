@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mebias.cli import protocols
 from mebias.cli.given_maps import check_sources, recognize_maps, training
-from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write
+from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write, writing
 from mebias.errors import OptionError
 
 if TYPE_CHECKING:
@@ -145,8 +145,9 @@ def gain(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     writable(out)
-    gains.to_csv(out)
-    write(out, {"released_scores": released_scores(predictions)})
+    with writing(out):
+        gains.to_csv(out)
+        write(out, {"released_scores": released_scores(predictions)})
     for message in gains.issues.loc[gains.issues["severity"] != "note", "message"]:
         print(f"mebias: {message}", file=sys.stderr)
     say(options, f"{_summary(gains)}\ntables in {out}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mebias.cli.shared import cache, data_options, progress, say, writable, write
 from mebias.errors import OptionError, listed, suggest
+from mebias.locking import hold
 
 if TYPE_CHECKING:
     from mebias.cohort import Cohort
@@ -29,6 +30,7 @@ def relabel(options: argparse.Namespace) -> None:
         raise OptionError("--key and --partial are about what comes back; give --read too.")
     (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
     out = options.out or Path("reports") / f"{cohort.manifest.id}-relabel"
+    hold(out)
     if options.read is not None:
         _read(options, cohort, out)
     else:
@@ -48,7 +50,7 @@ def calibrate_relabel(options: argparse.Namespace) -> None:
             f"{listed(named, len(named))}."
         )
     out = options.out or Path("reports") / "validation"
-    writable(out)
+    writable(out, options.run.__name__)
     table = validate_relabeling(
         n_packets=options.packets,
         n_clips=options.clips,

@@ -45,14 +45,14 @@ def reselect(options: argparse.Namespace) -> None:
         progress=progress(options),
     )
     shifts = compare(cohort, keyframes)
-    write(out, {
+    found = disagreement(shifts)
+    made = {
         "keyframes": keyframes,
         "shifts": shifts,
         "issues": cohort.issues,
         **({"boxes": cohort.boxes} if cohort.boxes is not None else {}),
-    })  # fmt: skip
-    found = disagreement(shifts)
-    write(out, {"disagreement": found})
+        "disagreement": found,
+    }
     if options.nulls:
         drawn = nulls(
             cohort,
@@ -62,7 +62,8 @@ def reselect(options: argparse.Namespace) -> None:
             jobs=options.jobs,
             progress=progress(options),
         )
-        write(out, {"nulls": drawn, "excess": excess_estimates(shifts, drawn)})
+        made |= {"nulls": drawn, "excess": excess_estimates(shifts, drawn)}
+    write(out, made)
     counts = keyframes.drop_duplicates(["source", "distance", "clip", "coder", "pass"])
     lines = [
         f"{', '.join(str(name) for name in key if name)}: {len(part)} clips, {_failures(part)}"

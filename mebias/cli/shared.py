@@ -5,16 +5,22 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mebias.errors import OptionError, OutputError
+from mebias.locking import hold
+from mebias.text_cells import visible
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from mebias.cohort import Cohort
+
+_PROBE = 4096
+"""Bytes: a disk without room for these is full."""
 
 
 def cache(options: argparse.Namespace) -> Path | None:
@@ -79,26 +85,59 @@ def dry_run(cohorts: Sequence[Cohort], rules: Sequence[str], jobs: int) -> None:
         )
 
 
-def writable(out: Path) -> None:
-    """Make the folder of results, or refuse it before any work is done."""
+def writable(out: Path, name: str = "") -> None:
+    """Make the folder of results, or refuse it before any work is done.
+
+    Until the command ends, no other run may write there; with a name, none of that name.
+    """
+    hold(out, name=name)
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".mebias-probe"
-        probe.write_bytes(b"")
-        probe.unlink()
+        try:
+            probe.write_bytes(bytes(_PROBE))
+        finally:
+            probe.unlink(missing_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"the output folder {out} cannot be written ({error.strerror}); choose another --out."
-        ) from None
+        raise _unwritable(out, error) from None
+
+
+def _unwritable(out: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"the output folder {out} cannot be written ({error.strerror or error}); free space, or "
+        f"choose another --out."
+    )
+
+
+@contextmanager
+def writing(out: Path) -> Iterator[None]:
+    """Tables written inside take their places at the end, all or none; failures name the folder."""
+    from mebias import tables
+
+    try:
+        with tables.together():
+            yield
+    except OSError as error:
+        raise _unwritable(out, error) from error
 
 
 def write(out: Path, found: dict[str, pd.DataFrame]) -> None:
-    """Write each table under its name."""
+    """Write each table under its name, all of them or none."""
     from mebias import tables
 
-    writable(out)
-    for name, table in found.items():
-        tables.write_csv(table, out / f"{name}.csv")
+    with writing(out):
+        for name, table in found.items():
+            tables.write_csv(table, out / f"{name}.csv")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def progress(options: argparse.Namespace) -> bool:
@@ -109,4 +148,4 @@ def progress(options: argparse.Namespace) -> bool:
 def say(options: argparse.Namespace, text: str) -> None:
     """Print, unless silence was asked for."""
     if not options.quiet:
-        print(text)
+        print(visible(text, keep="\n"))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.datasets import cells
-from mebias.datasets.roots import Levels, first_match
+from mebias.datasets.roots import Levels, first_match, refuse_links
 from mebias.datasets.subjects import canonical
 from mebias.datasets.workbook import find_table, has_sheet
 from mebias.manifests import Manifest
@@ -34,6 +34,7 @@ def read_blinks(root: Path, manifest: Manifest) -> pd.DataFrame | None:
     files = first_match(Levels(root), blinks.files)
     if not files or not has_sheet(files[0], blinks.sheet):
         return None
+    refuse_links(root, files[0])
     table = find_table(files[0], blinks.columns, list(blinks.columns), blinks.sheet)
     rows = [
         {

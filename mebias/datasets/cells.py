@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime
 import math
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from mebias.datasets.workbook import Row, Table, plain
 from mebias.errors import AnnotationError
+from mebias.text_cells import is_unseen
 
 MISSING = frozenset({"", "/", "\\", "-1", "nan"})
 """What authors write where a keyframe was not coded."""
@@ -16,6 +18,7 @@ MISSING = frozenset({"", "/", "\\", "-1", "nan"})
 _WHOLE = re.compile(r"\+?[0-9]+(?:\.0*)?")
 _FRACTION = re.compile(r"[0-9]+\.[0-9]+")
 _LARGEST = 10**9
+_LONGEST = 255
 
 
 def frame_number(
@@ -94,7 +97,24 @@ def name(table: Table, row: Row, column: str) -> str:
             f"{table.where(row[0], column)}: found {found!r}, expected a name inside the data "
             f"root, without '..', backslash, drive or leading '/'; mend the cell."
         )
+    if len(found) > _LONGEST:
+        raise AnnotationError(
+            f"{table.where(row[0], column)}: found a text of {len(found):,} characters, expected a "
+            f"name of at most {_LONGEST}; mend the cell."
+        )
+    odd = next(filter(is_unseen, found), None)
+    if odd is not None:
+        raise AnnotationError(
+            f"{table.where(row[0], column)}: found {_shown(found)}, expected a name, without "
+            f"{_unseen_name(odd)}, which nobody sees or which reorders the text around it; mend "
+            f"the cell."
+        )
     return found
+
+
+def _unseen_name(char: str) -> str:
+    name = unicodedata.name(char, f"the control character U+{ord(char):04X}")
+    return {"\n": "a line break", "\r": "a line break", "\t": "a tab"}.get(char, name)
 
 
 def leaves_root(path: str) -> bool:
@@ -105,9 +125,8 @@ def leaves_root(path: str) -> bool:
     """
     parts = path.split("/")
     drive = re.match(r"[A-Za-z]:", path)
-    control = any(ord(c) < 32 for c in path)
     dots = any(part in {".", ".."} for part in parts)
-    return path.startswith("/") or "\\" in path or bool(drive) or control or dots
+    return path.startswith("/") or "\\" in path or bool(drive) or dots
 
 
 def _shown(cell: object) -> str:

@@ -14,9 +14,11 @@ from mebias.datasets.subjects import canonical, person
 from mebias.datasets.workbook import Row, Table, find_table, lookup_table, positional_table
 from mebias.errors import AnnotationError, ManifestError, listed
 from mebias.manifests import FOLDER, AnnotationFile, Derived, Manifest
+from mebias.text_cells import is_unseen
 
 READ_APART = {"subject", "clip", "onset", "apex", "apex_high", "offset", "fps", "frames", "video"}
 """Columns that are not carried along as free texts."""
+_LOOKED_AT = 256
 
 
 @dataclass(frozen=True)
@@ -273,7 +275,7 @@ class _Reader:
                 expected=listed(found),
             )
         value = found.get(of, "")
-        if cells.leaves_root(value):
+        if cells.leaves_root(value) or any(map(is_unseen, value)):
             raise AnnotationError(
                 f"{self.table.file}: the sheet that gives the {name} of {of!r} holds {value!r}, "
                 f"expected a name inside the data root; mend the cell."
@@ -345,12 +347,12 @@ class _Reader:
 
 
 def derive(derived: Derived, text: str) -> str:
-    """What a pattern finds in a text, renamed; blank where it does not fit.
+    """What a pattern finds in the first 256 characters of a text, renamed; else blank.
 
     >>> derive(Derived("clip", "_(ne|po)_", {"ne": "negative"}), "s1_ne_01")
     'negative'
     """
-    match = re.search(derived.pattern, text)
+    match = re.search(derived.pattern, text[:_LOOKED_AT])
     found = (match.group(1) or "") if match else ""
     renames: Mapping[str, str] = derived.values
     return renames.get(found, found)

@@ -6,8 +6,8 @@ import os
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from pathlib import Path
 from threading import Lock
@@ -17,15 +17,16 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import FrameSource
+from mebias.datasets.pixels import decode
 from mebias.datasets.video import SUFFIXES, VideoFrames
-from mebias.errors import FrameError, ManifestError, UnusableClipError, listed
+from mebias.errors import FrameError, ManifestError, listed
+from mebias.reading import folders_in, leads_out, out_of_root, read_plain
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 _NUMBER = re.compile(r"[0-9]+")
 _DIGITS = 15
 _KEPT = 64
 _LOOKED_FOR, _BASES = 5, 200
-_ASK = "fetch the image anew from its source"
 
 
 @dataclass(frozen=True)
@@ -233,8 +234,19 @@ def folders_below(root: Path, depth: int = 2) -> Iterator[str]:
 
 def subfolders(folder: Path) -> list[str]:
     """Names of the folders in a folder, sorted."""
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir())
+    with _listing(folder) as entries:
+        return [entry.name for entry in folders_in(entries)]
+
+
+@contextmanager
+def _listing(folder: Path) -> Iterator[Iterable[os.DirEntry[str]]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield entries
+    except OSError as error:
+        raise FrameError(
+            f"folder {folder.name} cannot be listed ({error.strerror}); check its permissions."
+        ) from None
 
 
 def find_videos(
@@ -284,8 +296,8 @@ class _Tree:
     def _fitting(self, folder: str, part: str) -> list[str]:
         names = self._names(folder)
         if "*" in part:
-            fits = _wildcard(part)
-            return [n for key, alike in names.items() if fits.fullmatch(key) for n in alike]
+            pieces = part.casefold().split("*")
+            return [n for key, alike in names.items() if _fits(key, pieces) for n in alike]
         alike = names.get(part.casefold(), [])
         return [part] if part in alike else alike
 
@@ -294,17 +306,31 @@ class _Tree:
             return {}
         if folder not in self._below:
             names: dict[str, list[str]] = {}
-            with os.scandir(self.root / folder) as entries:
-                for entry in entries:
-                    if self.files or entry.is_dir():
-                        names.setdefault(entry.name.casefold(), []).append(entry.name)
+            with _listing(self.root / folder) as entries:
+                for entry in entries if self.files else folders_in(entries):
+                    names.setdefault(entry.name.casefold(), []).append(entry.name)
             self._below[folder] = names
         return self._below[folder]
 
 
-@cache
-def _wildcard(part: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, part.casefold().split("*"))))
+def _fits(text: str, pieces: Sequence[str]) -> bool:
+    """Whether a text is these pieces with anything between them.
+
+    Without an expression that tries again and again, as many asterisks cost no more than one.
+
+    >>> _fits("s15_0101", "*_01*".split("*")), _fits("ab", "ab*b".split("*"))
+    (True, False)
+    """
+    first, *middle, last = pieces
+    if not text.startswith(first) or not text.endswith(last):
+        return False
+    place, end = len(first), len(text) - len(last)
+    for piece in middle:
+        place = text.find(piece, place, end)
+        if place < 0:
+            return False
+        place += len(piece)
+    return place <= end
 
 
 def _filled(patterns: Iterable[str], place: Place) -> list[str]:
@@ -362,8 +388,11 @@ def renumbered(
 
 
 def _list(root: Path, folder: str) -> Listing:
+    where = leads_out(root, root / folder)
+    if where:
+        raise FrameError(out_of_root(folder, where))
     files: dict[int, str] = {}
-    for name in _image_names(root / folder):
+    for name in _image_names(root, folder):
         digits = _NUMBER.findall(name.rpartition(".")[0])
         if not digits:
             continue
@@ -379,95 +408,25 @@ def _list(root: Path, folder: str) -> Listing:
     return np.array(sorted(files), dtype=np.int64), files
 
 
-def _image_names(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries]
-    except OSError as error:
-        raise FrameError(
-            f"folder {folder.name} cannot be listed ({error.strerror}); check its permissions."
-        ) from None
-    # macOS leaves files that begin with ._ beside images on foreign disks.
-    return [n for n in names if n.lower().endswith(_SUFFIXES) and not n.startswith(".")]
+def _image_names(root: Path, folder: str) -> list[str]:
+    with _listing(root / folder) as entries:
+        # macOS leaves files that begin with ._ beside images on foreign disks.
+        found = [
+            (entry.name, entry.is_symlink())
+            for entry in entries
+            if entry.name.lower().endswith(_SUFFIXES) and not entry.name.startswith(".")
+        ]
+    for name, linked in found:
+        if linked and (where := leads_out(root, root / folder / name)):
+            raise FrameError(out_of_root(f"{folder}/{name}", where))
+    return [name for name, _ in found]
 
 
 def _bytes(root: Path, name: str) -> bytes:
     try:
-        with open(f"{root}/{name}", "rb", buffering=0) as file:
-            return file.readall()
+        return read_plain(f"{root}/{name}")
     except OSError as error:
         raise FrameError(
             f"{os.path.basename(name)} cannot be read ({error.strerror}); check that it exists "
             f"and that you may read it."
         ) from None
-
-
-def decode(data: bytes | np.ndarray, name: str) -> np.ndarray:
-    """An image from the bytes of its file.
-
-    Parameters
-    ----------
-    data : bytes or ndarray of uint8
-        The file's bytes.
-    name : str
-        The file, for messages.
-
-    Raises
-    ------
-    FrameError
-        The file is empty, truncated, or no image.
-    UnusableClipError
-        The image is whole and has more than 8 bits per channel or transparency.
-    """
-    import cv2
-
-    raw = bytes(data)
-    if not raw:
-        raise FrameError(f"{name} is empty; {_ASK}.")
-    if is_truncated(raw):
-        raise FrameError(f"{name} is truncated: its end is missing; {_ASK}.")
-    try:
-        image = cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_UNCHANGED)
-    except cv2.error:
-        image = None
-    if image is None:
-        raise FrameError(f"{name} is not a readable image; {_ASK}.")
-    if image.dtype != np.uint8:
-        # No conversion is the right one: cameras fill 10, 12 or 16 bits, from either end.
-        raise UnusableClipError(
-            f"{name} holds {image.dtype} values, expected 8 bits per channel; convert all frames "
-            f"of the clip by one scale."
-        )
-    if image.ndim == 3 and image.shape[2] != 3:
-        raise UnusableClipError(
-            f"{name} has {image.shape[2]} channels, expected grey or three colors; convert the "
-            f"clip's frames without transparency."
-        )
-    return np.ascontiguousarray(image)
-
-
-def is_truncated(raw: bytes) -> bool:
-    """Whether an image file stops before its end, which decoders pass over in silence.
-
-    In a JPEG's compressed data neither marker can occur, so an end marker after the last
-    start of a scan is the true one, even behind an embedded thumbnail.
-    """
-    if raw.startswith(b"\xff\xd8"):
-        if raw.endswith(b"\xff\xd9"):  # as nearly all do: no need to look for the scan
-            return False
-        return raw.rfind(b"\xff\xd9") <= raw.rfind(b"\xff\xda")
-    if raw.startswith(b"\x89PNG"):
-        return b"IEND" not in raw[-4096:]
-    if raw.startswith(b"BM"):
-        return len(raw) < _bitmap_length(raw)
-    return False
-
-
-def _bitmap_length(raw: bytes) -> int:
-    """Bytes that a BMP states or, uncompressed, needs; some programs state 0."""
-    stated = int.from_bytes(raw[2:6], "little")
-    if len(raw) < 34 or int.from_bytes(raw[30:34], "little"):
-        return stated
-    width, height = (int.from_bytes(raw[i : i + 4], "little", signed=True) for i in (18, 22))
-    row = (width * int.from_bytes(raw[28:30], "little") + 31) // 32 * 4
-    return max(stated, int.from_bytes(raw[10:14], "little") + row * abs(height))

@@ -10,7 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from mebias import tables
+from mebias.datasets.roots import refuse_links
 from mebias.errors import DataRootError
+from mebias.reading import SMALL, read_plain
 
 _TRUTH = "truth.csv"
 _PLANTED = "planted_errors.csv"
@@ -43,10 +45,11 @@ def read_simulation(root: Path) -> Simulation | None:
     marker = root / tables.MARKER
     if not marker.exists():
         return None
+    refuse_links(root, marker, root / _TRUTH, root / _PLANTED)
     try:
-        stated = json.loads(marker.read_text(encoding="utf-8"))
+        stated = json.loads(read_plain(marker, SMALL).decode("utf-8"))
         name = str(stated["dataset"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise DataRootError(
             f"{marker} marks simulated data but does not say of which dataset; expected JSON such "
             f'as {{"dataset": "samm"}}: export the simulation anew.'

@@ -15,6 +15,7 @@ from mebias.datasets.workbook import has_sheet
 from mebias.errors import DataRootError, listed
 from mebias.manifests import FOLDER, AnnotationFile, Manifest, get_manifest, known_manifests
 from mebias.provenance import file_hash
+from mebias.reading import folders_in, is_plain, leads_out, out_of_root
 
 VARIABLE = "MEBIAS_DATA"
 """Environment variable that names the folder in which each dataset has a folder."""
@@ -93,6 +94,26 @@ def find_source(root: Path, manifest: Manifest, version: str | None = None) -> S
     DataRootError
         No file of a known name, or several that differ.
     """
+    source = _find_source(root, manifest, version)
+    refuse_links(root, *(path for _, path in source.paths))
+    return source
+
+
+def refuse_links(root: Path, *paths: Path) -> None:
+    """Refuse files that are links out of a data root.
+
+    Raises
+    ------
+    DataRootError
+        A path leads elsewhere; the message says where and how to allow it.
+    """
+    for path in paths:
+        where = leads_out(root, path)
+        if where:
+            raise DataRootError(out_of_root(path.name, where))
+
+
+def _find_source(root: Path, manifest: Manifest, version: str | None) -> Source:
     levels = Levels(root)
     annotation = manifest.annotation(version)
     found = _paths(levels, annotation)
@@ -199,9 +220,16 @@ class Levels:
         files: list[Path] = []
         below: list[Path] = []
         for folder in self._folders:
-            with os.scandir(folder) as entries:
-                for entry in sorted(entries, key=lambda e: e.name):
-                    (below if entry.is_dir() else files).append(Path(entry.path))
+            try:
+                with os.scandir(folder) as scanned:
+                    entries = list(scanned)
+            except OSError as error:
+                raise DataRootError(
+                    f"the folder {folder} cannot be listed ({error.strerror}); check its "
+                    f"permissions."
+                ) from None
+            below += [Path(entry.path) for entry in folders_in(entries)]
+            files += sorted(Path(entry.path) for entry in entries if is_plain(entry))
         self._files.append(files)
         self._folders = below
 

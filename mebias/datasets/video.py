@@ -9,10 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from mebias.datasets.pixels import MOST_PIXELS
 from mebias.errors import FrameError
+from mebias.reading import leads_out, open_plain, out_of_root
 
 SUFFIXES = (".avi", ".mp4")
 _KEPT = 256
+_MOST_KEPT = 2**28
+"""Bytes of frames that are kept; fewer of large ones."""
+_HEAD = 64
 
 
 class VideoFrames:
@@ -91,7 +96,7 @@ class VideoFrames:
                 )
             self._kept[file, self._next] = frame
             self._next += 1
-            if len(self._kept) > _KEPT:
+            while len(self._kept) > max(1, min(_KEPT, _MOST_KEPT // max(1, frame.nbytes))):
                 self._kept.popitem(last=False)
 
     def _opened(self, file: str) -> Any:
@@ -99,10 +104,36 @@ class VideoFrames:
 
         if self._open is not None:
             self._open.release()
-        video = cv2.VideoCapture(str(self.root / file))
+        self._refuse_foreign(file)
+        video = cv2.VideoCapture(str((self.root / file).absolute()), cv2.CAP_FFMPEG)
         if not video.isOpened():
             raise FrameError(f"{file} is not a readable video; fetch it anew from its source.")
+        height, width = (
+            video.get(p) for p in (cv2.CAP_PROP_FRAME_HEIGHT, cv2.CAP_PROP_FRAME_WIDTH)
+        )
+        if height * width > MOST_PIXELS:
+            video.release()
+            raise FrameError(
+                f"{file} states {height:,.0f} x {width:,.0f} pixels, expected at most "
+                f"{MOST_PIXELS / 1e6:.0f} million; fetch the video anew from its source."
+            )
         return video
+
+    def _refuse_foreign(self, file: str) -> None:
+        """Refuse what is no AVI or MP4: a playlist by that name could name any other file."""
+        where = leads_out(self.root, self.root / file)
+        if where:
+            raise FrameError(out_of_root(file, where))
+        try:
+            with open_plain(self.root / file, most=None) as opened:
+                head = opened.read(_HEAD)
+        except OSError as error:
+            raise FrameError(f"{file} cannot be read ({error.strerror}).") from None
+        avi = head.startswith((b"RIFF", b"AVIF")) and head[8:11] == b"AVI"
+        if not avi and head[4:8] not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"):
+            raise FrameError(
+                f"{file} is not a readable video (AVI or MP4); fetch it anew from its source."
+            )
 
     def _count(self, file: str) -> int:
         """Frames that can be taken out; what the file's header says is often wrong."""

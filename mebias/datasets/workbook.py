@@ -9,16 +9,26 @@ from __future__ import annotations
 import csv
 import io
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
 from mebias.errors import AnnotationError, listed, suggest
 from mebias.manifests import Lookup
+from mebias.reading import read_plain
+from mebias.text_cells import restored
 
 HEADER_ROWS = 40
 """A header is looked for in this many rows: SAMM's stands in row 14, below prose."""
+
+MOST_XML = 2**24
+"""A workbook whose sheets and texts unpack to more bytes is refused, before it is unpacked."""
+MOST_CELLS = 2**20
+"""Cells of a workbook, the blanks before a row's last cell included: few bytes can name many."""
+MOST_ROWS = 2**20
+"""The rows that a spreadsheet program has."""
 
 Row = tuple[int, tuple[object, ...]]
 
@@ -127,7 +137,7 @@ def read_sheets(path: Path) -> tuple[Sheet, ...]:
         The file is not readable, is damaged or is no table at all.
     """
     try:
-        data = path.read_bytes()
+        data = read_plain(path)
     except OSError as error:
         raise AnnotationError(
             f"{path.name} cannot be read ({error.strerror}); check that it exists and that you "
@@ -154,35 +164,71 @@ def _guarded(reader: object, data: bytes, name: str) -> tuple[Sheet, ...]:
             # Both libraries warn of styles and validations that no cell's value depends on.
             warnings.simplefilter("ignore")
             return tuple(reader(data))
-    except Exception as error:  # damaged workbooks raise anything at all in both libraries
+    except _TooLargeError as error:
         raise AnnotationError(
-            f"{name} is not a readable workbook ({type(error).__name__}: {error}); it may be "
+            f"{name} {error}; delete what is not part of the table, or save its sheet as CSV."
+        ) from None
+    except Exception as error:  # damaged workbooks raise anything at all in both libraries
+        why = " ".join(str(error).split())[:200]
+        raise AnnotationError(
+            f"{name} is not a readable workbook ({type(error).__name__}: {why}); it may be "
             f"damaged or protected by a password: open it and save it anew."
         ) from None
 
 
-def _kept(rows: Iterable[Sequence[object]]) -> tuple[Row, ...]:
-    return tuple(
-        (number, tuple(row))
-        for number, row in enumerate(rows, start=1)
-        if any(plain(cell) for cell in row)
-    )
+class _TooLargeError(Exception):
+    """A workbook that would take more memory or time than any table needs."""
+
+
+class _Budget:
+    """Counts the cells of a workbook, and stops where there are too many."""
+
+    def __init__(self) -> None:
+        self.cells = 0
+
+    def kept(self, rows: Iterable[Sequence[object]]) -> Iterator[Row]:
+        """The rows that are not blank, with their numbers."""
+        for number, row in enumerate(rows, start=1):
+            self.cells += len(row)
+            if self.cells > MOST_CELLS or number > MOST_ROWS:
+                raise _TooLargeError(
+                    f"has more than {MOST_CELLS:,} cells or {MOST_ROWS:,} rows, blank ones included"
+                )
+            if any(plain(cell) for cell in row):
+                yield number, tuple(row)
 
 
 def _read_xlsx(data: bytes) -> Iterable[Sheet]:
     import openpyxl
 
-    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        # An entry never unpacks to more than it states; zipfile stops there.
+        stated = sum(
+            entry.file_size
+            for entry in archive.infolist()
+            if entry.filename.endswith((".xml", ".rels"))
+        )
+    if stated > MOST_XML:
+        raise _TooLargeError(
+            f"unpacks to {stated / 2**20:,.0f} MiB of cells, expected at most "
+            f"{MOST_XML / 2**20:.0f}"
+        )
+    book = openpyxl.load_workbook(
+        io.BytesIO(data), read_only=True, data_only=True, keep_links=False
+    )
+    budget = _Budget()
     for sheet in book.worksheets:
         sheet.reset_dimensions()  # some programs write a wrong extent and rows would be lost
-        yield Sheet(sheet.title, _kept(sheet.iter_rows(values_only=True)))
+        yield Sheet(sheet.title, tuple(budget.kept(sheet.iter_rows(values_only=True))))
     book.close()
 
 
 def _read_xls(data: bytes) -> Iterable[Sheet]:
     import xlrd
 
-    book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO())
+    # A row ends with its last cell; else one cell at the end of a sheet fills 16 million others.
+    book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO(), ragged_rows=True)
+    budget = _Budget()
 
     def value(cell: xlrd.sheet.Cell) -> object:
         if cell.ctype == xlrd.XL_CELL_DATE:
@@ -193,7 +239,7 @@ def _read_xls(data: bytes) -> Iterable[Sheet]:
 
     for sheet in book.sheets():
         rows = ([value(cell) for cell in sheet.row(r)] for r in range(sheet.nrows))
-        yield Sheet(sheet.name, _kept(rows))
+        yield Sheet(sheet.name, tuple(budget.kept(rows)))
 
 
 def _read_csv(data: bytes, name: str) -> Sheet:
@@ -212,7 +258,7 @@ def _read_csv(data: bytes, name: str) -> Sheet:
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                rows.append((start, tuple(row)))
+                rows.append((start, tuple(map(restored, row))))
             start = reader.line_num + 1
     except csv.Error as error:
         raise AnnotationError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from mebias.export.edits import Edits, harmless
+from mebias.export.edits import Edits
+from mebias.text_cells import harmless
 
 _BOM = b"\xef\xbb\xbf"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from mebias.datasets.workbook import Sheet, letter, plain
 from mebias.errors import OptionError
+from mebias.text_cells import harmless
 
 SUFFIXES = {"replace": ("human", "mebias", "status"), "beside": ("mebias", "status")}
 """Columns added to the right of the table, per keyframe column."""
@@ -141,21 +142,6 @@ def _typed(found: object, frame: int) -> Value:
     if isinstance(found, str) and _TEXT_NUMBER.fullmatch(found):
         return as_written(found, frame)
     return frame
-
-
-def harmless(text: str) -> str:
-    """A text that no spreadsheet program takes for a formula.
-
-    >>> harmless("=1+1"), harmless("-1"), harmless("apex")
-    ("'=1+1", '-1', 'apex')
-    """
-    if text[:1] not in {"=", "+", "-", "@", "\t", "\r"}:
-        return text
-    try:
-        float(text)
-    except ValueError:
-        return f"'{text}"
-    return text
 
 
 def _header_row(sheet: Sheet, changes: Iterable[Change]) -> int | None:

@@ -14,7 +14,7 @@ import pandas as pd
 from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import OptionError
-from mebias.export.edits import Change, column_index, harmless
+from mebias.export.edits import Change, column_index
 from mebias.export.files import write_edited
 from mebias.export.plan import plan
 from mebias.export.publish import TABLE, published
@@ -132,7 +132,7 @@ def export(
             (stage / "test" / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / name, stage / "test" / name)
         _keep_mark(root, stage)
-        tables.write_csv(_safe(table), stage / TABLE)
+        tables.write_csv(table, stage / TABLE)
     train = [folder / "train" / name for name in names]
     return Exported(folder, train, [folder / "test" / name for name in names], table)
 
@@ -177,11 +177,6 @@ def _keep_mark(root: Path, stage: Path) -> None:
     if (root / tables.MARKER).is_file():
         for folder in (stage / "train", stage / "test", stage):
             shutil.copyfile(root / tables.MARKER, folder / tables.MARKER)
-
-
-def _safe(table: pd.DataFrame) -> pd.DataFrame:
-    texts = table.select_dtypes(exclude="number").columns
-    return table.assign(**{name: table[name].astype(str).map(harmless) for name in texts})
 
 
 def _bar(names: Sequence[str], progress: bool) -> Iterable[str]:

@@ -8,9 +8,10 @@ from pathlib import Path
 from mebias.datasets.workbook import Sheet, plain, read_sheets
 from mebias.errors import AnnotationError, MebiasError, OutputError
 from mebias.export.delimited import edit_delimited
-from mebias.export.edits import Change, Edits, Place, cell_name, harmless, sheet_edits
+from mebias.export.edits import Change, Edits, Place, cell_name, sheet_edits
 from mebias.export.xls import edit_xls
 from mebias.export.xlsx import edit_xlsx
+from mebias.text_cells import harmless
 
 
 def write_edited(

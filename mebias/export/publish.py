@@ -11,6 +11,7 @@ from pathlib import Path
 
 from mebias import tables
 from mebias.errors import OutputError, listed
+from mebias.locking import hold, released
 
 TABLE = "keyframes_export.csv"
 _OWN = frozenset({"train", "test", TABLE, tables.MARKER})
@@ -39,14 +40,22 @@ def published(out: Path, root: Path) -> Iterator[tuple[Path, Path]]:
         ``out`` holds something else, lies in the data root, or cannot be written.
     """
     out = Path(os.path.abspath(out))
-    _refuse_occupied(out, root.resolve())
+    with released():
+        _refuse_occupied(out, root.resolve())
+        hold(out, beside=True)
+        with _staged(out) as stage:
+            yield stage, out
+
+
+@contextlib.contextmanager
+def _staged(out: Path) -> Iterator[Path]:
     partial: Path | None = None
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=out.parent))
         stage = partial / "new"
         stage.mkdir()
-        yield stage, out
+        yield stage
         _exchange(stage, out, partial / "old")
     except OSError as error:
         raise OutputError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -24,6 +23,16 @@ from mebias.manifests.model import (
     Shape,
     Subjects,
 )
+from mebias.manifests.safe import (
+    MOST_BYTES,
+    check_folders,
+    check_manifest,
+    check_patterns,
+    check_regex,
+    check_text,
+    texts,
+)
+from mebias.reading import read_plain
 
 _KEYS: dict[str, set[str]] = {
     "": {
@@ -109,16 +118,24 @@ def read_manifest(path: Path) -> Manifest:
         The file is missing, is not TOML, lacks a required key or has an unknown one.
     """
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError:
+        text = read_plain(path, most=2 * MOST_BYTES).decode("utf-8")
+        check_text(text, path.name)
+        data = tomllib.loads(text)
+    except FileNotFoundError:
         raise ManifestError(f"manifest {path.name} was not found; check the path.") from None
+    except OSError as error:
+        raise ManifestError(f"manifest {path.name} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ManifestError(f"{path.name} is not valid TOML: {error}.") from None
+    except (RecursionError, ValueError) as error:  # nested a thousandfold; a number of 5,000 digits
+        raise ManifestError(f"{path.name} cannot be read as TOML ({error}).") from None
     try:
-        return _Reader(path.name).manifest(data)
+        manifest = _Reader(path.name).manifest(data)
+        check_manifest(manifest, path.name)
+        return manifest
     except KeyError as error:
         raise ManifestError(f"{path.name} lacks the key {error}; add it.") from None
-    except (TypeError, ValueError, AttributeError, re.error) as error:
+    except (TypeError, ValueError, AttributeError, ArithmeticError) as error:
         raise ManifestError(f"{path.name} holds a value of the wrong type: {error}.") from None
 
 
@@ -150,7 +167,7 @@ class _Reader:
             index_base=None if base in {"as-files", "unknown"} else int(base),
             inclusive_offset=bool(data["inclusive_offset"]),
             annotations=annotations,
-            frames=tuple(data["frames"]["patterns"]),
+            frames=check_patterns(data["frames"]["patterns"], self.origin),
             definitions=definitions | data.get("definitions", {}),
             doi=data.get("doi", ""),
             fps=float(data["fps"]) if "fps" in data else None,
@@ -165,7 +182,7 @@ class _Reader:
             context=self.context(data["context"]) if "context" in data else None,
             simulation=self.shape(data["simulation"]) if "simulation" in data else None,
             sources=data.get("sources", {}),
-            notes=tuple(data.get("notes", ())),
+            notes=texts(data, "notes", self.origin),
             censored_onset=int(data["censored"]["max_onset"]) if "censored" in data else None,
             subjects=self.subjects(data.get("subjects", {})),
         )
@@ -186,15 +203,15 @@ class _Reader:
         named = section.get("named_label")
         return AnnotationFile(
             version=section["version"],
-            files=tuple(section.get("files", ())),
+            files=texts(section, "files", self.origin),
             columns=columns,
-            key=tuple(section["key"]),
+            key=texts({"key": section["key"]}, "key", self.origin),
             sheet=section.get("sheet", ""),
             sheet_index=int(section["sheet_index"]) if "sheet_index" in section else None,
-            only_with_sheet=tuple(section.get("only_with_sheet", ())),
+            only_with_sheet=texts(section, "only_with_sheet", self.origin),
             positions=positions,
             parts=self._aliases(section.get("parts", {})),
-            folders=section.get("folders", ""),
+            folders=check_folders(section.get("folders", ""), self.origin),
             more=tuple(dict(more) for more in section.get("more", ())),
             derive={k: self.derived(v) for k, v in section.get("derive", {}).items()},
             lookups={k: self.lookup(v) for k, v in section.get("lookups", {}).items()},
@@ -208,7 +225,7 @@ class _Reader:
             fps=float(section["fps"]) if "fps" in section else None,
             modality=section.get("modality", ""),
             cut_at_labels=section.get("cut_at_labels", ""),
-            frames=tuple(section.get("frames", ())),
+            frames=check_patterns(section.get("frames", ()), self.origin),
             published=self.published(section.get("published", {})),
             named_label=self.derived(named) if named else None,
             note=section.get("note", ""),
@@ -216,9 +233,7 @@ class _Reader:
 
     def derived(self, section: dict[str, Any]) -> Derived:
         self._known(section, "derive")
-        pattern = str(section["pattern"])
-        if re.compile(pattern).groups < 1:
-            raise ManifestError(f"{self.origin}: the pattern {pattern!r} needs a group (...).")
+        pattern = check_regex(section["pattern"], self.origin)
         return Derived(section["of"], pattern, dict(section.get("values", {})))
 
     def lookup(self, section: dict[str, Any]) -> Lookup:
@@ -238,33 +253,29 @@ class _Reader:
     def inclusion(self, section: dict[str, Any]) -> Inclusion:
         self._known(section, "inclusion")
         limits = {k: float(v) for k, v in section.items() if k != "types"}
-        return Inclusion(types=tuple(section.get("types", ())), **limits)
+        return Inclusion(types=texts(section, "types", self.origin), **limits)
 
     def subjects(self, section: dict[str, Any]) -> Subjects:
         self._known(section, "subjects")
-        person = str(section.get("person", ""))
-        if person and re.compile(person).groups < 1:
-            raise ManifestError(
-                f"{self.origin}: subjects.person needs a group, such as '(S[0-9]+)_.*'."
-            )
+        person = section.get("person", "")
         return Subjects(
             width=int(section.get("width", 0)),
-            prefixes=tuple(section.get("prefixes", ())),
+            prefixes=texts(section, "prefixes", self.origin),
             lead=section.get("lead", ""),
-            person=person,
+            person=check_regex(person, self.origin, whole=True) if person else "",
         )
 
     def blinks(self, section: dict[str, Any]) -> Blinks:
         self._known(section, "blinks")
         columns = self._aliases(section["columns"])
-        return Blinks(tuple(section["files"]), section["sheet"], columns)
+        return Blinks(texts(section, "files", self.origin), section["sheet"], columns)
 
     def context(self, section: dict[str, Any]) -> Context:
         self._known(section, "context")
         self._word(section, "link")
         return Context(
             section["link"],
-            tuple(section.get("patterns", ())),
+            check_patterns(section.get("patterns", ()), self.origin),
             section.get("dataset", ""),
             section.get("note", ""),
         )
@@ -298,12 +309,12 @@ class _Reader:
         )
 
     def _aliases(self, section: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-        for name, texts in section.items():
-            if not isinstance(texts, list) or not all(isinstance(t, str) for t in texts):
+        for name, known in section.items():
+            if not isinstance(known, list) or not all(isinstance(t, str) for t in known):
                 raise ManifestError(
-                    f'{self.origin}: {name} is {texts!r}, expected a list of texts, such as ["a"].'
+                    f'{self.origin}: {name} is {known!r}, expected a list of texts, such as ["a"].'
                 )
-        return {name: tuple(texts) for name, texts in section.items()}
+        return {name: tuple(known) for name, known in section.items()}
 
     def _known(self, section: Mapping[str, Any], name: str) -> None:
         unknown = section.keys() - _KEYS[name]

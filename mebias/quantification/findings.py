@@ -124,13 +124,14 @@ class Findings:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         paths = []
-        for name in WRITTEN + (ROBUSTNESS if robustness else ()):
-            table: pd.DataFrame = getattr(self, name)
-            if name == "tests" and robustness and len(self.specification_tests):
-                table = tables.conform(pd.concat([table, self.specification_tests]), "tests")
-            if len(table) or name in ("estimates", "tests", "issues"):
-                tables.write_csv(table, folder / f"{name}.csv")
-                paths.append(folder / f"{name}.csv")
+        with tables.together():
+            for name in WRITTEN + (ROBUSTNESS if robustness else ()):
+                table: pd.DataFrame = getattr(self, name)
+                if name == "tests" and robustness and len(self.specification_tests):
+                    table = tables.conform(pd.concat([table, self.specification_tests]), "tests")
+                if len(table) or name in ("estimates", "tests", "issues"):
+                    tables.write_csv(table, folder / f"{name}.csv")
+                    paths.append(folder / f"{name}.csv")
         return paths
 
     def to_dict(self) -> dict[str, object]:

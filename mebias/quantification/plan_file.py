@@ -15,7 +15,9 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import OptionError, listed, suggest
 from mebias.quantification.plan import Exclusions, Plan
+from mebias.reading import read_plain
 
+_MOST_BYTES = 2**22
 _COMMENTS = {
     "dataset": "whose shifts are analyzed",
     "rule": "tests rest on the frames that this rule selects; others are described",
@@ -113,7 +115,7 @@ def read_plan(path: Path) -> Plan:
     text = _read(path)
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise OptionError(f"{path.name} is not TOML: {error}; mend that line.") from None
     values = _checked(found, Plan, text, path.name)
     exclude: dict[str, object] = values.get("exclude", {})
@@ -129,7 +131,7 @@ def read_plan(path: Path) -> Plan:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_plain(path, _MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         raise OptionError(f"{path.name} was not found; check the path of the plan.") from None
     except UnicodeDecodeError:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-import zipfile
-import zlib
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -15,10 +13,11 @@ import numpy as np
 
 from mebias.errors import CacheWarning, OutputError, TrainingWarning
 from mebias.provenance import version
+from mebias.recognition.archives import DAMAGED, TooLargeError, read_arrays
 from mebias.recognition.jobs import Job, Scored
 from mebias.recognition.weights import save_weights
 
-_DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error)
+_MOST_BYTES = 2**28
 
 
 def fingerprint(job: Job, arm: str, at_once: bool) -> str:
@@ -78,9 +77,9 @@ class Kept:
         if not path.exists():
             return None
         try:
-            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-                mark, found = str(file["fingerprint"]), np.asarray(file["probabilities"])
-        except _DAMAGED:
+            read, _ = read_arrays(path, ("fingerprint", "probabilities"), _MOST_BYTES)
+            mark, found = str(read["fingerprint"]), np.asarray(read["probabilities"], dtype=float)
+        except (*DAMAGED, TooLargeError):
             mark, found = "", np.empty(0)
         epochs = self.job.recipe.epochs if self.job.record_epochs else 1
         expected = (epochs, len(self.job.folds[fold][1]), self.job.classes)

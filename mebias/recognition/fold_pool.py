@@ -152,9 +152,9 @@ def _work(light: Job, path: Path, fold: int) -> Scored:
     if path not in _held:
         _held.clear()
         # copy-on-write: torch wants arrays that could be written to
-        train = np.load(path.with_suffix(".train.npy"), mmap_mode="c")
+        train = np.load(path.with_suffix(".train.npy"), mmap_mode="c", allow_pickle=False)
         other = path.with_suffix(".test.npy")
-        test = np.load(other, mmap_mode="c") if other.exists() else train
+        test = np.load(other, mmap_mode="c", allow_pickle=False) if other.exists() else train
         job = replace(light, train_maps=train, test_maps=test)
         _held[path] = job, Maps(job)
     with steady(light.device):

@@ -5,18 +5,16 @@ Nothing in a file is ever run: arrays of objects (pickles) are refused by numpy.
 
 from __future__ import annotations
 
-import math
 import os
-import zipfile
-import zlib
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mebias import tables
 from mebias.errors import MapError, MixedDataError, OutputError, TableError, listed, suggest
+from mebias.recognition.archives import DAMAGED, TooLargeError, read_arrays
 from mebias.recognition.inputs import COLUMNS, Inputs
 from mebias.recognition.stored import Given
 
@@ -27,18 +25,6 @@ MOST_BYTES = 16 * 2**30
 """Arrays that would take more memory than this are not read."""
 MOST_VALUE = 1e30
 """Larger values are refused: in single precision their squares are infinite."""
-_DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    ValueError,
-    KeyError,
-    OSError,
-    NotImplementedError,
-    RuntimeError,
-    SyntaxError,
-)
-"""What a file that is no archive of plain arrays, or a damaged one, raises when it is read."""
 
 
 def read_maps(maps: str | Path, clips: str | Path) -> Inputs:
@@ -198,17 +184,11 @@ def _write_whole(path: Path, **arrays: np.ndarray) -> None:
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise MapError(f"{path.name} was not found; check the path of the maps.")
-    arrays: dict[str, np.ndarray] = {}
     try:
-        _check_sizes(path)
-        with np.load(path, allow_pickle=False) as file:
-            if not hasattr(file, "files"):
-                raise MapError(f"{path.name} holds one array; expected an .npz with named ones.")
-            for name in ARRAYS:
-                if name in file.files:
-                    arrays[name] = file[name]
-            found = list(file.files)
-    except _DAMAGED as error:
+        arrays, found = read_arrays(path, ARRAYS, MOST_BYTES)
+    except TooLargeError as error:
+        raise MapError(f"{path.name} {error}: make the maps smaller, or split the clips.") from None
+    except DAMAGED as error:
         raise MapError(
             f"{path.name} cannot be read as an .npz of plain arrays ({error}); write it anew with "
             f"numpy.savez, clip ids as unicode text and not as objects."
@@ -223,50 +203,18 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _check_sizes(path: Path) -> None:
-    """Refuse what would not fit into memory, before anything is unpacked.
-
-    What an archive and what the header of an array say of their sizes is read, not believed:
-    an array that says it is larger than its entry of the archive is damaged.
-    """
-    with zipfile.ZipFile(path) as archive:
-        entries = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        wanted = {name: info for name, info in entries.items() if name in ARRAYS}
-        total = sum(info.file_size for info in wanted.values())
-        if total > MOST_BYTES:
-            raise MapError(
-                f"{path.name} unpacks to {total / 2**30:.1f} GiB; expected at most "
-                f"{MOST_BYTES / 2**30:.0f}: make the maps smaller, or split the clips."
-            )
-        for name, info in wanted.items():
-            with archive.open(info) as entry:
-                claimed = _claimed_bytes(entry)
-            if claimed > info.file_size:
-                raise MapError(
-                    f"{path.name}: the header of {name!r} asks for {claimed / 2**20:,.0f} MiB, but "
-                    f"its entry unpacks to {info.file_size / 2**20:,.0f}; the file is damaged, "
-                    f"write it anew with numpy.savez."
-                )
-
-
-def _claimed_bytes(entry: IO[bytes]) -> int:
-    """Size of an array by its header; 0 for objects, which are refused when they are read."""
-    version = np.lib.format.read_magic(entry)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else _read_header_2
-    shape, _, dtype = read(entry)
-    return 0 if dtype.hasobject else math.prod(shape) * int(dtype.itemsize)
-
-
-def _read_header_2(entry: IO[bytes]) -> Any:
-    return np.lib.format.read_array_header_2_0(entry)
-
-
 def _check_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:
     clips, rising = arrays["clip"], arrays["rising"]
     if clips.ndim != 1 or clips.dtype.kind != "U":
         raise MapError(
             f"{name}: 'clip' is {clips.dtype} of shape {clips.shape}; expected a list of unicode "
             f"text, one id per clip."
+        )
+    codes = np.array(clips.astype(clips.dtype.newbyteorder("=")), ndmin=1)
+    if codes.dtype.itemsize and not _is_text(codes.view(np.uint32)):
+        raise MapError(
+            f"{name}: 'clip' holds numbers that are no characters; the file is damaged, write it "
+            f"anew with numpy.savez."
         )
     repeated = pd.Series(clips)[pd.Series(clips).duplicated()]
     if len(repeated):
@@ -299,6 +247,11 @@ def _check_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:
             f"{name}: 'falling' has shape {falling.shape} and 'rising' {rising.shape}; expected "
             f"one shape for both."
         )
+
+
+def _is_text(codes: np.ndarray) -> bool:
+    """Whether every number is that of a character; halves of characters are none."""
+    return not ((codes > 0x10FFFF) | ((codes >= 0xD800) & (codes < 0xE000))).any()
 
 
 def _clips(path: Path) -> pd.DataFrame:

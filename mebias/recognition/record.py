@@ -16,6 +16,7 @@ from pathlib import Path
 from mebias.cohort import Cohort
 from mebias.errors import TableError
 from mebias.provenance import file_hash, version
+from mebias.reading import SMALL, read_plain
 from mebias.recognition.triples import Labels, class_scheme
 
 NAME = "predictions.json"
@@ -183,10 +184,10 @@ def read_record(folder: Path) -> Record:
             f"with recognize --out, or score it with gain"
         )
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(read_plain(path, SMALL).decode("utf-8"))
         record = Record(**{**found, "arms": tuple(found["arms"]),
                            "noticed": tuple(found["noticed"])})  # fmt: skip
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         raise TableError(f"{NAME} cannot be read; make it again with recognize --out") from None
     if file_hash(folder / TABLE) != record.predictions:
         raise TableError(

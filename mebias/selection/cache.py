@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import TypeGuard
 
 from mebias.errors import CacheWarning
 from mebias.provenance import version
+from mebias.reading import SMALL, read_plain
 
 Row = dict[str, object]
 _FORMAT = "1"
@@ -53,13 +55,14 @@ class Cache:
     def get(self, key: str) -> list[Row] | None:
         """Rows that were kept; None where there are none, or a damaged entry."""
         try:
-            checksum, _, text = self._path(key).read_text(encoding="utf-8").partition("\n")
-        except (OSError, UnicodeDecodeError):
+            data = read_plain(self._path(key), SMALL)
+            checksum, _, text = data.decode("utf-8").partition("\n")
+            if checksum != _checksum(text):
+                return None
+            rows = json.loads(text)
+        except (OSError, ValueError, RecursionError):
             return None
-        if checksum != _checksum(text):
-            return None
-        rows: list[Row] = json.loads(text)
-        return rows
+        return rows if _are_rows(rows) else None
 
     def put(self, key: str, rows: Sequence[Row]) -> None:
         """Keep rows; a disk that is full or read-only costs a warning, not the run."""
@@ -106,6 +109,17 @@ def is_plain(rule: object) -> bool:
         return all(map(is_plain, rule))
     ours = is_dataclass(rule) and type(rule).__module__.startswith("mebias.")
     return ours and all(is_plain(getattr(rule, part.name)) for part in fields(rule))  # type: ignore[arg-type]
+
+
+def _are_rows(found: object) -> TypeGuard[list[Row]]:
+    """Whether what was read could have been put: somebody else may have written the entry."""
+    return isinstance(found, list) and all(
+        isinstance(row, dict)
+        and all(
+            value is None or isinstance(value, str | bool | int | float) for value in row.values()
+        )
+        for row in found
+    )
 
 
 def _checksum(text: str) -> str:

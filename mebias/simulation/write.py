@@ -15,6 +15,7 @@ import pandas as pd
 from mebias import tables
 from mebias.cohort import Cohort
 from mebias.errors import OptionError, OutputError
+from mebias.locking import hold, released
 
 
 def write_folder(cohort: Cohort, root: str | Path, progress: bool = False) -> Path:
@@ -56,9 +57,16 @@ def write_folder(cohort: Cohort, root: str | Path, progress: bool = False) -> Pa
             f"{cohort.name} is no simulated cohort with frames; only such are written."
         )
     root = Path(root)
+    with released():
+        _refuse_occupied(root)
+        hold(root, beside=True)
+        _publish(cohort, root, progress)
+    return root
+
+
+def _publish(cohort: Cohort, root: Path, progress: bool) -> None:
     partial: Path | None = None
     try:
-        _refuse_occupied(root)
         root.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(prefix=".mebias-partial-", dir=root.parent))
         partial.chmod(0o755)
@@ -72,7 +80,6 @@ def write_folder(cohort: Cohort, root: str | Path, progress: bool = False) -> Pa
     finally:
         if partial is not None:
             shutil.rmtree(partial, ignore_errors=True)
-    return root
 
 
 def label_table(cohort: Cohort) -> pd.DataFrame:

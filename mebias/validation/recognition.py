@@ -274,7 +274,7 @@ def _banks(cells: Sequence[Cell], folder: Path | None, seed: int) -> dict[float,
     for sd in sorted(needed):
         kept = None if folder is None else folder / f"bank-{sd:g}.npz"
         if kept is not None and kept.is_file():
-            with np.load(kept) as arrays:
+            with np.load(kept, allow_pickle=False) as arrays:
                 found[sd] = Bank(arrays["about"], arrays["shifts"])
             continue
         words = np.random.SeedSequence([seed, zlib.crc32(b"bank")]).generate_state(1)

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from mebias.datasets.frames import FolderFrames, Place, decode, is_truncated
+from mebias.datasets.frames import FolderFrames, Place
+from mebias.datasets.pixels import decode, is_truncated
 from mebias.errors import FrameError, ManifestError
 
 SUFFIXES = [".jpg", ".png", ".bmp"]
