@@ -285,6 +285,9 @@ def _culture(cell: CodingCell, found: Crossed) -> Found:
     ):
         yield (quantity, method, COVERAGE), _inside(cell.effect, *bounds)
         yield (quantity, method, rejected), 1.0 - _inside(0.0, *bounds)
+    if cell.spreads.coder_group[PLACE] == 0:  # else what these coders do is no part of the effect
+        hit = _inside(cell.effect, *found.bounds_these_coders(LEVEL))
+        yield (f"{quantity}_these_coders", "clustered by subject", COVERAGE), hit
 
 
 def _bias(cell: CodingCell, values: Values, bias: Mapping[str, float]) -> Found:

@@ -198,6 +198,8 @@ _CULTURE = tuple(
     for effect in (0.0, PLANTED_MS)
     for coders, subjects, events, own, shared, share, label in (
         ((2, 2), (12, 12), 120, 4.0, 4.0, 1.0, "all coded"),
+        ((2, 2), (21, 21), 267, 8.0, 0.0, 1.0, "coders differ much by group"),
+        ((2, 2), (12, 12), 120, 0.0, 0.0, 1.0, "nothing else differs by group"),
         ((3, 3), (12, 12), 120, 4.0, 4.0, 1.0, "all coded"),
         ((4, 4), (20, 9), 159, 4.0, 4.0, 0.6, "60 % coded"),
         ((4, 4), (21, 21), 267, 6.0, 0.0, 1.0, "coders differ much by group"),
