@@ -18,7 +18,7 @@ from datetime import date
 from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -30,12 +30,26 @@ from mebias.errors import OptionError, listed, suggest
 from mebias.provenance import version
 from mebias.quantification import coding as coding_room
 from mebias.quantification.coding.crossed import Crossed
-from mebias.quantification.coding.culture import Design, contrast_of, contrasts_of, culture_design
+from mebias.quantification.coding.culture import (
+    Design,
+    contrast_of,
+    contrasts_of,
+    culture_design,
+    culture_differences,
+    own_group_spread,
+)
 from mebias.quantification.coding.detection import first_passes, pair_rows
 from mebias.quantification.coding.effects import coder_effects, effect_columns, within_events
 from mebias.quantification.coding.gstudy import gstudy_rows
 from mebias.quantification.coding.study import Study, Values, matched
-from mebias.quantification.coding.timing import drift_rows, timing_rows
+from mebias.quantification.coding.timing import (
+    WITHIN_MS,
+    drift_rows,
+    first_codings,
+    several,
+    timing_rows,
+)
+from mebias.quantification.limits import Z
 from mebias.simulation import coding as simulation
 from mebias.simulation.coding import simulate_coders
 from mebias.validation import coding_cells
@@ -44,6 +58,7 @@ from mebias.validation.coding_cells import (
     CELLS,
     FPS,
     KEYFRAME,
+    LENGTHS,
     MISSED,
     PLACE,
     CodingCell,
@@ -55,8 +70,8 @@ DEFAULT = 2_000
 POWER = "power"
 _BATCH = 50
 """Studies of a batch: what is kept, and what a worker takes at a time."""
-_EVERY = 10
-"""Spreads and variance components, which take longest, are looked at in every tenth study."""
+_EVERY = 4
+"""Spreads and variance components, which take longest, are looked at in every fourth study."""
 _ERRORS = 3
 _FIXED = "coders as if fixed"
 _BANDS = {COVERAGE: (0.93, 0.97), REJECTED: (0.04, 0.06)}
@@ -226,14 +241,20 @@ def _found(cell: CodingCell, n: int, seed: np.random.SeedSequence) -> Found:
     labels = draw_labels(cell, n, seed)
     if cell.of_culture:
         design = Design("A", "A", *cell.coders, *cell.subjects)
-        for found in contrasts_of(cell.names, labels.values, design, labels.y):
+        for k, found in enumerate(contrasts_of(cell.names, labels.values, design, labels.y)):
             yield from _culture(cell, found)
+            if k % _EVERY == 0:
+                yield from _groups(cell, labels.study(k), labels.bias[k], design)
         return
     for k in range(n):
+        if cell.components_alone:
+            if k % _EVERY == 0:
+                yield from _components(cell, labels.study(k))
+            continue
         values, bias = labels.study(k), labels.bias[k] - labels.bias[k].mean()
         yield from _bias(cell, values, dict(zip(values.coders, bias.tolist(), strict=True)))
         if k % _EVERY == 0:
-            yield from _spread(cell, values)
+            yield from _spread(cell, values, labels.bias[k])
             yield from _components(cell, values)
 
 
@@ -264,6 +285,9 @@ def _culture(cell: CodingCell, found: Crossed) -> Found:
     ):
         yield (quantity, method, COVERAGE), _inside(cell.effect, *bounds)
         yield (quantity, method, rejected), 1.0 - _inside(0.0, *bounds)
+    if cell.spreads.coder_group[PLACE] == 0:  # else what these coders do is no part of the effect
+        hit = _inside(cell.effect, *found.bounds_these_coders(LEVEL))
+        yield (f"{quantity}_these_coders", "clustered by subject", COVERAGE), hit
 
 
 def _bias(cell: CodingCell, values: Values, bias: Mapping[str, float]) -> Found:
@@ -277,17 +301,72 @@ def _bias(cell: CodingCell, values: Values, bias: Mapping[str, float]) -> Found:
         yield ("coders alike", "HTZ, CR2 by subject", REJECTED), hit
 
 
-def _spread(cell: CodingCell, values: Values) -> Found:
+def _groups(cell: CodingCell, values: Values, bias: np.ndarray, design: Design) -> Found:
+    """What is said of each group: spread of the own group, and cultures of these coders."""
+    study = SimpleNamespace(cultures=cell.names)
+    row = own_group_spread(study, values, KEYFRAME, LEVEL)  # type: ignore[arg-type]
+    if row is not None:
+        quantity = "own_group_log_sd_ratio"
+        yield (quantity, "jackknife over subjects", COVERAGE), _row_inside(0.0, row)
+    if cell.spreads.coder_group[PLACE] > 0:
+        return  # what these coders do to a group is drawn inside of the errors
+    own = np.array([cell.names[c] == "A" for c in values.coders])
+    apart = float(bias[own].mean() - bias[~own].mean())
+    for row in culture_differences(cell.names, values, KEYFRAME, design, LEVEL):
+        truth = apart + cell.effect * (row["ethnicity"] == "A")
+        method = "within events, CR2 by subject"
+        yield (str(row["quantity"]), method, COVERAGE), _row_inside(truth, row)
+
+
+def _spread(cell: CodingCell, values: Values, bias: np.ndarray) -> Found:
     sds = _sds(cell)
-    truth = {"coder_sd": sds["single"], "inter_coder_sd": sds["single"],
-             "intra_coder_sd": sds["residual"]}  # fmt: skip
+    one = {"coder_sd": sds["single"], "inter_coder_sd": sds["single"],
+           "intra_coder_sd": sds["residual"], "pass_difference": 0.0,
+           "inter_coder_sd_with_bias": _with_bias(values, bias, sds["single"])}  # fmt: skip
     for row in timing_rows(values, KEYFRAME, LEVEL):
-        quantity = str(row["quantity"])
-        if row["unit"] == "ms" and quantity in truth:
-            yield (quantity, "jackknife over subjects", COVERAGE), _row_inside(truth[quantity], row)
+        quantity, method = str(row["quantity"]), _METHODS.get(str(row["quantity"]), "")
+        if not method or row["unit"] == "frames":
+            continue
+        if quantity in one:
+            truth = one[quantity]
+        else:
+            truth = _of_pair(str(row["source"]), quantity, values, bias, sds["single"])
+        if not cell.drift or quantity not in _DRIFTS:
+            yield (quantity, method, COVERAGE), _row_inside(truth, row)
     if cell.drift:
         first = next(iter(drift_rows(values, LEVEL)))
         yield ("drift", "CR2 by subject", COVERAGE), _row_inside(cell.drift, first)
+
+
+_JACKKNIFE, _MEAN = "jackknife over subjects", "random-intercept weights, CR2"
+_METHODS = {
+    "coder_sd": _JACKKNIFE, "inter_coder_sd": _JACKKNIFE, "inter_coder_sd_with_bias": _JACKKNIFE,
+    "intra_coder_sd": _JACKKNIFE, "pass_difference": _MEAN, "coder_difference": _MEAN,
+    "limit_low": "MOVER", "limit_high": "MOVER", "share_within_33_ms": "Korn-Graubard, by subject",
+}  # fmt: skip
+_DRIFTS = ("pass_difference",)
+"""What a drifting coder changes by itself: second passes come last."""
+
+
+def _with_bias(values: Values, bias: np.ndarray, single: float) -> float:
+    """SD of single labels about the event's mean, biases of the coders who coded it left in."""
+    codes = several(first_codings(values)).codes
+    squares = within_events(bias[codes.coder], codes.event) ** 2
+    free = len(codes.event) - len(np.unique(codes.event))
+    return math.sqrt(single**2 + float(squares.sum()) / free)
+
+
+def _of_pair(pair: str, quantity: str, values: Values, bias: np.ndarray, single: float) -> float:
+    """What is true of the differences of two coders, whose labels are whole frames."""
+    a, b = (values.coders.index(name) for name in pair.split(" vs "))
+    mean, sd = float(bias[a] - bias[b]), math.sqrt(2) * single
+    if quantity.startswith("limit_"):
+        return mean + (1 if quantity == "limit_high" else -1) * Z * sd
+    if quantity == "share_within_33_ms":
+        frame = float(values.frame_ms[0])
+        reach = (math.floor(WITHIN_MS / frame) + 0.5) * frame
+        return float(special.ndtr((reach - mean) / sd) - special.ndtr((-reach - mean) / sd))
+    return mean
 
 
 def _sds(cell: CodingCell) -> dict[str, float]:
@@ -316,24 +395,38 @@ def _rows_as_independent(values: Values, bias: Mapping[str, float]) -> Found:
 
 
 def _detected(study: Study) -> Found:
-    """F1 of the first pair: share of both coders' codings that the other has too."""
-    truth = (1 - MISSED) ** 2 / (1 - MISSED + ALARMS)
+    """Agreement of the first pair: F1, shares found by both and by one, and by one of the other."""
+    both, each = (1 - MISSED) ** 2, 1 - MISSED + ALARMS
+    either = 2 * each - both
+    truth = {"detection_f1": both / each, "share_found_by_both": both / either,
+             "found_of_second": both / each, "found_of_first": both / each}  # fmt: skip
+    truth |= dict.fromkeys(("share_only_first", "share_only_second"), (each - both) / either)
     first, looked = first_passes(study.codings), first_passes(study.looked)
-    row = next(pair_rows(study, first, looked, (study.coders[0], study.coders[1]), LEVEL))
-    yield ("detection_f1", "Korn-Graubard, by subject", COVERAGE), _row_inside(truth, row)
+    for row in pair_rows(study, first, looked, (study.coders[0], study.coders[1]), LEVEL):
+        quantity = str(row["quantity"])
+        if quantity in truth:
+            hit = _row_inside(truth[quantity], row)
+            yield (quantity, "Korn-Graubard, by subject", COVERAGE), hit
 
 
 def _components(cell: CodingCell, values: Values) -> Found:
     sds = _sds(cell)
-    rows, fit = gstudy_rows(values, KEYFRAME, LEVEL)
+    rows, fit = gstudy_rows(values, "duration" if cell.lengths else KEYFRAME, LEVEL)
     if fit is None:
         return
+    passes = cell.spreads.coder_pass[PLACE]
+    error = math.hypot(cell.spreads.coder[PLACE], passes, sds["single"])
+    own = math.hypot(*LENGTHS)
     truth = {
+        "component_subject": LENGTHS[0],
+        "component_event": LENGTHS[1],
+        "dependability": own**2 / (own**2 + error**2),
         "component_coder": cell.spreads.coder[PLACE],
+        "component_coder_x_pass": passes,
         "component_coder_x_subject": sds["coder_subject"],
         "component_residual": sds["residual"],
         "component_coder_x_event": sds["coder_event"],
-        "single_coder_error_sd": math.hypot(cell.spreads.coder[PLACE], sds["single"]),
+        "single_coder_error_sd": error,
     }
     if "coder x event" not in fit.names:
         truth["component_residual"] = sds["inside"]
@@ -361,9 +454,7 @@ def _rows(cell: CodingCell, hits: pd.DataFrame, seed: int) -> pd.DataFrame:
     for total in totals.to_dict("records"):
         quantity, method, measure_ = (str(total[k]) for k in key)
         n = float(total["n"])
-        value, studies = float(total["hits"]) / n, n
-        if quantity in _SEVERAL:  # several coders of one study resemble each other
-            studies = n / sum(cell.coders)
+        value, studies = float(total["hits"]) / n, n / _rows_of_a_study(cell, quantity)
         error = math.sqrt(value * (1 - value) / studies)
         control = method.startswith((ROWS, _FIXED))
         low, high = _band(quantity, measure_)
@@ -383,7 +474,18 @@ def _rows(cell: CodingCell, hits: pd.DataFrame, seed: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-_SEVERAL = ("coder_bias", "coder_sd", "intra_coder_sd")
+_BY_CODER = ("coder_bias", "coder_sd", "intra_coder_sd", "pass_difference")
+_BY_PAIR = ("coder_difference", "limit_low", "limit_high", "share_within_33_ms")
+
+
+def _rows_of_a_study(cell: CodingCell, quantity: str) -> int:
+    """How many rows of one study there are of a quantity: they resemble each other."""
+    n = sum(cell.coders)
+    if quantity in _BY_CODER:
+        return n
+    if quantity in _BY_PAIR:
+        return n * (n - 1) // 2
+    return 2 if quantity == "culture_difference" else 1
 
 
 def _band(quantity: str, measure_: str) -> tuple[float, float]:

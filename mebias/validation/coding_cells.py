@@ -15,6 +15,8 @@ KEYFRAME, PLACE = "offset", 2
 PLANTED_MS = 20.0
 FPS = 200.0
 MISSED, ALARMS = 0.1, 0.03
+LENGTHS = (20.0, 40.0)
+"""SD (ms) of subjects, and of events within them, of lengths."""
 _DRIFT = 6.0
 _WHOLE = 10
 """Cells of whole studies have a tenth of the studies."""
@@ -43,6 +45,8 @@ class CodingCell:
         Change per 100 codings of the first coder (ms).
     whole : bool
         Whether whole studies are drawn, written down and matched.
+    lengths : bool
+        Whether lengths, which subjects and events have in common with coders, are looked at.
     """
 
     coders: tuple[int, int]
@@ -55,6 +59,12 @@ class CodingCell:
     effect: float = math.nan
     drift: float = 0.0
     whole: bool = False
+    lengths: bool = False
+
+    @property
+    def components_alone(self) -> bool:
+        """Whether variance components alone are looked at."""
+        return self.lengths or self.spreads.coder_pass[PLACE] > 0
 
     @property
     def of_culture(self) -> bool:
@@ -144,6 +154,12 @@ def draw_labels(cell: CodingCell, n: int, seed: np.random.SeedSequence) -> Label
     for _ in range(n):
         bias = cell.spreads.of("coder") * rng.standard_normal((len(names), 3))
         errors = setting.errors(rng, group, of_event, bias, np.ones(len(names)), cell.planted)
+        if cell.lengths:
+            by_subject, by_event = (
+                sd * rng.standard_normal(n)
+                for sd, n in zip(LENGTHS, (len(group), len(of_event)), strict=True)
+            )
+            true[:, PLACE] = 1000 + by_subject[of_event] + by_event
         time = true[event, PLACE] + errors[event, coder, passes, PLACE] + slow
         y.append(np.floor(time * FPS / 1000 + 0.5) * 1000 / FPS)
         biases.append(bias[:, PLACE])
@@ -158,9 +174,12 @@ def draw_labels(cell: CodingCell, n: int, seed: np.random.SeedSequence) -> Label
     return Labels(values, np.stack(y, axis=1), np.array(biases))
 
 
-def _spreads(coder_group: float = 0.0, culture_subject: float = 0.0, coder: float = 8.0) -> Spreads:
+def _spreads(
+    coder_group: float = 0.0, culture_subject: float = 0.0, coder: float = 8.0, passes: float = 0.0
+) -> Spreads:
     return Spreads(coder=(5.0, 5.0, coder), coder_group=(0.0, 0.0, coder_group),
-                   culture_subject=(0.0, 0.0, culture_subject))  # fmt: skip
+                   culture_subject=(0.0, 0.0, culture_subject),
+                   coder_pass=(0.0, 0.0, passes))  # fmt: skip
 
 
 _BIAS = (
@@ -169,6 +188,9 @@ _BIAS = (
     CodingCell((2, 2), (12, 12), 120, _spreads(), "30 % twice", 0.3, drift=_DRIFT),
     CodingCell((3, 2), (21, 21), 267, _spreads(), "60 % coded", 0.0, 0.6),
     CodingCell((2, 2), (12, 12), 120, _spreads(coder=0.0), "no bias"),
+    CodingCell((2, 2), (12, 12), 120, _spreads(passes=5.0), "60 % twice, passes differ", 0.6),
+    CodingCell((2, 1), (15, 14), 159, _spreads(), "lengths, 30 % twice", 0.3, lengths=True),
+    CodingCell((2, 2), (12, 12), 120, _spreads(), "lengths", lengths=True),
 )
 _CULTURE = tuple(
     CodingCell(coders, subjects, events, _spreads(own, shared), label, share_coded=share,
@@ -176,6 +198,8 @@ _CULTURE = tuple(
     for effect in (0.0, PLANTED_MS)
     for coders, subjects, events, own, shared, share, label in (
         ((2, 2), (12, 12), 120, 4.0, 4.0, 1.0, "all coded"),
+        ((2, 2), (21, 21), 267, 8.0, 0.0, 1.0, "coders differ much by group"),
+        ((2, 2), (12, 12), 120, 0.0, 0.0, 1.0, "nothing else differs by group"),
         ((3, 3), (12, 12), 120, 4.0, 4.0, 1.0, "all coded"),
         ((4, 4), (20, 9), 159, 4.0, 4.0, 0.6, "60 % coded"),
         ((4, 4), (21, 21), 267, 6.0, 0.0, 1.0, "coders differ much by group"),

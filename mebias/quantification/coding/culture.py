@@ -240,7 +240,7 @@ def culture_rows(
     common = place | n | {"unit": "ms", "weighting": "clip", "conf_level": conf_level}
     rows = [common | whole | {"quantity": QUANTITY},
             common | these | {"quantity": f"{QUANTITY}_these_coders"}]  # fmt: skip
-    rows += list(_by_group(study, values, keyframe, design, conf_level))
+    rows += list(culture_differences(study.cultures, values, keyframe, design, conf_level))
     return rows, test, found
 
 
@@ -252,15 +252,15 @@ def margin_of(values: Values, margin_ms: float | None) -> float:
     return max(10.0, float(frames.max())) if len(frames) else 10.0
 
 
-def _by_group(
-    study: Study, values: Values, keyframe: str, design: Design, conf_level: float
+def culture_differences(
+    cultures: Mapping[str, str], values: Values, keyframe: str, design: Design, conf_level: float
 ) -> Iterator[Row]:
     """Times of the culture less those of other coders, within events, in each group."""
     if not design.culture:
         return
     groups = [g for g in dict.fromkeys(values.ethnicity.tolist())
               if g not in (tables.ALL, tables.UNKNOWN)]  # fmt: skip
-    culture = np.array([study.cultures.get(c, "") for c in values.coders], dtype=object)
+    culture = np.array([cultures.get(c, "") for c in values.coders], dtype=object)
     for group in sorted(groups):
         part = values.rows(np.flatnonzero(
             (values.ethnicity == group)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from mebias import tables
 from mebias.errors import listed
+from mebias.quantification.coding.coverage import levels
 from mebias.quantification.coding.culture import Design
 from mebias.quantification.coding.detection import left_out_videos
 from mebias.quantification.coding.study import Study
@@ -68,7 +69,35 @@ def _issues(
         yield "warning", "culture", f"{design.confounded}; the contrast is of these coders alone."
     elif design.reason:
         yield "note", "culture", f"coder culture x ethnicity is not tested: {design.reason}."
+    else:
+        yield from _level(design)
     for what, names in extra.items():
         if names:
             yield ("note", what, f"the {what}s {listed(names)} are listed and have no coding; "
                    f"check their spelling.")  # fmt: skip
+
+
+def _level(design: Design) -> Iterator[tuple[str, str, str]]:
+    """How well the test of coder culture x ethnicity holds its level with so few coders."""
+    found = levels(design.n_own, design.n_others)
+    if found is None:
+        return
+    low, high = 100 * found.low, 100 * found.high
+    share = f"{low:.1f} %" if f"{low:.1f}" == f"{high:.1f}" else f"{low:.1f} to {high:.1f} %"
+    why = "" if found.high <= _FIVE[1] else (
+        "; with so few coders a variance between coders that is small by chance cannot be told "
+        "from one that is small"
+    )  # fmt: skip
+    if found.low < _FIVE[0]:
+        why += (
+            "; too rarely where single coders and single subjects respond to all groups alike, as "
+            "no variance can be estimated below 0"
+        )
+    yield ("note", "culture",
+           f"coder culture x ethnicity: in SIMULATED studies of {found.coders[0]} and "
+           f"{found.coders[1]} coders without any such effect it was found at p < 0.05 in {share} "
+           f"of them{why}.")  # fmt: skip
+
+
+_FIVE = (0.04, 0.06)
+"""Shares between which a test at 5 % is to find what is not there."""

@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 from scipy import special
 
+from mebias.quantification.coding.crossed import FEW_CODERS
 from mebias.quantification.coding.culture import FEWEST_CODERS
 from mebias.quantification.coding.tolerance import (
     Spread,
@@ -233,6 +234,8 @@ def _as_tested(
     subjects_alone, coders_alone = c <= b, c >= variance
     with_s = s**2 / df[0] * ~(coders_alone & ~subjects_alone)
     with_c = c**2 / df[1] * ~subjects_alone
+    if df[1] < FEW_CODERS:
+        with_c = with_c + c**4 / b**2 / df[1] * subjects_alone
     with_b = b**2 / df[2] * ~(subjects_alone | coders_alone)
     return np.sqrt(variance), variance**2 / (with_s + with_c + with_b)
 

@@ -184,12 +184,12 @@ def root_of_ratio(
         Events behind it.
     """
     g = len(sums)
-    mean = float(sums.sum() / counts.sum()) if counts.sum() > 0 else math.nan
+    mean = float(sums.sum() / counts.sum()) if counts.sum() > 1e-9 else math.nan
     estimate = math.sqrt(mean) if mean >= 0 else math.nan
     bare = undefined(estimate, "", conf_level=conf_level, n_clips=n_events, n_subjects=g,
                      method=method)  # fmt: skip
     if math.isnan(mean):
-        return replace(bare, reason="no event with two codings")
+        return replace(bare, reason="too few events with two codings for any spread to be left")
     if mean < 0:
         return replace(bare, reason="the other coders' spread leaves nothing for this one")
     if mean <= 1e-12:

@@ -11,6 +11,7 @@ import pandas as pd
 from mebias import tables
 from mebias.quantification.coding.culture import FAMILY, QUANTITY
 from mebias.quantification.coding.detection import EVERYONE
+from mebias.quantification.coverage import LEAST, falls_short
 
 if TYPE_CHECKING:
     from mebias.quantification.coding.coders import CoderFindings
@@ -27,8 +28,11 @@ def summary(found: CoderFindings) -> str:
 def _lines(found: CoderFindings) -> Iterator[str]:
     study = found.study
     n_events, n_subjects = (study.codings[c].nunique() for c in ("event", "subject"))
-    yield (f"{study.dataset}: {len(study.coders)} coders, {n_events} events of {n_subjects} "
-           f"subjects, {len(study.codings)} codings")  # fmt: skip
+    shared = int((study.codings.groupby("event")["coder"].nunique() > 1).sum())
+    yield (f"{study.dataset}: {len(study.coders)} coders, {counted(n_events, 'event')} of "
+           f"{counted(n_subjects, 'subject')} ({shared} found by two coders or more), "
+           f"{counted(len(study.codings), 'coding')}")  # fmt: skip
+    yield f"In brackets: {_level(found)}"
     yield "Detection (F1: share of both coders' codings that the other has too)"
     e = found.estimates
     f1 = e[(e["quantity"] == "detection_f1")].to_dict("records")
@@ -79,6 +83,26 @@ def _culture(found: CoderFindings) -> Iterator[str]:
             yield f"    this design finds {value:.0f} ms with 80 % power"
 
 
+def _level(found: CoderFindings) -> str:
+    """What the brackets are: intervals by their level, where simulation does not say less."""
+    e = found.estimates
+    told = e[e["conf_low"].notna() & e["conf_high"].notna()]
+    level = 100 * float(e["conf_level"].max()) if len(e) else 95.0
+    text = f"{level:g} % intervals"
+    if told["coverage_note"].map(falls_short).any():
+        text += f"; those with a star covered less than {100 * LEAST:.0f} % in simulation"
+    return f"{text} (coverage_note in estimates.csv)"
+
+
+def counted(n: int, name: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "event"), counted(2, "event")
+    ('1 event', '2 events')
+    """
+    return f"{n} {name}{'' if n == 1 else 's'}"
+
+
 def _rows(found: CoderFindings, quantity: str, source: str) -> list[dict[Hashable, Any]]:
     rows: pd.DataFrame = found.get(quantity, source)
     return rows[rows["keyframe"].isin(tables.KEYFRAMES)].to_dict("records")
@@ -89,14 +113,17 @@ def _number(row: Record) -> str:
         return f"? ({row['reason']})"
     if math.isnan(row["conf_low"]):
         return f"{row['estimate']:.1f} (no interval: {row['reason']})"
-    return f"{row['estimate']:.1f} ({row['conf_low']:.1f} to {row['conf_high']:.1f})"
+    star = "*" if falls_short(row["coverage_note"]) else ""
+    return f"{row['estimate']:.1f} ({row['conf_low']:.1f} to {row['conf_high']:.1f}){star}"
 
 
 def _share(row: Record) -> str:
     if math.isnan(row["estimate"]):
         return f"? ({row['reason']})"
-    return (f"{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f}), "
-            f"{row['n_clips']:.0f} events, {row['n_subjects']:.0f} subjects")  # fmt: skip
+    star = "*" if falls_short(row["coverage_note"]) else ""
+    return (f"{row['estimate']:.2f} ({row['conf_low']:.2f} to {row['conf_high']:.2f}){star}, "
+            f"{counted(round(row['n_clips']), 'event')}, "
+            f"{counted(round(row['n_subjects']), 'subject')}")  # fmt: skip
 
 
 def _p(value: float) -> str:
