@@ -7,13 +7,14 @@ what cannot be put into it into one clear sentence; everything downstream may re
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from io import BufferedReader, TextIOBase, TextIOWrapper
 from pathlib import Path
-from typing import TextIO
+from typing import TextIO, cast
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,7 @@ __all__ = [
     "from_rows",
     "is_simulated",
     "issue",
+    "joined",
     "pooled_name",
     "read_csv",
     "read_text_csv",
@@ -67,6 +69,10 @@ COMPOSITE = "composite"
 """Dataset name of several datasets pooled."""
 _WAITING: ContextVar[dict[Path, Path] | None] = ContextVar("_WAITING", default=None)
 _TEXT = pd.array(["text"], dtype="str").dtype
+_BLANK: dict[Kind, object] = {"text": "", "whole": math.nan, "real": math.nan, "flag": False}
+"""What stands in a row that lacks a column which others have."""
+_PLAIN_NUMBERS = {float, int, np.float64, np.int64}
+_Values = pd.Series | list[object]
 
 
 def empty(name: str) -> pd.DataFrame:
@@ -75,13 +81,37 @@ def empty(name: str) -> pd.DataFrame:
     >>> list(empty("issues").columns)[:3]
     ['dataset', 'clip', 'field']
     """
-    return conform(pd.DataFrame(columns=list(_required(name))), name)
+    return pd.DataFrame({column: _constant(spec, 0) for column, spec in SCHEMAS[name].items()})
 
 
 def from_rows(rows: Iterable[dict[str, object]], name: str) -> pd.DataFrame:
-    """A table from a list of dicts; empty lists give the empty table."""
-    rows = list(rows)
-    return conform(pd.DataFrame(rows), name) if rows else empty(name)
+    """A table from a list of dicts; empty lists give the empty table.
+
+    >>> from_rows([{"dataset": "d", "severity": "note", "message": "well"}], "issues")["clip"][0]
+    ''
+    """
+    rows, schema = list(rows), SCHEMAS[name]
+    if not rows:
+        return empty(name)
+    given = {column for row in rows for column in row}
+    if not given.issuperset(_required(name)) or not given.issubset(schema):
+        return conform(pd.DataFrame(rows), name)
+    columns: dict[str, object] = {}
+    for column, spec in schema.items():
+        if column in given:
+            blank = _BLANK[spec.kind]
+            columns[column] = _listed(
+                [row.get(column, blank) for row in rows], column, spec, f"the {name} table"
+            )
+        else:
+            columns[column] = _constant(spec, len(rows))
+    return pd.DataFrame(columns)
+
+
+def joined(some: Iterable[pd.DataFrame], name: str) -> pd.DataFrame:
+    """Tables of one declared form, one below the other; those without rows add nothing."""
+    there = [table for table in some if len(table)]
+    return pd.concat(there, ignore_index=True) if there else empty(name)
 
 
 def issue(
@@ -322,6 +352,18 @@ def _constant(spec: Column, length: int) -> ExtensionArray | np.ndarray:
     return np.full(length, spec.default, dtype="bool" if spec.kind == "flag" else "float64")
 
 
+def _listed(values: list[object], column: str, spec: Column, where: str) -> object:
+    """A column of values that our own rows hold: nearly always of its kind already."""
+    kinds = set(map(type, values))
+    if spec.kind == "text" and kinds == {str}:
+        return pd.array(cast("list[str]", values), dtype=_TEXT)
+    if spec.kind == "flag" and kinds <= {bool, np.bool_}:
+        return np.array(values, dtype=bool)
+    if spec.kind in ("whole", "real") and kinds <= _PLAIN_NUMBERS:
+        return _in_range(np.array(values, dtype=float), values, column, spec.kind, where)
+    return _coerce(pd.Series(values), column, spec, where).array
+
+
 def _extra(values: pd.Series, column: str, name: str, where: str) -> pd.Series:
     """A column beyond the declared ones; in form, where it belongs to a family of columns."""
     for start, spec in FAMILIES.get(name, {}).items():
@@ -348,10 +390,17 @@ def _numbers(values: pd.Series, column: str, kind: Kind, where: str) -> pd.Serie
         blank = text.str.casefold().isin(["", "nan", "na", "none", "null", "<na>"])
         numbers = pd.to_numeric(text.where(~blank), errors="coerce").astype("float64")
         _refuse(numbers.isna() & ~blank, values, column, where, "a number")
-    found = numbers.to_numpy()
-    _refuse(np.isinf(found), values, column, where, "a finite number")
+    _in_range(numbers.to_numpy(), values, column, kind, where)
+    return numbers
+
+
+def _in_range(
+    numbers: np.ndarray, values: _Values, column: str, kind: Kind, where: str
+) -> np.ndarray:
+    """The numbers, refused where they are infinite or, of whole ones, not whole."""
+    _refuse(np.isinf(numbers), values, column, where, "a finite number")
     if kind == "whole":
-        part = np.isfinite(found) & (found != np.round(found))
+        part = np.isfinite(numbers) & (numbers != np.round(numbers))
         _refuse(part, values, column, where, "a whole number")
     return numbers
 
@@ -366,12 +415,13 @@ def _flags(values: pd.Series, column: str, where: str) -> pd.Series:
 
 
 def _refuse(
-    bad: pd.Series | np.ndarray, values: pd.Series, column: str, where: str, expected: str
+    bad: pd.Series | np.ndarray, values: _Values, column: str, where: str, expected: str
 ) -> None:
     if bad.any():
         first = int(np.flatnonzero(bad)[0])
         more = f" (and {int(bad.sum()) - 1} more)" if bad.sum() > 1 else ""
+        found = str(pd.Series(values).iloc[first])
         raise TableError(
-            f"{where}, row {first + 2}, column {column}: found {str(values.iloc[first])!r}{more}, "
+            f"{where}, row {first + 2}, column {column}: found {found!r}{more}, "
             f"expected {expected}; mend the cell or leave it empty."
         )

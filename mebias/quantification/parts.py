@@ -24,7 +24,7 @@ from mebias.quantification.missing import missing_bounds, missingness
 from mebias.quantification.mixed import variance_components
 from mebias.quantification.pooling import pool
 from mebias.quantification.robust import robust_estimates
-from mebias.tables import ALL, UNKNOWN, conform, empty
+from mebias.tables import ALL, UNKNOWN, empty, joined
 
 
 @dataclass(frozen=True)
@@ -114,14 +114,12 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
             estimates.append(one)
             found.append(other)
         flags = flag_clips(shifts)
-        issues = conform(pd.concat([issues, withheld_flags(shifts)]), "issues")
+        issues = joined([issues, withheld_flags(shifts)], "issues")
     if len(shifts["dataset"].unique()) > 1 and len(differences):
         estimates.append(_pooled(differences, tested, level))
     return Parts(
-        estimates=with_coverage_notes(
-            conform(pd.concat([e for e in estimates if len(e)]), "estimates")
-        ),
-        tests=_joined(found),
+        estimates=with_coverage_notes(joined(estimates, "estimates")),
+        tests=joined(found, "tests"),
         flags=flags,
         issues=issues,
     )
@@ -202,8 +200,3 @@ def _by_definition(
     yield error_estimates(shifts, source=source, conf_level=options.conf_level), nothing
     yield error_contrasts(shifts, source=source, margin_ms=options.margin_ms, **few)[1], nothing  # type: ignore[arg-type]
     yield keyframe_contrasts(shifts, source=source, conf_level=options.conf_level)[1], nothing
-
-
-def _joined(tests: list[pd.DataFrame]) -> pd.DataFrame:
-    some = [table for table in tests if len(table)]
-    return conform(pd.concat(some), "tests") if some else empty("tests")

@@ -12,7 +12,7 @@ from mebias.quantification.design import design_issues
 from mebias.quantification.findings import Findings
 from mebias.quantification.merging import merge_small_groups
 from mebias.quantification.parts import Options, all_parts
-from mebias.tables import conform, empty
+from mebias.tables import empty, joined
 
 
 def quantify(
@@ -101,7 +101,7 @@ def quantify(
             checked, parts.estimates, parts.tests, conf_level, margin_ms=margin_ms, primary=primary
         ),
         flags=parts.flags,
-        issues=conform(pd.concat([merged, issues, parts.issues]), "issues"),
+        issues=joined([merged, issues, parts.issues], "issues"),
         options=options,
     )
 
