@@ -3,9 +3,9 @@
 import csv
 
 import numpy as np
-import pandas as pd
 
 import mebias
+from mebias import tables
 from mebias.quantification.coding.coverage import with_coder_notes
 from mebias.quantification.coverage import LEAST, falls_short, table_path
 
@@ -17,8 +17,13 @@ def shipped():
 
 
 def row(quantity, n_subjects, n_events, level=0.95, low=0.0):
-    return {"quantity": quantity, "conf_level": level, "conf_low": low, "conf_high": 1.0,
+    return {"dataset": "d", "source": "a", "keyframe": "apex", "estimate": 0.5,
+            "quantity": quantity, "conf_level": level, "conf_low": low, "conf_high": 1.0,
             "n_subjects": n_subjects, "n_clips": n_events}  # fmt: skip
+
+
+def table(rows):
+    return tables.from_rows(rows, "estimates")
 
 
 def test_each_quantity_gets_the_worst_of_its_nearest_studies():
@@ -27,7 +32,7 @@ def test_each_quantity_gets_the_worst_of_its_nearest_studies():
         for subjects, clips in {(float(r["subjects"]), float(r["clips"])) for r in own}:
             there = [float(r["value"]) for r in own
                      if (float(r["subjects"]), float(r["clips"])) == (subjects, clips)]  # fmt: skip
-            note = with_coder_notes(pd.DataFrame([row(quantity, subjects, clips)]))
+            note = with_coder_notes(table([row(quantity, subjects, clips)]))
             (found,) = note["coverage_note"]
             assert f"{100 * min(there):.1f} % in simulation" in found
             assert f"({subjects:.0f} subjects, {clips:.0f} events)" in found
@@ -37,7 +42,7 @@ def test_each_quantity_gets_the_worst_of_its_nearest_studies():
 def test_no_note_is_made_up():
     rows = [row("limit_low", 24, 120), row("coder_bias", 24, 120, low=np.nan),
             row("coder_bias", 24, 120, level=0.9)]  # fmt: skip
-    notes = with_coder_notes(pd.DataFrame(rows))["coverage_note"].tolist()
+    notes = with_coder_notes(table(rows))["coverage_note"].tolist()
     assert notes == ["coverage not simulated", "", "coverage not simulated"]
 
 

@@ -50,9 +50,10 @@ def with_coder_notes(estimates: pd.DataFrame) -> pd.DataFrame:
 
     Examples
     --------
-    >>> row = {"quantity": "coder_bias", "conf_level": 0.95, "conf_low": 1.0, "conf_high": 2.0,
-    ...        "n_subjects": 24.0, "n_clips": 120.0}
     >>> from mebias import tables
+    >>> row = {"dataset": "d", "source": "ann", "keyframe": "apex", "quantity": "coder_bias",
+    ...        "estimate": 1.5, "conf_level": 0.95, "conf_low": 1.0, "conf_high": 2.0,
+    ...        "n_subjects": 24.0, "n_clips": 120.0}
     >>> with_coder_notes(tables.from_rows([row], "estimates"))["coverage_note"][0][:24]
     '95 % intervals covered 9'
     """

@@ -28,7 +28,8 @@ def summary(found: CoderFindings) -> str:
 def _lines(found: CoderFindings) -> Iterator[str]:
     study = found.study
     n_events, n_subjects = (study.codings[c].nunique() for c in ("event", "subject"))
-    shared = int((study.codings.groupby("event")["coder"].nunique() > 1).sum())
+    coders = study.codings.groupby("event")["coder"].nunique()
+    shared = int(coders.gt(1).sum())
     yield (f"{study.dataset}: {len(study.coders)} coders, {counted(n_events, 'event')} of "
            f"{counted(n_subjects, 'subject')} ({shared} found by two coders or more), "
            f"{counted(len(study.codings), 'coding')}")  # fmt: skip
