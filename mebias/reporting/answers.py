@@ -8,6 +8,7 @@ from markupsafe import Markup
 from mebias.reporting.blocks import Card, Cards
 from mebias.reporting.formats import amount, is_missing, with_interval
 from mebias.reporting.spark import interval_svg, reach
+from mebias.reporting.text import OUTCOME
 
 GRADES = ("supported", "not supported", "can't be told")
 
@@ -51,7 +52,7 @@ def claim_cards(claims: pd.DataFrame) -> Cards:
         )
         items.append(
             Card(row["grade"], tone(row["grade"]), row["topic"], _sentence(row["claim"]),
-                 f"{shown}{margin}", svg if known else Markup(""), alt)
+                 _unbroken(f"{shown}{margin}"), svg if known else Markup(""), alt)
         )  # fmt: skip
     return Cards(
         tuple(items),
@@ -87,14 +88,15 @@ def planted_cards(planted: pd.DataFrame) -> Cards:
         )
         low, high = row["conf_low"], row["conf_high"]
         shown = f"found {with_interval(row['found_shift_ms'], low, high, 'ms')} ms"
-        expected = f"to be found {amount(row['expected_shift_ms'], 'ms')} ms"
-        alt = f"{row['outcome']}: {shown}, {expected}"
+        expected = f"a perfect selector {amount(row['expected_shift_ms'], 'ms')} ms"
+        grade = OUTCOME.get(row["outcome"], row["outcome"])
+        alt = f"{grade}: {shown}, {expected}"
         svg = interval_svg(
             alt, row["found_shift_ms"], low, high, target=row["expected_shift_ms"], scale=scale
         )
         topic = f"{row['contrast']}, {row['keyframe']}"
         items.append(
-            Card(row["outcome"], tone(row["outcome"]), topic, first, f"{shown}, {expected}",
+            Card(grade, tone(row["outcome"]), topic, first, _unbroken(f"{shown}, {expected}"),
                  svg, alt)
         )  # fmt: skip
     return Cards(
@@ -102,6 +104,11 @@ def planted_cards(planted: pd.DataFrame) -> Cards:
         "In the pictures: point and line, the shift found with its interval; diamond, the shift "
         "that a perfect selector would show with the labels drawn; dashed, 0. All have one scale.",
     )
+
+
+def _unbroken(text: str) -> str:
+    """Numbers with their units and intervals, each on one line."""
+    return text.replace(", a ", "; a ").replace(" ms", "\u00a0ms").replace(" [", "\u00a0[")
 
 
 def _sentence(text: str) -> str:

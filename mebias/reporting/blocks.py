@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -98,6 +99,12 @@ class Picture:
     alt: str
     files: tuple[str, ...]
 
+    @property
+    def width(self) -> int:
+        """Most pixels that its drawing takes; 0 where it does not say."""
+        found = re.search(r"max-width:(\d+)px", self.svg[:20_000])
+        return int(found[1]) if found else 0
+
 
 @dataclass(frozen=True)
 class Fold:
@@ -131,10 +138,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class Files:
-    """Files written, as relative links with what they hold."""
+    """Files written, as relative links, with what they hold: those of one kind in a row."""
 
     kind: ClassVar[str] = "files"
-    items: tuple[tuple[str, str], ...]
+    items: tuple[tuple[tuple[str, ...], str], ...]
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def answer(content: Content, pictures: Mapping[str, Picture]) -> Section:
 def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Section]:
     """What the answer rests on: shifts, groups, nulls, posterior, recognition, robustness."""
     yield Section("shifts", "How far keyframes moved", tuple(_shifts(content, pictures)))
-    yield Section("groups", "Do groups differ", tuple(_groups(content, pictures)))
+    yield Section("groups", "Do groups differ?", tuple(_groups(content, pictures)))
     for room in (evidence_sections, recognition_section, robustness_sections):
         yield from room.sections(content, pictures)
     yield from further_drawings.audit_section(content, pictures)
@@ -152,6 +152,8 @@ def _shifts(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
         if part is None:
             yield Text("No keyframe was re-selected, so there is no shift to show.")
             continue
+        if told := text.moved_sentence(content.estimates, part):
+            yield Text(told)
         yield from pictures_of(content, pictures, dataset, "shifts", "human-selected")
         yield from _grids(content, part)
         weightings = grids.weighting_grid(
@@ -219,19 +221,26 @@ def _claims(content: Content) -> Iterator[Block]:
 
 def _planted_blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block]:
     planted = content.findings.planted
-    yield Text(
-        "The cohort was made with known errors of its coders. Whether this report finds what was "
-        "planted, and nothing else, shows what its design and size can tell."
-    )
     for dataset in content.datasets:
         yield from heading(content, dataset, "planted")
         own = planted[planted["dataset"] == dataset]
         if own.empty:
             yield Text("No contrast was tested, so nothing can be set beside what was planted.")
             continue
-        yield planted_cards(summary.planted_of(content, dataset))
-        yield from pictures_of(content, pictures, dataset, "planted")
-        yield grids.planted_grid(own, f"{dataset}: planted against found")
+        led = summary.planted_of(content, dataset)
+        yield Text(text.planted_sentence(led))
+        yield planted_cards(led)
+        yield Fold(
+            "The same as a figure and a table",
+            (
+                *pictures_of(content, pictures, dataset, "planted"),
+                grids.planted_grid(own, f"{dataset}: planted against found"),
+            ),
+        )
+    yield Text(
+        "The cohort was made with known errors of its coders. Whether this report finds what was "
+        "planted, and nothing else, shows what its design and size can tell."
+    )
 
 
 def _primary(content: Content, dataset: str) -> pd.DataFrame:

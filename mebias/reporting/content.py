@@ -70,6 +70,8 @@ class Content:
         return Run(
             self.cohorts, self.findings.shifts, self.findings.estimates, self.findings.tests,
             self.provenance, self.of_versions, self.measured,
+            self.extra_tables.get("nulls", tables.empty("nulls")),
+            *(self._robust(name) for name in ("specifications", "influence", "power")),
         )  # fmt: skip
 
     @cached_property
@@ -186,11 +188,14 @@ class Content:
         own = shifts[(shifts["source"] == source) & (shifts["distance"] == distance)]
         return replace(self.findings, shifts=own.reset_index(drop=True))
 
+    def _robust(self, name: str) -> pd.DataFrame:
+        """Influence, power or specifications, where they are computed."""
+        table: pd.DataFrame = getattr(self.tested, name) if self.robust else tables.empty(name)
+        return table
+
     def robustness(self, name: str, dataset: str) -> pd.DataFrame:
         """Rows of influence, power or specifications of one dataset."""
-        if not self.robust:
-            return tables.empty(name)
-        table: pd.DataFrame = getattr(self.tested, name)
+        table = self._robust(name)
         return table[table["dataset"] == dataset]
 
     @property

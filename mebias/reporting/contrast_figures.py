@@ -21,6 +21,7 @@ from mebias.reporting.figure_style import (
     short_names,
     zero_line,
 )
+from mebias.reporting.text import OUTCOME
 
 _ONE_LINE = 20
 """Letters of a row's name that fit on one line of a column-wide figure."""
@@ -120,7 +121,7 @@ def planted_plot(planted: pd.DataFrame, *, width_mm: float = ONE_COLUMN_MM) -> F
     axes = figure.subplots()
     zero_line(axes)
     texts = [
-        f"{_signed(float(error))}: {outcome}"
+        f"{_signed(float(error))}: {OUTCOME.get(outcome, outcome)}"
         for error, outcome in planted[["planted_error_ms", "outcome"]].itertuples(index=False)
     ]
     expected = planted["expected_shift_ms"].to_numpy(dtype=float)

@@ -36,6 +36,7 @@ def quantity_grid(
     keyframes: Sequence[str] | None = None,
     groups: Sequence[str] | None = None,
     legend: str = "",
+    sizes_of: str = "",
 ) -> Grid:
     """Quantities in columns, a row per keyframe and group.
 
@@ -52,6 +53,8 @@ def quantity_grid(
         Those of the part by default.
     legend : str
         First note below the table.
+    sizes_of : str
+        The quantity whose clips and subjects are shown; the first one by default.
     """
     notes = Notes()
     rows: list[tuple[Cell, ...]] = []
@@ -66,7 +69,11 @@ def quantity_grid(
             if not any(values):
                 continue
             shown.append(values)
-            sizes = next(v for v in values if v is not None)
+            sizes = next(
+                v for v, q in sorted(zip(values, quantities, strict=True),
+                                     key=lambda pair: pair[1].name != sizes_of)
+                if v is not None
+            )  # fmt: skip
             rows.append((
                 *([] if several == [""] else [Cell(keyframe, head=True)]),
                 Cell(group_label(group), head=True),

@@ -6,27 +6,55 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from mebias import tables
 from mebias.quantification.blind import JUDGE
 from mebias.quantification.measured import Measured
+from mebias.reporting.formats import joined
 
 
-def posterior(estimates: pd.DataFrame) -> str:
+def posterior(estimates: pd.DataFrame, nulls: pd.DataFrame) -> str:
     """How labels were judged and nulls drawn; empty where they were not."""
     text = ""
     if (estimates["source"] == JUDGE).any():
         text = (
-            "Labels were judged by motion-blind, a posterior of the three keyframes from a model "
-            "of the movement whose prior knows no label. Annotation error is the label minus the "
-            "posterior mean, relative to the model's definition of the keyframe; the coders' SD is "
-            "what its spread exceeds the posterior's own by, by maximum likelihood."
+            "Labels were judged by motion-blind, the posterior distribution of the three keyframes "
+            "under a model of the movement whose prior does not know the labels. The annotation "
+            "error is the label minus the posterior mean (positive = label late), relative to the "
+            "model's definition of the keyframe; the coders' SD is the spread of annotation errors "
+            "beyond the posterior's own uncertainty, by maximum likelihood."
         )
     if (estimates["quantity"] == "mean_excess_unbiased").any():
+        draws = sorted({int(n) for n in nulls["n_draws"].dropna()})
+        times = f"{draws[-1]} times for each clip" if draws else "for each clip"
         text += (
-            " What the rule does by chance was drawn 200 times for each clip, rebuilt from its own "
-            "movement and noise: with labels free of error, and with labels whose errors have the "
-            "coders' SD and mean 0."
+            f" What a rule does by chance was drawn {times}, the clip being rebuilt from its own "
+            f"movement and noise: with labels free of error, and with labels whose errors have "
+            f"mean 0 and the coders' SD."
         )
     return text.strip()
+
+
+def robustness(
+    specifications: pd.DataFrame, influence: pd.DataFrame, power: pd.DataFrame
+) -> str:
+    """What else was computed of the primary contrast; empty where it was not."""
+    told = []
+    known = specifications[specifications["estimate"].notna()]
+    if len(known):
+        sizes = known.groupby("keyframe", sort=False).size()
+        counts = [f"{sizes[k]} ({k})" for k in tables.KEYFRAMES if k in sizes]
+        told.append(
+            f"The primary analysis was repeated under {joined(counts)} defensible specifications "
+            f"of rule, distance, clips, tails, unit and weighting, which were tested together by "
+            f"permutation of subjects"
+        )
+    kinds = [k for k in ("subject", "clip") if influence["left_out_kind"].eq(k).any()]
+    if kinds:
+        told.append(f"It was repeated with each {' and each '.join(kinds)} left out in turn")
+    ways = power["method"].str.split(";").str[0].unique()
+    if len(power) and any("noncentral t" in way for way in ways):
+        told.append("Power is that of the CR2 test, from the noncentral t distribution")
+    return "".join(f"{sentence}. " for sentence in told).strip()
 
 
 def recognition(measured: Sequence[Measured]) -> str:

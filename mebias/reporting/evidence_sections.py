@@ -13,7 +13,7 @@ from mebias.reporting.blocks import Block, Fold, Picture, Section, Text
 from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing, words
 from mebias.reporting.evidence_grids import Quantity
-from mebias.reporting.formats import count, is_missing, joined, share, with_interval
+from mebias.reporting.formats import count, is_missing, joined, with_interval
 from mebias.reporting.lookup import Estimates, Part, Value
 from mebias.reporting.parts import heading, pictures_of
 
@@ -22,7 +22,7 @@ _NO_JUDGE = (
     "is not among the rules of this run."
 )
 _AGREEMENT = (
-    Quantity("mean_iou", "Overlap of the two intervals", "share", sign=False),
+    Quantity("mean_iou", "Overlap of the two", "share", sign=False),
     Quantity("share_iou_half", "Overlap of a half or more", "share", sign=False),
     Quantity("mean_difference_rise", "Rise, ms"),
     Quantity("mean_difference_fall", "Fall, ms"),
@@ -76,7 +76,7 @@ def drawings(content: Content, dataset: str) -> Iterator[Drawing]:
 
 def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Section]:
     """Uncertainty, nulls, posterior."""
-    yield Section("uncertainty", "Are offsets less certain", tuple(_uncertainty(content, pictures)))
+    yield Section("uncertainty", "Are offsets less certain?", tuple(_uncertainty(content, pictures)))
     yield Section("nulls", "What chance alone would do", tuple(_nulls(content)))
     yield Section("posterior", "What the movement says of the labels", tuple(_posterior(content)))
 
@@ -138,14 +138,19 @@ def spread_sentence(estimates: Estimates, judged: Part | None) -> str:
         return "How far coders spread can't be told: too few labels could be judged."
     told = [f"{k} {_interval(v, 'ms', sign=False)}" for k, v in found.items()]
     text = f"The coders' SD, relative to the model: {joined(told)} ms."
-    ratios = []
+    ratios, unsaid = [], []
     for other in ("onset", "apex"):
         value = estimates.get(judged, "offset", f"log_sd_offset_{other}", unit="log")
-        if value is not None and not is_missing(value.estimate):
-            ratios.append(f"{grids.ratio_text(value)} times as uncertain as {_PLURAL[other]}")
+        if value is None or is_missing(value.estimate):
+            unsaid.append(_PLURAL[other])
+            continue
+        both = not is_missing(value.low) and value.low <= 0 <= value.high
+        alike = ", an interval that holds 1," if both else ""
+        ratios.append(f"{grids.ratio_text(value)} times{alike} as uncertain as {_PLURAL[other]}")
     if not ratios:
-        return f"{text} Whether offsets are less certain than the others can't be told."
-    return f"{text} Offsets are {joined(ratios)}."
+        return f"Whether offsets are less certain than the others can't be told. {text}"
+    lacking = f"; against {joined(unsaid)} it can't be told" if unsaid else ""
+    return f"Offsets are {joined(ratios)}{lacking}. {text}"
 
 
 _PLURAL = {"onset": "onsets", "apex": "apexes"}
@@ -159,6 +164,11 @@ def _nulls(content: Content) -> Iterator[Block]:
             yield Text("Nothing was re-selected, so there is nothing to compare with chance.")
             continue
         yield Text(excess_sentence(content.estimates, part))
+        if has_nulls(content.estimates, part):
+            yield Text(
+                "Only this rest speaks for a bias, and where clips are cut at their labels not "
+                "even this."
+            )
         grid = grids.quantity_grid(
             content.estimates, part, [
                 Quantity("mean_shift", "Mean shift, ms"),
@@ -168,11 +178,21 @@ def _nulls(content: Content) -> Iterator[Block]:
             ],
             f"{dataset}, {part.label}: mean shifts beside their nulls",
             legend="What the rule would give: labels without error, and noisy labels without "
-            "bias, whose errors have the coders' spread and mean 0; of clips rebuilt from their "
-            "own movement and noise, where anything moves.",
+            "bias, whose errors have the coders' spread and mean 0. Clips: those in which "
+            "anything moves, rebuilt from their own movement and noise; the mean shift is of all "
+            "clips. Each mean weights subjects by its own spread, so that columns need not add up.",
+            sizes_of="mean_excess_unbiased",
         )  # fmt: skip
         if grid.rows:
             yield grid
+
+
+def has_nulls(estimates: Estimates, part: Part) -> bool:
+    """Whether anything is known of what a rule does to noisy labels without bias."""
+    values = [
+        estimates.get(part, k, "mean_excess_unbiased", unit="ms") for k in estimates.keyframes(part)
+    ]
+    return any(v is not None and not is_missing(v.estimate) for v in values)
 
 
 def excess_sentence(estimates: Estimates, part: Part) -> str:
@@ -190,15 +210,17 @@ def excess_sentence(estimates: Estimates, part: Part) -> str:
         )
     told = joined([f"{k} {_interval(v, 'ms')}" for k, v in found.items()])
     apart = [k for k, v in found.items() if not is_missing(v.low) and (v.low > 0 or v.high < 0)]
+    known = [k for k, v in found.items() if not is_missing(v.low)]
     says = (
-        f"of {joined(apart)} more is left than chance explains"
+        f"Of {joined(apart)} more is left than chance explains"
         if apart
-        else "none of them is told apart from chance"
+        else "Nothing is left that chance does not explain"
+        if known
+        else "Whether anything is left beyond chance can't be told"
     )
     return (
-        f"Beyond what {part.label} would do to noisy labels without bias, the mean shifts are "
-        f"{told} ms: {says}. Only this rest speaks for a bias, and where clips are cut at their "
-        f"labels not even this."
+        f"{says}: beyond what {part.label} would do to noisy labels without bias, mean shifts are "
+        f"{told} ms."
     )
 
 
@@ -226,7 +248,7 @@ def _posterior(content: Content) -> Iterator[Block]:
         tests = content.tests(dataset)
         for start, summary in (
             ("annotation-error", "Contrasts of the annotation error between groups"),
-            ("error-reduction", "Does the rule bring labels closer to the movement"),
+            ("error-reduction", "Does the rule bring labels closer to the movement?"),
             ("keyframe", "Tests between keyframes"),
         ):
             own = tests[tests["family"].str.startswith(start)]
@@ -245,15 +267,15 @@ def error_sentence(estimates: Estimates, judged: Part) -> str:
         return "No label could be judged: in no clip does anything move detectably."
     told = joined([f"{k} {_interval(v, 'ms')}" for k, v in found.items()])
     usable = {
-        k: share(v.estimate) for k in found
+        k: _interval(v, "share") for k in found
         if (v := estimates.get(judged, k, "share_usable")) and not is_missing(v.estimate)
     }  # fmt: skip
     could = joined([f"{text} of {k}s" if k != "apex" else f"{text} of apexes"
                     for k, text in usable.items()])  # fmt: skip
     return (
-        f"Labels minus where the movement alone puts them, on average: {told} ms, of the "
-        f"labels that could be judged ({could}). A model's definition of a keyframe is not the "
-        f"coders', so none of these is a bias by itself."
+        f"Labels lie off from where the movement alone puts them by {told} ms on average (positive "
+        f"= label later). None of these is a bias by itself: a model's definition of a keyframe "
+        f"is not the coders'. Judged could be {could}."
     )
 
 
@@ -291,7 +313,7 @@ def _agreement(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Bl
         others = tuple(grid for grid in found[3:] if grid.rows)
         tests = content.tests(dataset)
         missing = tests[tests["family"] == "missingness"]
-        told = (grids.hypothesis_grid(missing, f"{dataset}: is it missing alike in all groups"),)
+        told = (grids.hypothesis_grid(missing, f"{dataset}: is it missing alike in all groups?"),)
         lacking = (*others, *(told if len(missing) else ()))
         if lacking:
             yield Fold("Missing labels", lacking)
@@ -302,7 +324,10 @@ def agreement_sentence(estimates: Estimates, part: Part) -> str:
     overlap = estimates.get(part, "", "mean_iou")
     if overlap is None or is_missing(overlap.estimate):
         return "No clip has all keyframes of both, so overlap and durations can't be told."
-    text = f"Human and selected intervals overlap by {_interval(overlap, 'share')} on average"
+    text = (
+        f"From onset to offset, human and selected labels overlap by "
+        f"{_interval(overlap, 'share')} on average"
+    )
     longer = estimates.get(part, "", "mean_difference_duration", unit="ms")
     if longer is None or is_missing(longer.estimate):
         return f"{text}."

@@ -44,6 +44,16 @@ MEANING: dict[str, str] = {
     "tables/transitions.csv": "expression types, old version against new",
     "tables/subjects.csv": "revisions per subject and keyframe",
 }
+def ending(name: str, before: str) -> str:
+    """What tells a file from the one that its row begins with.
+
+    >>> ending("figures/shifts.pdf", "figures/shifts.svg"), ending("tables/b.tex", "tables/a.tex")
+    ('.pdf', 'b.tex')
+    """
+    stem, _, kind = name.rpartition(".")
+    return f".{kind}" if before.startswith(f"{stem}.") else name.rpartition("/")[2]
+
+
 _ALWAYS = ("estimates", "tests", "issues")
 
 

@@ -9,6 +9,8 @@ NONE = "–"
 
 _PER_CENT = "\u00a0%"
 _DECIMALS = {"ms": 1, "frames": 2, "window": 2, "log ratio": 2, "score": 3, "": 2}
+_MOST = {"coefficient": 3}
+"""Most decimals beside an interval: coefficients near 1 need one more."""
 
 
 def is_missing(value: object) -> bool:
@@ -38,17 +40,17 @@ def number(value: float | None, decimals: int = 1, *, sign: bool = False) -> str
 def share(value: float | None) -> str:
     r"""A share in per cent; one that is not 0 or 1 never looks like it.
 
+    A difference of shares may be negative.
+
     >>> share(0.124), share(0.012), share(0.0001), share(0.0), share(0.9999), share(1.0)
     ('12\xa0%', '1.2\xa0%', '<0.1\xa0%', '0\xa0%', '>99.9\xa0%', '100\xa0%')
+    >>> share(-0.009), share(-0.0001)
+    ('−0.9\xa0%', '>−0.1\xa0%')
     """
     if value is None or is_missing(value):
         return NONE
-    percent = 100 * float(value)
-    if percent in (0, 100) or 9.95 <= percent <= 90:
-        return f"{percent:.0f}{_PER_CENT}"
-    if percent < 0.05:
-        return f"<0.1{_PER_CENT}"
-    return f">99.9{_PER_CENT}" if percent >= 99.95 else f"{percent:.1f}{_PER_CENT}"
+    whole = 9.95 <= abs(100 * float(value)) <= 90
+    return _rounded_share(value, 0 if whole else 1)
 
 
 def amount(value: float | None, unit: str, *, sign: bool = True) -> str:
@@ -75,8 +77,10 @@ def with_interval(
 
     >>> with_interval(1.0, 0.5, 1.5, "ms"), with_interval(21.3, -8.4, 51.0, "ms")
     ('+1.0 [0.5, 1.5]', '+21 [−8, 51]')
-    >>> with_interval(0.086, 0.0004, 0.531, "share")
-    '9\xa0% [<1\xa0%, 53\xa0%]'
+    >>> with_interval(0.086, 0.0004, 0.531, "share"), with_interval(0.002, -0.009, 0.014, "share")
+    ('9\xa0% [<1\xa0%, 53\xa0%]', '0.2\xa0% [−0.9\xa0%, 1.4\xa0%]')
+    >>> with_interval(0.9962, 0.9913, 0.9984, "coefficient", sign=False)
+    '0.996 [0.991, 0.998]'
     """
     if low is None or high is None or is_missing(low) or is_missing(high):
         return amount(value, unit, sign=sign)
@@ -84,7 +88,7 @@ def with_interval(
         digits = _digits(100 * low, 100 * high, 1)
         shown = [_rounded_share(part, digits) for part in (value, low, high)]
     else:
-        digits = _digits(low, high, _DECIMALS.get(unit, 2))
+        digits = _digits(low, high, _MOST.get(unit, _DECIMALS.get(unit, 2)))
         shown = [number(value, digits, sign=sign), number(low, digits), number(high, digits)]
     return f"{shown[0]} [{shown[1]}, {shown[2]}]"
 
@@ -102,13 +106,14 @@ def _rounded_share(value: float | None, decimals: int) -> str:
     if value is None or is_missing(value):
         return NONE
     percent, step = 100 * float(value), 10.0**-decimals
-    if percent in (0, 100):
-        return f"{percent:.0f}{_PER_CENT}"
-    if percent < step / 2:
-        return f"<{step:g}{_PER_CENT}"
-    if percent >= 100 - step / 2:
-        return f">{100 - step:g}{_PER_CENT}"
-    return f"{percent:.{decimals}f}{_PER_CENT}"
+    if abs(percent) in (0, 100):
+        return f"{number(percent, 0)}{_PER_CENT}"
+    minus = "−" if percent < 0 else ""
+    if abs(percent) < step / 2:
+        return f"{'>' if minus else '<'}{minus}{step:g}{_PER_CENT}"
+    if abs(percent) >= 100 - step / 2:
+        return f"{'<' if minus else '>'}{minus}{100 - step:g}{_PER_CENT}"
+    return f"{number(percent, decimals)}{_PER_CENT}"
 
 
 def p_value(value: float | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from mebias import tables
 from mebias.errors import listed
 from mebias.quantification.pooling import same_direction
-from mebias.reporting.blocks import Picture, Section, Text
+from mebias.reporting.blocks import Files, Picture, Section, Text
 from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing, words
 from mebias.reporting.forest_figures import QUANTITY
@@ -115,5 +115,6 @@ def audit_section(content: Content, pictures: Mapping[str, Picture]) -> Iterator
         told = f"Audit and design check found {tally(content.issues)}; each with its cell and "
         yield Section(
             AUDIT, "What the audit found",
-            (Text(f"{told}what to do is in tables/issues.csv."), pictures[AUDIT]),
+            (Text(f"{told}what to do is in the table of issues."), pictures[AUDIT],
+             Files(((("tables/issues.csv",), "the issues, a row each"),))),
         )  # fmt: skip

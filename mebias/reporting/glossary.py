@@ -40,6 +40,20 @@ TERMS: tuple[tuple[str, str], ...] = (
      "coders' spread and mean 0. Only what lies beyond it speaks for a bias."),
     ("CR2", "A cluster-robust standard error with a small-sample correction; subjects are the "
      "clusters."),
+    ("outcome", "Of a planted difference: found or missed. Where none was planted: no false alarm "
+     "(quiet in planted.csv) or false alarm. A contrast counts as found where its adjusted "
+     "p-value is below 0.05 and its sign is right."),
+    ("specification", "One way to do the analysis among those that could be defended: rule, "
+     "distance, which clips, how tails and subjects are weighted."),
+    ("power", "The probability that this design finds an effect of a given size."),
+    ("UF1, UAR", "Scores of a recognizer that count every class alike: the mean of the classes' "
+     "F1, and the mean of their recalls (the share of a class that is recognized)."),
+    ("arm", "What the training keyframes come from: human labels, the rule gamdss, or jitter, "
+     "frames drawn at random from the same windows. Test clips keep their human labels."),
+    ("equivalent", "The whole interval lies within the margin, in a design that would have "
+     "found the margin with 80 % power: no difference that matters."),
+    ("CCC, ICC", "Agreement of two measurements, from 0 to 1: the concordance correlation, and "
+     "the share of variance that is not between the two."),
     ("permutation p-value", "The share of re-assignments of whole subjects to groups that give a "
      "contrast at least as large as the one observed."),
 )  # fmt: skip
@@ -58,7 +72,7 @@ VERSION_TERMS: tuple[tuple[str, str], ...] = (
 
 SPOKEN: dict[str, str] = {
     "shift": "mean shifts?|shifts?",
-    "freedom": "freedom",
+    "freedom": "(?<!degrees of )freedom",
     "at edge": "at edge",
     "window": "windows?",
     "random frame": "random frames?|frame drawn at random",
@@ -72,6 +86,13 @@ SPOKEN: dict[str, str] = {
     "noisy labels": "noisy labels",
     "lead frames": "lead (?:and tail )?frames|cut at the (?:onset|offset)",
     "estimate and interval": "intervals?",
+    "outcome": "outcome",
+    "specification": "specifications?",
+    "power": "power",
+    "UF1, UAR": "UF1|UAR",
+    "arm": "arms?|jitter",
+    "equivalent": "equivalent|p, equivalence|makes no difference that matters",
+    "CCC, ICC": r"CCC|ICC\(A,1\)",
     "unevenness": "unevenness|intraclass correlation",
     "transition": "transitions?",
     "revised": "revised",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 
@@ -21,6 +22,7 @@ from mebias.reporting.formats import (
     with_interval,
 )
 from mebias.reporting.lookup import Estimates, Part, Value, records
+from mebias.reporting.text import OUTCOME
 
 ALL_LABEL = "all subjects"
 LONG = 40
@@ -42,7 +44,8 @@ def value_cell(value: Value | None, notes: Notes, *, sign: bool = True) -> Cell:
         return Cell(NONE, numeric=True)
     text = with_interval(value.estimate, value.low, value.high, value.unit, sign=sign)
     if is_missing(value.estimate) or is_missing(value.low):
-        return Cell(text, numeric=True, mark=notes.mark(value.reason))
+        why = re.sub(r"^all \d+ values", "all values", value.reason)  # one note for all groups
+        return Cell(text, numeric=True, mark=notes.mark(why))
     short = falls_short(value.coverage_note)
     return Cell(text, numeric=True, mark=notes.mark(value.coverage_note if short else ""))
 
@@ -73,29 +76,31 @@ def shift_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
             )  # fmt: skip
             if mean is None:
                 continue
-            shown.append((mean, beyond, spread))
+            shown.append((mean, null, beyond, spread))
             rows.append((
                 Cell(keyframe, head=True),
                 Cell(group_label(group), head=True),
                 Cell(f"{whole(mean.n_clips)} / {whole(mean.n_subjects)}", numeric=True),
                 value_cell(mean, notes),
-                _plain(null),
+                value_cell(null, notes),
                 value_cell(beyond, notes),
                 value_cell(spread, notes, sign=False),
             ))  # fmt: skip
-    levels = [column_level(values) for values in zip(*shown, strict=True)] or [""] * 3
+    levels = [column_level(values) for values in zip(*shown, strict=True)] or [""] * 4
     head = (
         ("Keyframe", False),
         ("Group", False),
         ("Clips / subjects", True),
         (f"Mean shift, ms [{levels[0]}]", True),
-        ("Random frame, ms", True),
-        (f"Beyond the random frame, ms [{levels[1]}]", True),
-        (f"SD of shifts, ms [{levels[2]}]", True),
+        (f"Random frame, ms [{levels[1]}]", True),
+        (f"Beyond the random frame, ms [{levels[2]}]", True),
+        (f"SD of shifts, ms [{levels[3]}]", True),
     )
     legend = (
         "Shift = selected - human, positive = later, averaged over subjects. Random frame: the "
-        "mean shift of a frame drawn uniformly from the same windows."
+        "mean shift of a frame drawn uniformly from the same windows. Beyond it: the mean of each "
+        "clip's own difference; each mean weights subjects by its own spread, so that columns "
+        "need not add up."
     )
     return without_empty(Grid(caption, head, tuple(rows), (legend, *notes.lines())))
 
@@ -248,7 +253,8 @@ def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:
     for row in planted.to_dict("records"):
         rows.append((
             Cell(f"{row['contrast']}, {row['keyframe']}", head=True),
-            Cell(row["outcome"], tone=row["outcome"].split(" ")[0].replace("'", "")),
+            Cell(OUTCOME.get(row["outcome"], row["outcome"]),
+                 tone=row["outcome"].split(" ")[0].replace("'", "")),
             Cell(amount(row["planted_error_ms"], "ms"), numeric=True),
             Cell(amount(row["drawn_error_ms"], "ms"), numeric=True),
             Cell(amount(row["expected_shift_ms"], "ms"), numeric=True),
@@ -302,10 +308,6 @@ def any_number(value: object) -> str:
 def any_share(value: object) -> str:
     """A share of any kind."""
     return share(None if value is None else float(str(value)))
-
-
-def _plain(value: Value | None) -> Cell:
-    return Cell(NONE if value is None else amount(value.estimate, value.unit), numeric=True)
 
 
 def _hypothesis(row: dict[str, object]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
@@ -18,10 +19,17 @@ _SIGNS = {
     "…": r"\ldots{}", "`": r"\textasciigrave{}",
 }  # fmt: skip
 _NOT_FOR_A_PAPER = ("methods", "provenance", "files")
+_HEAD = 14
+"""Characters above which a head is set in several lines."""
 _LONG = 28
 """Characters above which a column of text gets a width of its own."""
 
-PREAMBLE = "needs \\usepackage{booktabs,array,textcomp} and \\usepackage[T1]{fontenc}"
+_COLUMN, _PAGE = 58, 122
+"""Characters of a table that go beside each other into a column, and into a page."""
+_FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
+"""What is wider than its column is set smaller."""
+
+PREAMBLE = "needs \\usepackage{booktabs,array,graphicx,textcomp} and \\usepackage[T1]{fontenc}"
 
 
 def escape(text: str) -> str:
@@ -61,33 +69,35 @@ def table(grid: Grid, label: str) -> str:
     --------
     >>> grid = Grid("Shifts", (("Group", False), ("ms", True)), ((Cell("A"), Cell("+1.0")),))
     >>> print(table(grid, "shifts"))
-    % needs \usepackage{booktabs,array,textcomp} and \usepackage[T1]{fontenc}
+    % needs \usepackage{booktabs,array,graphicx,textcomp} and \usepackage[T1]{fontenc}
     \begin{table}
-    \centering\footnotesize
+    \centering\footnotesize\setlength{\tabcolsep}{3pt}
     \caption{Shifts}\label{tab:shifts}
+    \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%
     \begin{tabular}{lr}
     \toprule
     Group & ms \\
     \midrule
     A & +1.0 \\
     \bottomrule
-    \end{tabular}
+    \end{tabular}}
     \end{table}
     <BLANKLINE>
     """
-    wide = "*" if _width(grid) > 90 else ""
+    wide = "*" if _width(grid) > _COLUMN else ""
     lines = [
         f"% {PREAMBLE}",
         rf"\begin{{table{wide}}}",
-        r"\centering\footnotesize",
+        r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
         rf"\caption{{{escape(grid.caption)}}}\label{{tab:{_key(label)}}}",
+        _FIT,
         rf"\begin{{tabular}}{{{''.join(_columns(grid))}}}",
         r"\toprule",
-        " & ".join(escape(text) for text, _ in grid.head) + r" \\",
+        " & ".join(_head(text, numeric) for text, numeric in grid.head) + r" \\",
         r"\midrule",
         *_rows(grid.rows),
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}",
         *_notes(grid.notes),
         rf"\end{{table{wide}}}",
     ]
@@ -141,8 +151,29 @@ def _rows(rows: Sequence[Sequence[Cell]]) -> list[str]:
 def _cell(cell: Cell) -> str:
     mark = rf"\textsuperscript{{{escape(cell.mark)}}}" if cell.mark else ""
     text = escape(cell.text) + mark
-    # A bracket after a line's end would be read as that line's option.
+    return _guarded(text)
+
+
+def _guarded(text: str) -> str:
+    """Text after a line's end: a bracket would be read as that line's option."""
     return f"{{}}{text}" if text.startswith(("[", "*")) else text
+
+
+def _head(text: str, numeric: bool) -> str:
+    r"""A head in lines of a few words.
+
+    >>> print(_head("Random frame, ms", True))
+    \begin{tabular}[b]{@{}r@{}}Random \\ frame, ms\end{tabular}
+    """
+    lines = _head_lines(text)
+    if len(lines) == 1:
+        return escape(text)
+    inside = r" \\ ".join(_guarded(escape(line)) for line in lines)
+    return rf"\begin{{tabular}}[b]{{@{{}}{'r' if numeric else 'l'}@{{}}}}{inside}\end{{tabular}}"
+
+
+def _head_lines(text: str) -> list[str]:
+    return textwrap.wrap(text, _HEAD, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _notes(notes: Sequence[str]) -> list[str]:
@@ -169,11 +200,14 @@ def _columns(grid: Grid) -> list[str]:
     texts = [
         n for n, (_, numeric) in zip(long, grid.head, strict=True) if not numeric and n > _LONG
     ]
+    room = _PAGE if _width(grid) > _COLUMN else _COLUMN
+    taken = _width(grid) - sum(min(n, 40) + 2 for n in texts)
+    left = max(1 - taken / room, 0.25) if texts else 0.0
     for n, (_, numeric) in zip(long, grid.head, strict=True):
         if numeric:
             spec.append("r")
         elif n > _LONG:
-            share = 0.6 * max(0.15, min(0.6, n / sum(texts)))
+            share = left * n**0.5 / sum(other**0.5 for other in texts)
             spec.append(rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}")
         else:
             spec.append("l")
@@ -186,7 +220,8 @@ def _longest(grid: Grid, column: int) -> int:
 
 def _width(grid: Grid) -> int:
     return sum(
-        max(min(_longest(grid, i), 40), min(len(text), 20)) for i, (text, _) in enumerate(grid.head)
+        2 + max(min(_longest(grid, i), 40), *map(len, _head_lines(text)))
+        for i, (text, _) in enumerate(grid.head)
     )
 
 

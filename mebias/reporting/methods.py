@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from html import escape
+from dataclasses import dataclass, field
 
 import pandas as pd
 
@@ -17,12 +17,16 @@ from mebias.reporting.formats import count, joined
 from mebias.reporting.references import Reference
 
 _FORMULA = {
-    "gamdss": "With human onset O, apex A and offset F, rise r = A - O, fall q = F - A, w_r = "
-    "floor(0.1 r) and w_f = floor(0.1 q), candidates were [O, O + w_r] for the onset, "
-    "[A - w_r, A + w_r] for the apex and [F - w_f, F] for the offset (gamdss).",
-    "gamdss-released": "gamdss-released, after the released program, lets the apex move earlier "
-    "only: [A - w_r, A].",
+    "gamdss": "With human onset O, apex A and offset F (frames), rise r = A - O, fall q = F - A, "
+    "w_r = floor(0.1 r) and w_f = floor(0.1 q), the candidates of gamdss were [O, O + w_r] for the "
+    "onset, [A - w_r, A + w_r] for the apex and [F - w_f, F] for the offset.",
+    "gamdss-released": "The rule gamdss-released, after the published program, lets the apex move "
+    "earlier only: [A - w_r, A].",
 }
+_RESULTS = re.compile(
+    r"^\d+ of \d+ shifts missing; |; the \d+% interval is .*$|; [\d.]+ clips only .*$"
+)
+"""Parts of a method that are results, which stand in their own tables."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,10 @@ class Run:
     provenance: Mapping[str, object]
     versions_of_labels: bool
     measured: Sequence[Measured] = ()
+    nulls: pd.DataFrame = field(default_factory=lambda: tables.empty("nulls"))
+    specifications: pd.DataFrame = field(default_factory=lambda: tables.empty("specifications"))
+    influence: pd.DataFrame = field(default_factory=lambda: tables.empty("influence"))
+    power: pd.DataFrame = field(default_factory=lambda: tables.empty("power"))
 
     @property
     def arguments(self) -> Mapping[str, object]:
@@ -68,10 +76,12 @@ def paragraphs(run: Run) -> list[tuple[str, str]]:
         found.append(("Pairing", _pairing(run)))
     else:
         found.append(("Selection", _selection(run)))
-        found.append(("Posterior and nulls", evidence_methods.posterior(run.estimates)))
+        found.append(("Posterior and nulls", evidence_methods.posterior(run.estimates, run.nulls)))
     found.append(("Shifts", _shifts(run)))
     found.append(("Estimates", _estimates(run)))
     found.append(("Tests", _tests(run)))
+    robust = evidence_methods.robustness(run.specifications, run.influence, run.power)
+    found.append(("Robustness", robust))
     found.append(("Recognition", evidence_methods.recognition(run.measured)))
     found.append(("Software", _software(run)))
     return [(head, text) for head, text in found if text]
@@ -82,6 +92,7 @@ def as_run(run: Run) -> list[tuple[str, str]]:
     found = []
     for table, of in ((run.estimates, "quantity"), (run.tests, "family")):
         used = table[~table["method"].isin(["", "none"])]
+        used = used.assign(method=used["method"].str.replace(_RESULTS, "", regex=True))
         for way, names in used.groupby("method", sort=True)[of].unique().items():
             word = "tests: " if of == "family" else ""
             found.append((str(way), word + joined(sorted(str(name) for name in names))))
@@ -100,20 +111,24 @@ def used_references(run: Run) -> list[Reference]:
 def markdown(title: str, run: Run) -> str:
     """The file ``methods.md``."""
     mark = f"**{tables.SIMULATED}**: the data were made, not recorded.\n\n" if run.simulated else ""
-    body = "\n\n".join(f"**{head}.** {escape(text, quote=False)}" for head, text in paragraphs(run))
+    body = "\n\n".join(f"**{head}.** {_plain(text)}" for head, text in paragraphs(run))
     cited = "\n".join(
-        f"- {escape(work.text, quote=False)}{f' <{work.url}>' if work.url else ''}"
+        f"- {_plain(work.text)}{f' <{work.url}>' if work.url else ''}"
         for work in used_references(run)
     )
-    ways = "\n".join(
-        f"- {escape(way, quote=False)}: {escape(names, quote=False)}" for way, names in as_run(run)
-    )
+    ways = "\n".join(f"- {_plain(way)}: {_plain(names)}" for way, names in as_run(run))
     run_as = f"\n\n## Methods as run, and for what\n\n{ways}" if ways else ""
     return f"{mark}# Methods: {_plain(title)}\n\n{body}{run_as}\n\n## References\n\n{cited}\n"
 
 
 def _plain(text: str) -> str:
-    return escape(" ".join(text.split()), quote=False)
+    """Text on one line in which nothing is markup; an ampersand between blanks stays.
+
+    >>> _plain("A & B <script> &lt;")
+    'A & B &lt;script> &amp;lt;'
+    """
+    flat = " ".join(text.split(" ")) if "\n" not in text else " ".join(text.split())
+    return re.sub(r"&(?=#?\w+;)", "&amp;", flat).replace("<", "&lt;")
 
 
 def _data(run: Run) -> str:
@@ -163,21 +178,28 @@ def _selection(run: Run) -> str:
     rules = [str(s) for s in run.shifts["source"].unique() if s != JUDGE]
     distances = [str(d) for d in run.shifts["distance"].unique() if d]
     known = [_FORMULA[rule] for rule in rules if rule in _FORMULA]
-    text = f"Keyframes were re-selected with {joined(rules)}"
-    text += f" on the frame distances {joined(distances)}" if distances else ""
+    if not rules:
+        return ""
+    text = f"Keyframes were re-selected with the {'rules' if len(rules) > 1 else 'rule'} "
+    text += joined(rules)
+    if distances:
+        many = "distances" if len(distances) > 1 else "distance"
+        text += f" on the {many} {joined(distances)} between frames"
     if known:
-        text += " (GAMDSS). " + " ".join(known)
+        text += " (GAMDSS, arXiv:2603.04766). " + " ".join(known)
         text += (
             " The pair of onset and apex with the largest Euclidean distance between frames was "
-            "taken, then the offset farthest from that apex; among equals the human frame, then "
-            "the smallest move."
+            "taken, then the offset farthest from that apex; ties went to the human frame, then "
+            "to the smallest move."
         )
     else:
         text += "."
-    if "uint8" in distances:
+    if "signed" in distances and known:
+        text += " The distance signed takes differences of gray levels as they are"
         text += (
-            " signed takes differences of grey levels as they are; uint8 wraps them modulo 256, "
-            "as the released program does."
+            "; uint8 wraps them modulo 256, as the published program does."
+            if "uint8" in distances
+            else "."
         )
     return text
 
@@ -195,26 +217,33 @@ def _pairing(run: Run) -> str:
 def _shifts(run: Run) -> str:
     pair = "new - old" if run.versions_of_labels else "selected - human"
     text = (
-        f"A shift is {pair} frame, in frames and in ms at the clip's frame rate; positive = later."
+        f"A shift is {pair} frame, in frames and in ms at the clip's frame rate; positive values "
+        f"are later."
     )
     if (run.estimates["quantity"] == "uniform_null_mean").any():
         text += (
-            " Beside each mean shift stands the mean shift of a frame drawn uniformly from the "
-            "same windows."
+            " Each mean shift was set beside that of a frame drawn uniformly from the same windows."
         )
     return text
 
 
 def _estimates(run: Run) -> str:
     text = (
-        "The sampling unit is the subject. Mean shifts are given in three weightings: subject "
+        "The sampling unit is the subject, not the clip. Mean shifts are given in three weightings: subject "
         "(random-intercept weights), clip, and subject-mean (plain mean of subjects' means), with "
         "CR2 standard errors and Satterthwaite degrees of freedom (Pustejovsky & Tipton 2018) for "
         "the first two. "
     )
     quantities = set(run.estimates["quantity"])
     if any(q.startswith("share") for q in quantities):
-        text += "Shares carry Korn-Graubard intervals (Korn & Graubard 1998). "
+        text += "Shares have Korn-Graubard intervals (Korn & Graubard 1998). "
+    if "sd_shift" in quantities:
+        text += "Standard deviations have delete-one-subject jackknife intervals on the log scale. "
+    if "quantile_05" in quantities:
+        text += (
+            "Medians and quantiles have BCa bootstrap intervals from resamples of whole subjects "
+            "(Efron 1987). "
+        )
     levels = sorted({float(level) for level in run.estimates["conf_level"].dropna()})
     if levels:
         text += (
@@ -228,13 +257,28 @@ def _tests(run: Run) -> str:
         return "No hypothesis was tested."
     families = run.tests.groupby("family", sort=False)["family_size"].max()
     told = joined([f"{name} ({size:.0f})" for name, size in families.items()])
+    ways = " ".join(run.tests["method"].unique())
+    drawn = re.search(r"studentized permutation of subjects, ([\d,]+) random", ways)
     text = (
-        f"Hypotheses stand in families fixed in advance, here {told}, with Holm's adjustment "
-        f"within a family (Holm 1979). Contrasts between groups were tested by permutation of "
-        f"whole subjects, studentized by the cluster-robust error (seed "
-        f"{run.arguments.get('seed', 0)}), and by a CR2 Wald test; both p-values are given. "
-        f"Groups with fewer than {run.min_subjects} subjects were described, not tested."
+        f"Hypotheses were tested in families fixed in advance (how many in brackets): {told}; "
+        f"p-values are adjusted within a family (Holm 1979)."
     )
+    if run.tests["p_permutation"].notna().any():
+        number = f"{drawn[1]} random assignments and the observed one, " if drawn else ""
+        text += (
+            f" Contrasts between groups were tested by permutation of whole subjects, studentized "
+            f"by the cluster-robust error ({number}seed {run.arguments.get('seed', 0)}), and by a "
+            f"CR2 Wald test; both p-values are given."
+        )
+    margins = run.tests.loc[run.tests["unit"] == "ms", "margin"].dropna().unique()
+    if len(margins) == 1:
+        text += f" The margin of practical relevance was {margins[0]:.1f} ms"
+        text += (
+            ", for which equivalence was tested by two one-sided tests (Schuirmann 1987)."
+            if "two one-sided" in ways
+            else "."
+        )
+    text += f" Groups with fewer than {run.min_subjects} subjects were described, not tested."
     return text
 
 

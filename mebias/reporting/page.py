@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
@@ -31,7 +32,7 @@ from mebias.reporting.blocks import (
 )
 from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing
-from mebias.reporting.files import MEANING
+from mebias.reporting.files import MEANING, ending
 from mebias.reporting.formats import count
 from mebias.reporting.glossary import SPOKEN, TERMS, VERSION_TERMS
 from mebias.reporting.issue_list import notices, tally
@@ -119,8 +120,7 @@ def _sections(
     yield Section("methods", "Methods", tuple(_methods(content)))
     terms = VERSION_TERMS if content.of_versions else TERMS
     yield Section("terms", "Terms", (Terms(terms),))
-    items = tuple((name, _meaning(name)) for name in sorted(names, key=_file_order))
-    yield Section("files", "Files", (Files(items),))
+    yield Section("files", "Files", (Files(tuple(_file_rows(names))),))
     yield Section("provenance", "Provenance", tuple(_provenance(content)))
     cited = tuple((work.text, work.url) for work in methods.used_references(content.run))
     if cited:
@@ -206,19 +206,27 @@ def subtitle(content: Content) -> str:
     return "; ".join(parts)
 
 
-def _meaning(name: str) -> str:
-    if name.endswith(".tex"):
-        return "a table of this report for a paper, with booktabs"
-    if name.startswith("figures/"):
-        return "vector figure for a paper" if name.endswith(".pdf") else ""
-    return MEANING.get(name, "")
+def _file_rows(names: Sequence[str]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Files with what they hold: a row for each, for each figure, and for all LaTeX tables."""
+    ordered = sorted(names, key=_file_order)
+    own = [n for n in ordered if not n.endswith(".tex") and not n.startswith("figures/")]
+    yield from (((name,), MEANING.get(name, "")) for name in own)
+    made = tuple(name for name in ordered if name.endswith(".tex"))
+    if made:
+        yield made, "the tables of this report for LaTeX, with booktabs"
+    stems = dict.fromkeys(n.rsplit(".", 1)[0] for n in ordered if n.startswith("figures/"))
+    for stem in stems:
+        files = tuple(f"{stem}.{kind}" for kind in ("svg", "pdf", "png"))
+        yield tuple(name for name in files if name in ordered), ""
 
 
-def _file_order(name: str) -> tuple[int, str]:
+def _file_order(name: str) -> tuple[int, list[tuple[int, str]]]:
+    """Loose files, then tables, then figures; numbers in names in the order of their size."""
+    parts = [(int(p), "") if p.isdigit() else (-1, p) for p in re.split(r"(\d+)", name)]
     for i, folder in enumerate(("tables/", "figures/"), start=1):
         if name.startswith(folder):
-            return i, name
-    return 0, name
+            return i, parts
+    return 0, parts
 
 
 def _marked(blocks: Sequence[Block]) -> tuple[Block, ...]:
@@ -281,4 +289,5 @@ def _environment() -> Environment:
     )
     environment.filters["anchor"] = anchor
     environment.filters["url"] = lambda name: quote(name, safe="/")
+    environment.filters["ending"] = ending
     return environment

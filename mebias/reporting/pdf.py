@@ -26,6 +26,7 @@ from mebias.reporting.blocks import (
     Text,
 )
 from mebias.reporting.content import Content
+from mebias.reporting.files import ending
 
 NAME = "report.pdf"
 _PREAMBLE = """\
@@ -65,6 +66,10 @@ _PREAMBLE = """\
 """
 _GRAVE = {"error": "#a61b1b", "warning": "#8a5a00", "note": "#555555"}
 _LONG = 30
+_PAGE = 118
+"""Characters of a table that go beside each other into a page."""
+_WHOLE = 18
+"""Rows up to which a table stays on one page."""
 _SVG = "http://www.w3.org/2000/svg"
 
 
@@ -99,6 +104,7 @@ def source(content: Content, sections: Sequence[Section]) -> str:
     mark = f"{tables.SIMULATED} data: nothing here is about the dataset named" if simulated else ""
     parts = [
         _PREAMBLE.format(title=quoted(title), mark=quoted(mark)),
+        f'#text(size: 9pt, fill: rgb("#555555"), "Keyframe report")\n',
         f'#text(size: 20pt, weight: "bold", {quoted(title)})\n',
         f'#text(fill: rgb("#555555"), {quoted(subtitle(content))})\n',
     ]
@@ -174,9 +180,7 @@ def _block(block: Block) -> str:
             items = ", ".join(f"terms.item({quoted(t)}, {quoted(m)})" for t, m in block.items)
             return f"#terms({items})\n"
         case Files():
-            items = ", ".join(
-                f"[#raw({quoted(name)}) #{quoted(meaning)}]" for name, meaning in block.items
-            )
+            items = ", ".join(f"[{_files(*item)}]" for item in block.items)
             return f"#text(size: 8pt, list({items}))\n"
         case References():
             items = ", ".join(
@@ -184,6 +188,11 @@ def _block(block: Block) -> str:
                 for text, url in block.items
             )
             return f"#list({items})\n"
+
+
+def _files(files: Sequence[str], meaning: str) -> str:
+    names = [files[0], *(ending(file, files[0]) for file in files[1:])]
+    return f"{' '.join(f'#raw({quoted(name)})' for name in names)} #{quoted(meaning)}"
 
 
 def _sentence(text: Text) -> str:
@@ -194,25 +203,46 @@ def _sentence(text: Text) -> str:
 def _grid(grid: Grid) -> str:
     if not grid.rows:
         return ""
-    sizes = [max((len(row[i].text) for row in grid.rows), default=0) for i in range(len(grid.head))]
-    columns = ", ".join(
-        "auto" if numeric or n <= _LONG else f"{min(n, 160) ** 0.5:.1f}fr"
-        for n, (_, numeric) in zip(sizes, grid.head, strict=True)
-    )
+    columns = ", ".join(_columns(grid))
     aligned = ", ".join("right" if numeric else "left" for _, numeric in grid.head)
     head = ", ".join(quoted(text) for text, _ in grid.head)
     cells = ", ".join(_cell(cell) for row in grid.rows for cell in row)
     notes = ", ".join(quoted(line) for line in grid.notes)
-    return (
-        f"#sheet({quoted(grid.caption)}, ({columns},), ({aligned},), ({head},), ({cells},), "
-        f"({notes}{',' if notes else ''}))\n"
+    sheet = (
+        f"sheet({quoted(grid.caption)}, ({columns},), ({aligned},), ({head},), ({cells},), "
+        f"({notes}{',' if notes else ''}))"
     )
+    breakable = "true" if len(grid.rows) > _WHOLE else "false"
+    return f"#block(width: 100%, breakable: {breakable}, {sheet})\n"
+
+
+def _columns(grid: Grid) -> list[str]:
+    """Widths: as the content asks; where that is too wide, by the words that cannot be broken."""
+    sizes = [max((len(row[i].text) for row in grid.rows), default=0) for i in range(len(grid.head))]
+    told = list(zip(sizes, grid.head, strict=True))
+    long = [not numeric and n > _LONG for n, (_, numeric) in told]
+    natural = [max(n, len(text)) for n, (text, _) in told]
+    if sum(n for n, text in zip(natural, long, strict=True) if not text) <= _PAGE - 24 * sum(long):
+        return [
+            f"{min(n, 160) ** 0.5:.1f}fr" if text else "auto"
+            for n, text in zip(sizes, long, strict=True)
+        ]
+    least = [1.5 + max(n, *map(len, text.split(" "))) for n, (text, _) in told]
+    rest = max(24.0, _PAGE - sum(n for n, text in zip(least, long, strict=True) if not text))
+    weights = [rest / sum(long) if text else n for n, text in zip(least, long, strict=True)]
+    return [f"{weight:.1f}fr" for weight in weights]
 
 
 def _cell(cell: Cell) -> str:
     mark = f"#super({quoted(cell.mark)})" if cell.mark else ""
-    text = f"#strong({quoted(cell.text)})" if cell.tone else f"#{quoted(cell.text)}"
+    kept = re.sub(r", | (?=\[)", _unbroken, cell.text) if cell.numeric else cell.text
+    text = f"#strong({quoted(kept)})" if cell.tone else f"#{quoted(kept)}"
     return f"[{text}{mark}]"
+
+
+def _unbroken(found: re.Match[str]) -> str:
+    """The blank inside an interval and before it, as one that breaks no line."""
+    return found[0].replace(" ", "\u00a0")
 
 
 def _cards(cards: Cards) -> str:

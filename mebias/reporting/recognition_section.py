@@ -31,10 +31,10 @@ from mebias.reporting.parts import heading, pictures_of
 SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 MARK = "SHORT FORM"
 _HELP = {
-    "helps": "helps",
-    "harms": "harms",
-    "equivalent": "makes no difference that matters",
-    "can't be told": "whether it helps can't be told",
+    "helps": "Re-selection helps in {}",
+    "harms": "Re-selection harms in {}",
+    "equivalent": "Re-selection makes no difference that matters in {}",
+    "can't be told": "Whether re-selection helps in {} can't be told",
 }
 
 
@@ -56,7 +56,7 @@ def drawings(content: Content, dataset: str) -> Iterator[Drawing]:
         yield Drawing(
             content.slug("gains", dataset),
             f"{mark}{dataset}. What arms gain in recognition, with intervals clustered by subject; "
-            f"grey: smaller than what matters. Squares: single groups.",
+            f"gray: smaller than what matters. Squares: single groups.",
             words(
                 gains[gains["ethnicity"] == tables.ALL],
                 lambda r: (
@@ -80,7 +80,7 @@ def drawings(content: Content, dataset: str) -> Iterator[Drawing]:
 def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Section]:
     """The section, where a report was asked about recognition."""
     if content.measured:
-        title = "Does re-selection help recognition"
+        title = "Does re-selection help recognition?"
         yield Section("recognition", title, tuple(_blocks(content, pictures)))
 
 
@@ -92,13 +92,13 @@ def _blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
             yield Text(missing_sentence(measured))
             continue
         conclusions = measured.conclusions
-        if _mark(measured):
-            yield Text(short_sentence(measured), f"{MARK}.")
-        yield Text(made_sentence(measured), "" if _mark(measured) else "How it was measured.")
         yield Text(gain_sentence(conclusions, measured.gains.estimates), "Gain.")
+        if _mark(measured):
+            yield Text(short_sentence(), f"{MARK}.")
         if told := jitter_sentence(conclusions, measured.gains.estimates):
             yield Text(told, "More than augmentation.")
         yield Text(power_sentence(conclusions), "Power.")
+        yield Text(made_sentence(measured), "How it was measured.")
         yield from pictures_of(content, pictures, dataset, "gains")
         caption = f"{_mark(measured)}{dataset}"
         yield conclusion_grid(conclusions, measured.tests, f"{caption}: gains, and what follows")
@@ -121,9 +121,8 @@ def in_short(measured: Measured) -> str:
     if measured.gains is None:
         return missing_sentence(measured)
     short = measured.record is not None and measured.record.short
-    lead = f"{MARK}, on which no claim is graded: " if short else ""
     told = gain_sentence(measured.conclusions, measured.gains.estimates)
-    return f"{lead}{told[0].lower()}{told[1:]}" if lead else told
+    return f"{told} {MARK}: no claim is graded on it." if short else told
 
 
 def missing_sentence(measured: Measured | None) -> str:
@@ -136,15 +135,12 @@ def missing_sentence(measured: Measured | None) -> str:
     return f"The recognizer was not run: {why}."
 
 
-def short_sentence(measured: Measured) -> str:
+def short_sentence() -> str:
     """What the short form is, and what it is not."""
-    if measured.record is None:
-        return ""
     return (
-        f"This is the recognizer's short form ({measured.record.protocol}): enough to see large "
-        f"gains, not the protocol to publish. Fewer folds train on fewer subjects, and with fewer "
-        f"seeds another run may give another gain, so no claim is graded on it. The protocol "
-        f"leaves one subject out and takes 5 seeds: --recognizer full."
+        "Enough to see large gains, not the protocol to publish: fewer folds train on fewer "
+        "subjects, and with fewer seeds another run may give another gain, so no claim is graded "
+        "on it. --recognizer full leaves one subject out and takes 5 seeds."
     )
 
 
@@ -193,11 +189,9 @@ def gain_sentence(conclusions: pd.DataFrame, estimates: pd.DataFrame) -> str:
     first = own.iloc[0]
     says = _HELP.get(str(first["conclusion"]), str(first["conclusion"]))
     text = (
-        f"Training on keyframes of {arm} instead of human ones gains {joined(told)}: in UF1 it "
-        f"{says}"
+        f"{says.format(SCORES[str(first['quantity'])])}: training on keyframes of {arm} instead of "
+        f"human ones gains {joined(told)}"
     )
-    if str(first["conclusion"]) == "can't be told":
-        text = f"{text.rsplit(': in UF1', 1)[0]}: in UF1, {says}"
     human, re_selected = (_score(estimates, name, "uf1") for name in (HUMAN, arm))
     if human and re_selected:
         text += f" (UF1 {human} with human keyframes, {re_selected} with {arm})"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mebias.manifests import Manifest
+from mebias.reporting.formats import joined
 from mebias.reporting.latex import escape
 
 
@@ -47,11 +48,22 @@ class Reference:
         """The work in a list of references."""
         if self.field("note"):
             return self.field("note")
-        people = self.field("author").replace(" and ", ", ")
-        where = f"{self.field('journal')} {self.field('year')};{self.field('volume')}"
+        people = joined([_initials(name) for name in self.field("author").split(" and ")], "&")
         number = f"({self.field('number')})" if self.field("number") else ""
-        pages = self.field("pages").replace("--", "-")
-        return f"{people}. {self.field('title')}. {where}{number}:{pages}."
+        where = f"{self.field('journal')}, {self.field('volume')}{number}"
+        pages = self.field("pages").replace("--", "–")
+        return f"{people} ({self.field('year')}). {self.field('title')}. {where}, {pages}."
+
+
+def _initials(name: str) -> str:
+    """An author as lists of references have it.
+
+    >>> _initials("Pustejovsky, James E."), _initials("Lin, Lawrence I-Kuei")
+    ('Pustejovsky, J. E.', 'Lin, L. I.-K.')
+    """
+    family, _, given = name.partition(", ")
+    short = ["-".join(f"{part[0]}." for part in word.split("-")) for word in given.split()]
+    return f"{family}, {' '.join(short)}" if short else family
 
 
 def _article(key: str, cues: tuple[str, ...], author: str, title: str, **more: str) -> Reference:

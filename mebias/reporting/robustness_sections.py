@@ -16,12 +16,14 @@ from mebias.reporting.formats import (
     count,
     is_missing,
     joined,
+    p_value,
     share,
     whole,
     with_interval,
 )
 from mebias.reporting.lookup import records
 from mebias.reporting.parts import heading, pictures_of
+from mebias.reporting.text import ALPHA
 
 FAMILIES = ("equivalence", "adjusted", "missingness", "annotation-error", "error-reduction",
             "keyframe")  # fmt: skip
@@ -38,8 +40,9 @@ def drawings(content: Content, dataset: str) -> Iterator[Drawing]:
         yield Drawing(
             content.slug("specifications", dataset),
             f"{dataset}. The contrast between groups under every defensible choice, in ms, in "
-            f"ascending order with its intervals; below, the choices.",
-            curve_sentence(curve),
+            f"ascending order with its intervals; below, the choices. Those in shares of the "
+            f"window or in frames are in the table only.",
+            curve_sentence(curve, content.specification_tests),
             lambda: figures.specification_plot(curve),
         )
     influence = content.robustness("influence", dataset)
@@ -57,7 +60,7 @@ def drawings(content: Content, dataset: str) -> Iterator[Drawing]:
         yield Drawing(
             content.slug("power", dataset),
             f"{dataset}. The probability that this design finds a contrast between groups, by its "
-            f"size; grey: as the spread, which is estimated, may be.",
+            f"size; gray: as the spread, which is estimated, may be.",
             words(
                 power[power["quantity"] == "smallest_shift"],
                 lambda r: (
@@ -78,10 +81,10 @@ def _blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
     for dataset in content.datasets:
         yield from heading(content, dataset, "robustness")
         curve = content.robustness("specifications", dataset)
-        yield Text(curve_sentence(curve), "Other choices.")
-        yield from pictures_of(content, pictures, dataset, "specifications")
         tests = content.specification_tests
         tests = tests[tests["dataset"] == dataset]
+        yield Text(curve_sentence(curve, tests), "Other choices.")
+        yield from pictures_of(content, pictures, dataset, "specifications")
         if len(tests):
             grid = grids.hypothesis_grid(tests, f"{dataset}: all choices together")
             yield Fold("Tests of all choices together", (grid,))
@@ -97,7 +100,7 @@ def _blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
         yield from _kept(grids.power_grid(power, f"{dataset}: what this design could find"))
         own = content.tests(dataset)
         for family, summary in (
-            ("equivalence", "Are shifts smaller than what matters"),
+            ("equivalence", "Are shifts smaller than what matters?"),
             ("adjusted", "Contrasts with emotion and phase being equal"),
         ):
             rows = own[own["family"] == family]
@@ -110,35 +113,54 @@ def _kept(grid: Grid) -> Iterator[Grid]:
         yield grid
 
 
-def curve_sentence(curve: pd.DataFrame) -> str:
-    """How the contrast fares under other choices.
+def curve_sentence(curve: pd.DataFrame, tests: pd.DataFrame) -> str:
+    """How the contrast fares under other choices: all of them together, then keyframe by keyframe.
 
-    >>> curve_sentence(tables.empty("specifications"))
+    >>> curve_sentence(tables.empty("specifications"), tables.empty("tests"))
     'There is no contrast whose choices could be varied.'
     """
     if curve.empty or curve["estimate"].isna().all():
         return "There is no contrast whose choices could be varied."
-    told = []
+    known = curve[curve["estimate"].notna()]
+    contrast = bool((known["ethnicity"] != tables.ALL).any())
+    ranges, counts = [], []
     for keyframe in tables.KEYFRAMES:
-        own = curve[curve["keyframe"].eq(keyframe) & curve["estimate"].notna()]
-        tested = own[own["p_cr2"].notna()]
-        if own.empty:
-            continue
-        in_ms = own[own["unit"] == "ms"]["estimate"]
-        low = int((tested["p_cr2"] < 0.05).sum())
-        text = f"{keyframe}: {count(len(own), 'specification')}"
+        own = known[known["keyframe"] == keyframe]
+        in_ms = own.loc[own["unit"] == "ms", "estimate"]
+        tested = own["p_cr2"].dropna()
         if len(in_ms):
-            text += (
-                f", from {amount(float(in_ms.min()), 'ms')} to "
-                f"{amount(float(in_ms.max()), 'ms')} ms"
-            )
+            low, high = (amount(float(v), "ms") for v in (in_ms.min(), in_ms.max()))
+            ranges.append(f"{low} to {high} ms ({keyframe})")
         if len(tested):
-            text += f", {low} of {len(tested)} with an unadjusted p below 0.05"
-        told.append(text)
-    told[0] = told[0][0].upper() + told[0][1:]
+            counts.append(f"{int((tested < ALPHA).sum())} of {len(tested)}")
+    text = _together(tests)
+    if ranges:
+        what = "contrast between groups" if contrast else "mean shift"
+        text += f"From choice to choice the {what} goes from {joined(ranges)}. "
+    if counts:
+        text += (
+            f"An unadjusted p below {ALPHA:g} have {joined(counts)} specifications, those in other "
+            f"units than ms among them; all are of the same clips, so how many of them agree "
+            f"counts for nothing by itself."
+        )
+    return text.strip()
+
+
+def _together(tests: pd.DataFrame) -> str:
+    """What the tests of all choices together say; nothing without them."""
+    known = tests[tests["p_adjusted"].notna()]
+    if known.empty:
+        return ""
+    least = p_value(float(known["p_adjusted"].min()))
+    low = list(dict.fromkeys(known.loc[known["p_adjusted"] < ALPHA, "keyframe"]))
+    if not low:
+        return (
+            f"All choices taken together, no contrast between groups is distinguishable from 0 "
+            f"(smallest adjusted {least}). "
+        )
     return (
-        f"{'; '.join(told)}. The specifications are of the same clips, so their number counts "
-        f"for nothing by itself; the tests of all of them together take that into account."
+        f"All choices taken together, groups differ at the {joined(low)} (smallest adjusted "
+        f"{least}). "
     )
 
 

@@ -33,10 +33,13 @@ def _of(content: Content, dataset: str) -> list[Text]:
     if part is None or not text.shift_sentence(content.estimates, part):
         lines.append(Text(_nothing_selected(content, dataset), "Missing."))
     if part is not None:
-        told = [text.moved_sentence(content.estimates, part),
-                text.shift_sentence(content.estimates, part)]  # fmt: skip
-        if any(told):
-            lines.append(Text(" ".join(t for t in told if t), "Shifts."))
+        told = text.shift_sentence(content.estimates, part)
+        told = told or text.moved_sentence(content.estimates, part)
+        if told:
+            lines.append(Text(told, "Shifts."))
+        if evidence_sections.has_nulls(content.estimates, part):
+            excess = evidence_sections.excess_sentence(content.estimates, part)
+            lines.append(Text(excess, "Beyond chance."))
     sentence = text.contrast_sentence(content.tests(dataset), sizes, content.min_subjects)
     lines.append(Text(sentence, "Groups."))
     judged = evidence_sections.judge(content, dataset)

@@ -22,6 +22,13 @@ from mebias.reporting.lookup import Estimates, Part, Value, records
 
 PLURAL = {"onset": "onsets", "apex": "apexes", "offset": "offsets"}
 ALPHA = 0.05
+OUTCOME = {"quiet": "no false alarm"}
+"""How an outcome of ``planted`` is called where its name alone does not say it."""
+_OUTCOMES = {
+    "found": ("found", "found"), "missed": ("missed", "missed"),
+    "quiet": ("without a false alarm", "without a false alarm"), "false alarm": ("false alarm",),
+    "can't be told": ("that can't be told", "that can't be told"),
+}  # fmt: skip
 
 
 def group_sizes(shifts: pd.DataFrame) -> dict[str, int]:
@@ -66,17 +73,18 @@ def data_sentence(n_clips: int, sizes: dict[str, int]) -> str:
 
 def moved_sentence(estimates: Estimates, part: Part) -> str:
     """How many keyframes the rule moved and how many could not move; empty if unknown."""
-    moved = _each(estimates, part, "share_moved", lambda v: share(v.estimate))
-    stuck = _each(estimates, part, "share_immovable", lambda v: share(v.estimate))
+    moved = _each(estimates, part, "share_moved", _in_per_cent)
+    stuck = _each(estimates, part, "share_immovable", _in_per_cent)
     if not moved:
         return ""
     parts = [f"{text} of {PLURAL[k]}" for k, text in moved.items()]
-    sentence = f"{part.label} moved {joined(parts)}"
-    if stuck and set(stuck) == set(moved):
-        if len(set(stuck.values())) == 1:
-            return f"{sentence}; {next(iter(stuck.values()))} of each could not move at all."
-        return f"{sentence}; {joined(list(stuck.values()))} of them could not move at all."
-    return f"{sentence}."
+    sentence = f"{part.label} moved {joined(parts)}."
+    if not stuck:
+        return sentence
+    if len(stuck) > 1 and len(set(stuck.values())) == 1:
+        return f"{sentence} Windows left {next(iter(stuck.values()))} of each no room to move."
+    parts = [f"{text} of {PLURAL[k]}" for k, text in stuck.items()]
+    return f"{sentence} Windows left no room to move to {joined(parts)}."
 
 
 def shift_sentence(estimates: Estimates, part: Part) -> str:
@@ -84,14 +92,13 @@ def shift_sentence(estimates: Estimates, part: Part) -> str:
     means = _each(estimates, part, "mean_shift", _ms, unit="ms")
     if not means:
         return ""
-    sentence = f"Mean shift over subjects: {joined([f'{k} {t}' for k, t in means.items()])} ms"
-    nulls = _each(
-        estimates, part, "uniform_null_mean", lambda v: number(v.estimate, 1, sign=True), unit="ms"
-    )
+    told = [f"{PLURAL[k]} by {t}" for k, t in means.items()]
+    sentence = f"{part.label} shifted {joined(told)} ms on average"
+    nulls = _each(estimates, part, "uniform_null_mean", _ms, unit="ms")
     if set(nulls) != set(means):
         return f"{sentence}."
     return (
-        f"{sentence}; a frame drawn at random from the same windows would give "
+        f"{sentence}; a frame drawn at random from the same windows would shift them by "
         f"{joined(list(nulls.values()))} ms."
     )
 
@@ -181,15 +188,18 @@ def planted_sentence(planted: pd.DataFrame) -> str:
         return "Nothing is known about what was planted."
     apart = planted[planted["planted_error_ms"].fillna(0) != 0]
     outcomes = planted["outcome"].value_counts(sort=False)
-    told = joined([f"{n} {outcome}" for outcome, n in outcomes.items()])
+    told = joined([count(int(n), *_OUTCOMES[str(outcome)]) for outcome, n in outcomes.items()])
     of = count(len(planted), "contrast")
     if apart.empty:
-        return f"Nothing was planted, all groups' coders err alike; of {of}: {told}."
+        alike = "Nothing was planted (all groups' coders err alike)"
+        if set(outcomes.index) == {"quiet"}:
+            return f"{alike}, and nothing was found in any of {of}."
+        return f"{alike}; of {of}: {told}."
     first = [
         f"{row['contrast']}, {row['keyframe']}: planted {amount(row['planted_error_ms'], 'ms')} ms "
         f"of label error, found a shift of "
         f"{with_interval(row['found_shift_ms'], row['conf_low'], row['conf_high'], 'ms')} ms "
-        f"({row['outcome']})"
+        f"({OUTCOME.get(row['outcome'], row['outcome'])})"
         for row in apart.head(3).to_dict("records")
     ]
     return f"{'; '.join(first)}. Of {of}: {told}."
@@ -303,6 +313,10 @@ def _each(
 
 def _share(row: Mapping[str, Any]) -> str:
     return with_interval(row["share"], row["conf_low"], row["conf_high"], "share")
+
+
+def _in_per_cent(value: Value) -> str:
+    return with_interval(value.estimate, value.low, value.high, "share")
 
 
 def _ms(value: Value) -> str:

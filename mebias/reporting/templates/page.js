@@ -45,7 +45,14 @@
       button.className = "sort";
       button.setAttribute("aria-label", "Sort by " + head.textContent.trim());
       button.addEventListener("click", () => sort(at));
-      head.append(" ", button);
+      // The last word and the button stay on one line.
+      const end = head.lastChild;
+      const kept = document.createElement("span");
+      kept.className = "kept-together";
+      const text = end.nodeType === Node.TEXT_NODE;
+      kept.append(text ? end.splitText(end.data.trimEnd().lastIndexOf(" ") + 1) : end);
+      kept.append("\u00a0", button);
+      head.append(kept);
     });
   };
   document.querySelectorAll("figure.table table").forEach(sortable);
