@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import html
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +14,6 @@ from mebias.errors import MebiasError, OptionError
 if TYPE_CHECKING:
     from mebias.quantification.coding import CoderFindings
     from mebias.simulation import CodingStudy
-
-
-_LABELS = {
-    "coder_bias": "Bias of each coder against the coders' mean, with intervals",
-    "coder_culture": "Difference of two coder cultures by group of subjects, and their contrast",
-}
 
 
 def coders(options: argparse.Namespace) -> None:
@@ -103,29 +96,8 @@ def _figures(found: CoderFindings, out: Path) -> dict[str, Path]:
 
 
 def _page(found: CoderFindings, pictures: dict[str, Path], out: Path) -> None:
-    """One offline page: summary, figures, tests, issues."""
-    from mebias.reporting.drawing import inline_svg
-    from mebias.tables import SIMULATED
+    """One offline page: tables, figures, issues."""
+    from mebias.reporting.coders_page import coders_page
 
-    mark = f"<p><strong>{SIMULATED} data</strong></p>" if found.simulated else ""
-    columns = ["family", "keyframe", "hypothesis", "estimate", "conf_low", "conf_high", "p_value",
-               "p_adjusted", "n_clips", "n_subjects", "reason"]  # fmt: skip
-    tests = found.tests[columns].rename(columns={"n_clips": "n_events"})
-    figures = "".join(
-        f"<figure>{inline_svg(path.read_text(encoding='utf-8'), name, _LABELS[name])}"
-        f"<figcaption>{_LABELS[name]}</figcaption></figure>"
-        for name, path in pictures.items()
-    )
-    items = "".join(f"<li>{html.escape(m)}</li>" for m in found.issues["message"])
-    text = (
-        "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'><title>Coders</title><style>"
-        "body{font:15px/1.45 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
-        "pre{white-space:pre-wrap}svg *{stroke-linejoin:round;stroke-linecap:butt}"
-        "svg{max-width:100%;height:auto}table{border-collapse:collapse;"
-        "font-size:13px}td,th{padding:.2rem .6rem;text-align:right;border-top:1px solid #ddd}"
-        "</style></head><body><h1>Coders of the same events</h1>"
-        f"{mark}<pre>{html.escape(found.summary())}</pre>{figures}<h2>Tests</h2>"
-        f"{tests.to_html(index=False, border=0, float_format=lambda v: f'{v:.3f}', na_rep='–')}"
-        f"<h2>What this design cannot show</h2><ul>{items}</ul></body></html>\n"
-    )
-    write_text(out / "coders.html", text)
+    drawn = {name: path.read_text(encoding="utf-8") for name, path in pictures.items()}
+    write_text(out / "coders.html", coders_page(found, drawn))

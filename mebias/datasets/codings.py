@@ -227,6 +227,14 @@ def _same(found: pd.DataFrame) -> bool:
 
 
 def _ordered(found: pd.DataFrame, origin: str) -> None:
+    for keyframe in tables.KEYFRAMES:
+        below = found[found[keyframe] < 0]
+        if len(below):
+            raise AnnotationError(
+                f"{origin}, row {below['row'].iloc[0]:.0f}, column {keyframe}: found "
+                f"{below[keyframe].iloc[0]:g}, expected a frame of 0 or more; where nothing was "
+                f"found leave the cells blank."
+            )
     onset, apex, offset = (found[column] for column in _MS)
     frames = found["onset"].notna().any() or found["apex"].notna().any()
     for late, early, names in (

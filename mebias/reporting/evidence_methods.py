@@ -34,9 +34,7 @@ def posterior(estimates: pd.DataFrame, nulls: pd.DataFrame) -> str:
     return text.strip()
 
 
-def robustness(
-    specifications: pd.DataFrame, influence: pd.DataFrame, power: pd.DataFrame
-) -> str:
+def robustness(specifications: pd.DataFrame, influence: pd.DataFrame, power: pd.DataFrame) -> str:
     """What else was computed of the primary contrast; empty where it was not."""
     told = []
     known = specifications[specifications["estimate"].notna()]

@@ -76,7 +76,9 @@ def drawings(content: Content, dataset: str) -> Iterator[Drawing]:
 
 def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Section]:
     """Uncertainty, nulls, posterior."""
-    yield Section("uncertainty", "Are offsets less certain?", tuple(_uncertainty(content, pictures)))
+    yield Section(
+        "uncertainty", "Are offsets less certain?", tuple(_uncertainty(content, pictures))
+    )
     yield Section("nulls", "What chance alone would do", tuple(_nulls(content)))
     yield Section("posterior", "What the movement says of the labels", tuple(_posterior(content)))
 

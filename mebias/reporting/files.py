@@ -44,6 +44,8 @@ MEANING: dict[str, str] = {
     "tables/transitions.csv": "expression types, old version against new",
     "tables/subjects.csv": "revisions per subject and keyframe",
 }
+
+
 def ending(name: str, before: str) -> str:
     """What tells a file from the one that its row begins with.
 

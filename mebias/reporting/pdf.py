@@ -104,7 +104,7 @@ def source(content: Content, sections: Sequence[Section]) -> str:
     mark = f"{tables.SIMULATED} data: nothing here is about the dataset named" if simulated else ""
     parts = [
         _PREAMBLE.format(title=quoted(title), mark=quoted(mark)),
-        f'#text(size: 9pt, fill: rgb("#555555"), "Keyframe report")\n',
+        '#text(size: 9pt, fill: rgb("#555555"), "Keyframe report")\n',
         f'#text(size: 20pt, weight: "bold", {quoted(title)})\n',
         f'#text(fill: rgb("#555555"), {quoted(subtitle(content))})\n',
     ]

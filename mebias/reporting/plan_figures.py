@@ -54,8 +54,8 @@ def study_plot(table: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figu
     """
     need(table, _COLUMNS, "plot of a planned study")
     best = table[table["recommended"]].iloc[0] if table["recommended"].any() else table.iloc[0]
-    figure = new_figure(width_mm, 112.0, table)
-    panels = figure.subplots(2, 3)
+    figure = new_figure(width_mm, 116.0, table)
+    panels = figure.subplots(2, 3, gridspec_kw={"hspace": 0.09})
     for axes, keyframe in zip(panels[0], tables.KEYFRAMES, strict=True):
         own = table[table["keyframe"] == keyframe]
         _lines(axes, own, best, "double_coded", "tolerance_ms", bars=True)

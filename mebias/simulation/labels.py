@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from mebias.errors import OptionError
 from mebias.simulation.coders import Errors, errors_ms, label
 from mebias.simulation.frames import SimulatedFrames
 
+Trimmed = bool | Literal["tail"]
+"""Whether clips are cut at their labels, or at the offset alone."""
 GROSS_MS = (60.0, 200.0)
 """Size of a gross error (ms), to either side."""
 
@@ -41,7 +44,7 @@ class Coder:
     gross: float = 0.0
 
 
-def relabeled(cohort: Cohort, coder: Coder, *, seed: int = 0, trimmed: bool = False) -> Cohort:
+def relabeled(cohort: Cohort, coder: Coder, *, seed: int = 0, trimmed: Trimmed = False) -> Cohort:
     """The same clips with labels of another coder.
 
     Parameters
@@ -52,8 +55,9 @@ def relabeled(cohort: Cohort, coder: Coder, *, seed: int = 0, trimmed: bool = Fa
         How its labels err.
     seed : int
         The same coder and seed give the same labels.
-    trimmed : bool
-        Cut each clip at its new labels.
+    trimmed : bool or "tail"
+        Cut each clip at its new labels, or at the new offset alone, with the frames before the
+        onset kept.
 
     Returns
     -------
@@ -93,7 +97,7 @@ def relabeled(cohort: Cohort, coder: Coder, *, seed: int = 0, trimmed: bool = Fa
 
 
 def _with_labels(
-    cohort: Cohort, frames: SimulatedFrames, labels: Mapping[str, np.ndarray], trimmed: bool
+    cohort: Cohort, frames: SimulatedFrames, labels: Mapping[str, np.ndarray], trimmed: Trimmed
 ) -> Cohort:
     """The cohort with other human frames, cut at them if asked."""
     clips = cohort.clips["clip"].tolist()
@@ -101,7 +105,7 @@ def _with_labels(
     low = np.array([frames.plans[clip].low for clip in clips])
     high = np.array([frames.plans[clip].high for clip in clips])
     if trimmed:
-        low, high = at[:, 0], at[:, 2]
+        low, high = low if trimmed == "tail" else at[:, 0], at[:, 2]
     about = cohort.clips.assign(
         first_frame=low,
         n_frames=high - low + 1,

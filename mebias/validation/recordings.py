@@ -31,7 +31,7 @@ from mebias.selection.null_rows import ClipNulls, NullTask
 from mebias.selection.one_clip import generator
 from mebias.selection.rules import get_rules
 from mebias.simulation.frames import SimulatedFrames
-from mebias.simulation.labels import Coder, relabeled
+from mebias.simulation.labels import Coder, Trimmed, relabeled
 
 JUDGE = "motion-blind"
 
@@ -126,7 +126,7 @@ class Labeled:
 
 
 def labeled(
-    recordings: Recordings, coder: Coder, *, seed: int = 0, trimmed: bool = False, jobs: int = 1
+    recordings: Recordings, coder: Coder, *, seed: int = 0, trimmed: Trimmed = False, jobs: int = 1
 ) -> Labeled:
     """Recordings with a coder's labels, cut at them if asked.
 

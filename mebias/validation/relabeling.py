@@ -18,6 +18,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import OptionError
+from mebias.quantification.blind import cut_at_labels
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.flags import MISSED, flag_clips
 from mebias.quantification.interval import Interval
@@ -26,7 +27,7 @@ from mebias.relabel.choose import CONTROL, choose
 from mebias.relabel.compared import judged_labels
 from mebias.relabel.found import flag_rates
 from mebias.relabel.packet import labels_of
-from mebias.simulation.labels import Coder
+from mebias.simulation.labels import Coder, Trimmed
 from mebias.simulation.motion import HELD_BACK
 from mebias.simulation.reference import SEEN
 from mebias.simulation.simulate import simulate
@@ -51,6 +52,7 @@ _DRAWS = 4
 _CLIPS_PER_SUBJECT = 4
 _FILMED = (40, 160)
 """Subjects and clips of a cohort that is drawn from filmed ones."""
+_ENDS = ["lead_frames", "tail_frames"]
 Row = dict[str, object]
 
 
@@ -70,8 +72,9 @@ class Cell:
         How many posteriors miss: ``none``, as many as flags are ``allowed``, or ``more``.
     fps : float
         Of filmed cohorts; 0 for cohorts without images.
-    cut : bool
-        Whether filmed clips are cut at their labels.
+    cut : str
+        Where filmed clips are cut: nowhere (""), at the ``tail`` (the offset), or at ``both``
+        labels. Of clips cut at both, flags are looked at that users never see.
     budget : int
         Flagged clips of a packet, and controls.
     """
@@ -82,7 +85,7 @@ class Cell:
     fdr: float = 0.05
     missed: str = "allowed"
     fps: float = 0.0
-    cut: bool = False
+    cut: str = ""
     budget: int = 60
 
 
@@ -95,9 +98,13 @@ CELLS = (
     Cell("the same, 29 subjects", 29, 159, fdr=0.2, missed="more"),
     Cell("60 fps, uncut", *_FILMED, fps=60.0),
     Cell("200 fps, uncut", *_FILMED, fps=200.0),
-    Cell("60 fps, cut at the labels: flags that are withheld", *_FILMED, fps=60.0, cut=True),
-    Cell("200 fps, cut at the labels: flags that are withheld", *_FILMED, fps=200.0, cut=True),
+    Cell("60 fps, cut at the offset, lead kept", *_FILMED, fps=60.0, cut="tail"),
+    Cell("200 fps, cut at the offset, lead kept", *_FILMED, fps=200.0, cut="tail"),
+    Cell("60 fps, cut at the labels: flags that are withheld", *_FILMED, fps=60.0, cut="both"),
+    Cell("200 fps, cut at the labels: flags that are withheld", *_FILMED, fps=200.0, cut="both"),
 )
+SHOWN = "of flags that are shown"
+"""Added to what clips cut at both labels give to users: nothing."""
 
 
 def validate_relabeling(
@@ -143,7 +150,7 @@ def validate_relabeling(
         raise OptionError(f"--packets is {n_packets}; expected {FEWEST} or more.")
     if n_clips < 40:
         raise OptionError(f"--clips is {n_clips}; expected 40 or more.")
-    filmed: dict[tuple[float, bool], pd.DataFrame] = {}
+    filmed: dict[tuple[float, str], pd.DataFrame] = {}
     rows: list[Row] = []
     for i, cell in enumerate(_bar(cells, progress)):
         if cell.fps and (cell.fps, cell.cut) not in filmed:
@@ -151,9 +158,13 @@ def validate_relabeling(
         rng = np.random.default_rng([seed, 77, i])
         shifts = filmed[cell.fps, cell.cut] if cell.fps else _drawn(cell, n_bank, rng)
         labels = _flagged(shifts, cell, rng)
+        if cell.cut:
+            rows += _withheld(cell, shifts, labels)
         if not labels["flagged"].any():
-            rows += _nothing_flagged(cell, labels)
+            rows += _nothing_flagged(cell, labels, (tables.ALL, *tables.KEYFRAMES))
             continue
+        none = [k for k in tables.KEYFRAMES if not _of(labels, k)["flagged"].any()]
+        rows += _nothing_flagged(cell, labels, none)
         draws, packets = Draws(labels), []
         for _ in range(n_packets):
             pairs = draws.pairs(rng, cell.n_subjects)
@@ -174,11 +185,11 @@ class _Found:
 def _flagged(shifts: pd.DataFrame, cell: Cell, rng: np.random.Generator) -> pd.DataFrame:
     """All labels of a bank: flagged or not, with the second look at them.
 
-    Of clips cut at their labels those that would be flagged if nobody knew that they are cut:
+    Of clips cut at both labels those that would be flagged if nobody knew that they are cut:
     users never see these flags, and how false they are is why.
     """
     unknown = {"lead_frames": math.nan, "tail_frames": math.nan}
-    flags = flag_clips(shifts.assign(**unknown) if cell.cut else shifts, fdr=cell.fdr)
+    flags = flag_clips(shifts.assign(**unknown) if cell.cut == "both" else shifts, fdr=cell.fdr)
     labels = labels_of(shifts, flags, None)
     looked = _looked_at(labels, cell, rng)
     truth = {c: looked[c].to_numpy() for c in ("wrong", "draw", "rank")}
@@ -210,8 +221,9 @@ def _looked_at(labels: pd.DataFrame, cell: Cell, rng: np.random.Generator) -> pd
     cut = pd.Series(False, index=labels.index)
     if cell.cut:
         ends = labels.groupby("clip")["old"]
-        new = new.clip(ends.transform("min"), ends.transform("max"))
-        cut = labels["keyframe"].isin(["onset", "offset"])
+        first = ends.transform("min") if cell.cut == "both" else None
+        new = new.clip(first, ends.transform("max"))
+        cut = labels["keyframe"].isin(["onset", "offset"] if cell.cut == "both" else ["offset"])
     by = ["keyframe", "ethnicity"]
     away = labels["true_error_ms"] - labels.groupby(by)["true_error_ms"].transform("mean")
     return labels.assign(
@@ -275,13 +287,31 @@ def _summary(cell: Cell, packets: Sequence[dict[str, _Found]]) -> Iterator[Row]:
             )  # fmt: skip
 
 
-def _nothing_flagged(cell: Cell, labels: pd.DataFrame) -> Iterator[Row]:
-    """Rows of a cell of which no label is flagged: all that are wrong go unseen."""
-    for keyframe in (tables.ALL, *tables.KEYFRAMES):
+def _nothing_flagged(cell: Cell, labels: pd.DataFrame, keyframes: Sequence[str]) -> Iterator[Row]:
+    """Rows of keyframes of which no label is flagged: all that are wrong go unseen."""
+    for keyframe in keyframes:
         wrong = _of(labels, keyframe)["wrong"].to_numpy(bool)
         value = 0.0 if wrong.any() else math.nan
         yield _place(cell, keyframe, "flag_recall", 0) | _coverage((), value, value, None,
                                                                    banded=False)  # fmt: skip
+
+
+def _withheld(cell: Cell, shifts: pd.DataFrame, labels: pd.DataFrame) -> Iterator[Row]:
+    """Labels not flagged because clips are cut, and what users are shown of wrong ones."""
+    by = ["dataset", "clip", "keyframe", "coder"]
+    flags = flag_clips(shifts, fdr=cell.fdr)[by].assign(shown=True)
+    seen = labels[[*by, "wrong"]].merge(flags, on=by, how="left")["shown"].notna().to_numpy()
+    cut = cut_at_labels(labels.merge(shifts[[*by, *_ENDS]], on=by)).to_numpy()
+    wrong = labels["wrong"].to_numpy(bool)
+    for keyframe in (tables.ALL, *tables.KEYFRAMES):
+        here = np.ones(len(labels), bool) if keyframe == tables.ALL else (
+            labels["keyframe"] == keyframe).to_numpy()  # fmt: skip
+        values = {"share_withheld": float(cut[here].mean())}
+        if cell.cut == "both" and (wrong & here).any():
+            values[f"flag_recall {SHOWN}"] = float(seen[wrong & here].mean())
+        for quantity, value in values.items():
+            place = _place(cell, keyframe, quantity, 0)
+            yield place | _coverage((), value, value, None, banded=False)
 
 
 def _place(cell: Cell, keyframe: str, quantity: str, n_packets: int) -> Row:
@@ -289,7 +319,7 @@ def _place(cell: Cell, keyframe: str, quantity: str, n_packets: int) -> Row:
         "dataset": tables.SIMULATED,
         "cell": cell.name,
         "fps": cell.fps or 200.0,
-        "cut": cell.cut,
+        "cut": cell.cut or "no",
         "keyframe": keyframe,
         "quantity": quantity,
         "unit": "ms" if quantity.startswith("mean") else "share",
@@ -372,7 +402,7 @@ def _drawn(cell: Cell, n_bank: int, rng: np.random.Generator) -> pd.DataFrame:
 
 def _filmed(
     fps: float, n_clips: int, seed: int, jobs: int
-) -> dict[tuple[float, bool], pd.DataFrame]:
+) -> dict[tuple[float, str], pd.DataFrame]:
     """Clips filmed once, labeled several times by careless coders, whole and cut."""
     dataset = "4dme" if fps < 100 else "samm"
     cohort = simulate(
@@ -381,11 +411,12 @@ def _filmed(
     )  # fmt: skip
     filmed = record(cohort, jobs=jobs)
     found = {}
-    for cut in (False, True):
+    trims: dict[str, Trimmed] = {"": False, "tail": "tail", "both": True}
+    for cut, trimmed in trims.items():
         parts = []
         for draw in range(1 if cut else _DRAWS):
             coder = Coder(f"careless {draw}", OLD_SD_MS, gross=GROSS)
-            own = labeled(filmed, coder, seed=seed, trimmed=cut, jobs=jobs)
+            own = labeled(filmed, coder, seed=seed, trimmed=trimmed, jobs=jobs)
             shifts = shifts_of(own)
             parts.append(shifts.assign(draw=float(draw), clip=shifts["clip"] + f" {draw}"))
         bank = pd.concat(parts, ignore_index=True)

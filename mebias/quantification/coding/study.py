@@ -176,6 +176,11 @@ def matched(
             f"look at one at a time."
         )
     seen = codings[_MS].notna().any(axis=1).to_numpy()
+    if not seen.any():
+        raise TableError(
+            "no coder has found an event: the times of all rows are blank; fill in onset, apex and "
+            "offset where an event was seen."
+        )
     named = bool((codings.loc[seen, "event"] != "").any())
     rows = codings.assign(
         ethnicity=[(groups or {}).get(s, tables.ALL) for s in codings["subject"]],

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from mebias.quantification.coding.coders import CoderFindings
 
 Record = Mapping[Hashable, Any]
+SPREADS = {
+    "inter_coder_sd": "between these coders, their biases taken out",
+    "intra_coder_sd": "within a coder, pass to pass",
+    "single_coder_error_sd": "the error of one coder that a consensus hides",
+    "consensus_error_sd": "the error of the consensus itself",
+}
+"""Quantities of spread, in words."""
 _MOST_PAIRS = 6
 
 
@@ -28,31 +35,25 @@ def summary(found: CoderFindings) -> str:
 def _lines(found: CoderFindings) -> Iterator[str]:
     study = found.study
     n_events, n_subjects = (study.codings[c].nunique() for c in ("event", "subject"))
-    coders = study.codings.groupby("event")["coder"].nunique()
-    shared = int(coders.gt(1).sum())
+    shared = int(study.codings.groupby("event")["coder"].nunique().ge(2).sum())
     yield (f"{study.dataset}: {len(study.coders)} coders, {counted(n_events, 'event')} of "
            f"{counted(n_subjects, 'subject')} ({shared} found by two coders or more), "
            f"{counted(len(study.codings), 'coding')}")  # fmt: skip
-    yield f"In brackets: {_level(found)}"
+    yield f"In brackets: {brackets(found)}"
     yield "Detection (F1: share of both coders' codings that the other has too)"
     e = found.estimates
     f1 = e[(e["quantity"] == "detection_f1")].to_dict("records")
     for row in f1[:_MOST_PAIRS]:
-        yield f"  {row['source']}: {_share(row)}"
+        yield f"  {row['source']}: {share(row)}"
     if len(f1) > _MOST_PAIRS:
         yield f"  and {len(f1) - _MOST_PAIRS} more in estimates.csv"
     yield "Timing (ms; positive = later than the coders' mean)"
     for coder in study.coders:
-        texts = [f"{r['keyframe']} {_number(r)}" for r in _rows(found, "coder_bias", coder)]
+        texts = [f"{r['keyframe']} {number(r)}" for r in keyframe_rows(found, "coder_bias", coder)]
         yield f"  {coder}: {'; '.join(texts)}" if texts else f"  {coder}: nothing in common"
     yield "Spread of a single label (SD, ms)"
-    for quantity, name in (
-        ("inter_coder_sd", "between these coders, their biases taken out"),
-        ("intra_coder_sd", "within a coder, pass to pass"),
-        ("single_coder_error_sd", "the error of one coder that a consensus hides"),
-        ("consensus_error_sd", "the error of the consensus itself"),
-    ):
-        texts = [f"{r['keyframe']} {_number(r)}" for r in _rows(found, quantity, EVERYONE)]
+    for quantity, name in SPREADS.items():
+        texts = [f"{r['keyframe']} {number(r)}" for r in keyframe_rows(found, quantity, EVERYONE)]
         if texts:
             yield f"  {name}: {'; '.join(texts)}"
     yield from _culture(found)
@@ -75,8 +76,8 @@ def _culture(found: CoderFindings) -> Iterator[str]:
             if whole and design.confounded:
                 continue
             who = "" if whole else "these coders alone: "
-            p = _p(test["p_adjusted"].iloc[0]) if whole and len(test) else ""
-            yield f"  {keyframe}: {who}{_number(row)}{p}"
+            p = p_text(test["p_adjusted"].iloc[0]) if whole and len(test) else ""
+            yield f"  {keyframe}: {who}{number(row)}{p}"
         smallest = found.power
         smallest = smallest[(smallest["keyframe"] == keyframe)
                             & (smallest["quantity"] == "smallest_shift")]  # fmt: skip
@@ -84,7 +85,7 @@ def _culture(found: CoderFindings) -> Iterator[str]:
             yield f"    this design finds {value:.0f} ms with 80 % power"
 
 
-def _level(found: CoderFindings) -> str:
+def brackets(found: CoderFindings) -> str:
     """What the brackets are: intervals by their level, where simulation does not say less."""
     e = found.estimates
     told = e[e["conf_low"].notna() & e["conf_high"].notna()]
@@ -104,12 +105,14 @@ def counted(n: int, name: str) -> str:
     return f"{n} {name}{'' if n == 1 else 's'}"
 
 
-def _rows(found: CoderFindings, quantity: str, source: str) -> list[dict[Hashable, Any]]:
+def keyframe_rows(found: CoderFindings, quantity: str, source: str) -> list[dict[Hashable, Any]]:
+    """Rows of one quantity, one per keyframe (ms)."""
     rows: pd.DataFrame = found.get(quantity, source)
     return rows[rows["keyframe"].isin(tables.KEYFRAMES)].to_dict("records")
 
 
-def _number(row: Record) -> str:
+def number(row: Record) -> str:
+    """An estimate with its interval, or why there is none."""
     if math.isnan(row["estimate"]):
         return f"? ({row['reason']})"
     if math.isnan(row["conf_low"]):
@@ -118,7 +121,8 @@ def _number(row: Record) -> str:
     return f"{row['estimate']:.1f} ({row['conf_low']:.1f} to {row['conf_high']:.1f}){star}"
 
 
-def _share(row: Record) -> str:
+def share(row: Record) -> str:
+    """A share with its interval and what it rests on."""
     if math.isnan(row["estimate"]):
         return f"? ({row['reason']})"
     star = "*" if falls_short(row["coverage_note"]) else ""
@@ -127,7 +131,8 @@ def _share(row: Record) -> str:
             f"{counted(round(row['n_subjects']), 'subject')}")  # fmt: skip
 
 
-def _p(value: float) -> str:
+def p_text(value: float) -> str:
+    """An adjusted p-value."""
     if math.isnan(value):
         return ""
     return ", p < 0.001 (Holm)" if value < 0.001 else f", p = {value:.3f} (Holm)"
