@@ -120,7 +120,7 @@ def test_short_form_stands_on_every_piece_that_tells_of_recognition(written):
     assert all("SHORT FORM" in caption for caption in captions)
     assert "so no claim is graded on it" in section
     short = page.split('<section id="in-short"')[1].split("</section>")[0]
-    assert "SHORT FORM, on which no claim is graded" in short
+    assert "SHORT FORM: no claim is graded on it" in short
     assert "short form" in (written.out / "methods.md").read_text(encoding="utf-8")
     record = json.loads((written.out / "provenance.json").read_text(encoding="utf-8"))
     (run,) = record["recognition"].values()

@@ -134,7 +134,7 @@ def _tests(found: CoderFindings) -> str:
 def _by_keyframe(
     found: CoderFindings, first: str, rows: Sequence[tuple[str, Sequence[Mapping[object, object]]]]
 ) -> str:
-    told = {name: {str(r["keyframe"]): number(r) for r in own} for name, own in rows}  # type: ignore[arg-type]
+    told = {name: {str(r["keyframe"]): number(r) for r in own} for name, own in rows}
     return _table(
         [first, *tables.KEYFRAMES],
         [[name, *(own.get(k, "–") for k in tables.KEYFRAMES)] for name, own in told.items()],

@@ -72,7 +72,7 @@ def table(grid: Grid, label: str) -> str:
     % needs \usepackage{booktabs,array,graphicx,textcomp} and \usepackage[T1]{fontenc}
     \begin{table}
     \centering\footnotesize\setlength{\tabcolsep}{3pt}
-    \caption{Shifts}\label{tab:shifts}
+    \caption{Shifts}\label{tab:shifts}\par\smallskip
     \resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%
     \begin{tabular}{lr}
     \toprule
@@ -89,7 +89,7 @@ def table(grid: Grid, label: str) -> str:
         f"% {PREAMBLE}",
         rf"\begin{{table{wide}}}",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
-        rf"\caption{{{escape(grid.caption)}}}\label{{tab:{_key(label)}}}",
+        rf"\caption{{{escape(grid.caption)}}}\label{{tab:{_key(label)}}}\par\smallskip",
         _FIT,
         rf"\begin{{tabular}}{{{''.join(_columns(grid))}}}",
         r"\toprule",
@@ -163,7 +163,7 @@ def _head(text: str, numeric: bool) -> str:
     r"""A head in lines of a few words.
 
     >>> print(_head("Random frame, ms", True))
-    \begin{tabular}[b]{@{}r@{}}Random \\ frame, ms\end{tabular}
+    \begin{tabular}[b]{@{}r@{}}Random frame, \\ ms\end{tabular}
     """
     lines = _head_lines(text)
     if len(lines) == 1:

@@ -229,10 +229,10 @@ def _shifts(run: Run) -> str:
 
 def _estimates(run: Run) -> str:
     text = (
-        "The sampling unit is the subject, not the clip. Mean shifts are given in three weightings: subject "
-        "(random-intercept weights), clip, and subject-mean (plain mean of subjects' means), with "
-        "CR2 standard errors and Satterthwaite degrees of freedom (Pustejovsky & Tipton 2018) for "
-        "the first two. "
+        "The sampling unit is the subject, not the clip. Mean shifts are given in three "
+        "weightings: subject (random-intercept weights), clip, and subject-mean (plain mean of "
+        "subjects' means), with CR2 standard errors and Satterthwaite degrees of freedom "
+        "(Pustejovsky & Tipton 2018) for the first two. "
     )
     quantities = set(run.estimates["quantity"])
     if any(q.startswith("share") for q in quantities):

@@ -66,7 +66,7 @@ def test_supported_claims_come_first_and_share_is_in_per_cent():
     assert [card.grade for card in items] == [
         "supported", "not supported", "can't be told", "can't be told"
     ]  # fmt: skip
-    assert items[0].number == "50\xa0% [40\xa0%, 60\xa0%]; margin 5.0\xa0%"
+    assert items[0].number == "50\xa0%\xa0[40\xa0%, 60\xa0%]; margin 5.0\xa0%"
     assert items[0].text == "It moves." and items[0].alt.startswith("supported: 50")
     assert items[-1].svg == "" and items[-1].number.startswith("no estimate")
 

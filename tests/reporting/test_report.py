@@ -238,7 +238,7 @@ def test_the_mean_shift_in_the_summary_is_that_of_the_table(written):
     report = written["real"]
     rows = report.findings.headline()
     row = rows[(rows["ethnicity"] == "all") & (rows["keyframe"] == "apex")].iloc[0]
-    shown = f"apex {row['estimate']:+.1f} [{row['conf_low']:.1f}, {row['conf_high']:.1f}]"
+    shown = f"apexes by {row['estimate']:+.1f} [{row['conf_low']:.1f}, {row['conf_high']:.1f}]"
     page = Page(report.path.read_text(encoding="utf-8"))
     assert shown.replace("-", "−") in page.text
 
