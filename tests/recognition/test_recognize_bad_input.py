@@ -1,6 +1,7 @@
 """The command `recognize` where data, machines or files are not as they should be."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,10 +36,7 @@ class Case:
 
     def __init__(self, made, folder):
         self.root, self.out = folder / "data", folder / "out"
-        self.root.mkdir()
-        for path in made.iterdir():
-            if path.name != "annotations.csv":
-                (self.root / path.name).symlink_to(path)
+        shutil.copytree(made, self.root)
         self.table = pd.read_csv(made / "annotations.csv", dtype=str)
 
     def arguments(self, *options):
