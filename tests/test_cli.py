@@ -180,6 +180,10 @@ def test_dry_run_counts_and_writes_nothing(capsys, tmp_path, monkeypatch, folder
     assert code == 0
     assert "30 clips" in out
     assert "frames to read" in out
+    code, out, _ = run(capsys, "recognize", "folder", "--root", folder, "--dry-run", "--seeds", "2")
+    assert code == 0
+    assert "30 clips" in out
+    assert "on top: 3 arms x 2 seeds x 12 folds" in out
     assert sorted(tmp_path.iterdir()) == before
 
 

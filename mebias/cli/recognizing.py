@@ -44,6 +44,9 @@ def recognize(options: argparse.Namespace) -> None:
     cohorts = get_cohorts(options.dataset, **data_options(options, options.dataset))
     if options.dry_run:
         dry_run(cohorts, [arm.source for arm in arms if arm.source != "human"], options.jobs or 1)
+        subjects = sum(cohort.clips["subject"].nunique() for cohort in cohorts)
+        folds = len(cohorts) if options.lodo else min(options.folds or subjects, subjects)
+        print(f"Training comes on top: {len(arms)} arms x {options.seeds} seeds x {folds} folds.")
         return
     out = options.out or Path("reports") / "-".join(cohort.manifest.id for cohort in cohorts)
     writable(out)
