@@ -5,7 +5,7 @@ DATASET ?= 4dme
 ROOT ?=
 RUN = $(VENV)/bin/python
 
-.PHONY: report test lint proof docs clean
+.PHONY: report test lint proof coverage docs clean
 report: $(VENV)/.installed
 	$(RUN) -m mebias report $(DATASET) $(if $(ROOT),--root "$(ROOT)")
 
@@ -13,8 +13,8 @@ test: $(VENV)/.installed-dev
 	MEBIAS_FAST=1 OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses logical --maxprocesses 4 --dist loadfile
 
 # The committed tables of reports/validation in their full size (a stopped run goes on where it
-# was), and all notebooks and pages of the documentation in full.
-proof: $(VENV)/.installed-docs
+# was), mutation testing, and all notebooks and pages of the documentation in full.
+proof: $(VENV)/.installed-proof
 	$(RUN) -m mebias calibrate statistics --full
 	$(RUN) -m mebias calibrate statistics --recovery --full
 	$(RUN) -m mebias calibrate gain --cohorts 10000
@@ -23,7 +23,13 @@ proof: $(VENV)/.installed-docs
 	$(RUN) -m mebias calibrate coders
 	$(RUN) -m mebias calibrate relabel
 	$(RUN) -m mebias calibrate plan-study
+	$(RUN) benchmarks/mutate.py selection quantification
 	MEBIAS_FAST=0 $(MAKE) docs
+
+# How much of mebias/ the tests run.
+coverage: $(VENV)/.installed-proof
+	MEBIAS_FAST=1 OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses logical --maxprocesses 4 \
+		--dist loadfile --cov=mebias --cov-report=term:skip-covered --cov-fail-under=90
 
 # The site, its notebooks run at reduced size (in full with MEBIAS_FAST=0): build/site/index.html
 docs: $(VENV)/.installed-docs
@@ -44,6 +50,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+$(VENV)/.installed-proof: $(VENV)/.installed-docs
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[proof]"
 	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed
