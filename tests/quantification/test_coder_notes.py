@@ -40,7 +40,7 @@ def test_each_quantity_gets_the_worst_of_its_nearest_studies():
 
 
 def test_no_note_is_made_up():
-    rows = [row("limit_low", 24, 120), row("coder_bias", 24, 120, low=np.nan),
+    rows = [row("ccc", 24, 120), row("coder_bias", 24, 120, low=np.nan),
             row("coder_bias", 24, 120, level=0.9)]  # fmt: skip
     notes = with_coder_notes(table(rows))["coverage_note"].tolist()
     assert notes == ["coverage not simulated", "", "coverage not simulated"]
