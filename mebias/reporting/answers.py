@@ -77,33 +77,38 @@ def planted_cards(planted: pd.DataFrame) -> Cards:
     """
     columns = ["expected_shift_ms", "found_shift_ms", "conf_low", "conf_high"]
     scale = reach(*planted[columns].to_numpy(dtype=float).ravel())
-    rows = sorted(planted.to_dict("records"), key=lambda row: not row["planted_error_ms"])
+    rows = sorted(
+        planted.to_dict("records"), key=lambda row: not abs(row["planted_error_ms"] or 0) > 0
+    )
     items = []
     for row in rows:
-        apart = not is_missing(row["planted_error_ms"]) and row["planted_error_ms"] != 0
-        first = (
-            f"Planted {amount(row['planted_error_ms'], 'ms')} ms of label error."
-            if apart
-            else "Nothing was planted."
-        )
+        first = _planted(row["planted_error_ms"])
         low, high = row["conf_low"], row["conf_high"]
         shown = f"found {with_interval(row['found_shift_ms'], low, high, 'ms')} ms"
-        expected = f"a perfect selector {amount(row['expected_shift_ms'], 'ms')} ms"
+        if not is_missing(row["expected_shift_ms"]):
+            shown += f", a perfect selector {amount(row['expected_shift_ms'], 'ms')} ms"
         grade = OUTCOME.get(row["outcome"], row["outcome"])
-        alt = f"{grade}: {shown}, {expected}"
+        alt = f"{grade}: {shown}"
         svg = interval_svg(
             alt, row["found_shift_ms"], low, high, target=row["expected_shift_ms"], scale=scale
         )
         topic = f"{row['contrast']}, {row['keyframe']}"
         items.append(
-            Card(grade, tone(row["outcome"]), topic, first, _unbroken(f"{shown}, {expected}"),
-                 svg, alt)
+            Card(grade, tone(row["outcome"]), topic, first, _unbroken(shown), svg, alt)
         )  # fmt: skip
     return Cards(
         tuple(items),
         "In the pictures: point and line, the shift found with its interval; diamond, the shift "
         "that a perfect selector would show with the labels drawn; dashed, 0. All have one scale.",
     )
+
+
+def _planted(error: float | None) -> str:
+    if error is None or is_missing(error):
+        return "What was planted is not known."
+    if error == 0:
+        return "Nothing was planted."
+    return f"Planted {amount(error, 'ms')} ms of label error."
 
 
 def _unbroken(text: str) -> str:

@@ -184,7 +184,7 @@ def planted_sentence(planted: pd.DataFrame) -> str:
     >>> planted_sentence(tables.empty("planted"))
     'Nothing is known about what was planted.'
     """
-    if planted.empty:
+    if planted["planted_error_ms"].isna().all():
         return "Nothing is known about what was planted."
     apart = planted[planted["planted_error_ms"].fillna(0) != 0]
     outcomes = planted["outcome"].value_counts(sort=False)

@@ -9,6 +9,7 @@ from mebias import tables
 from mebias.reporting.answers import claim_cards, planted_cards
 from mebias.reporting.linking import Linker
 from mebias.reporting.spark import HEIGHT, WIDTH, interval_svg
+from mebias.reporting.text import planted_sentence
 
 NONE = math.nan
 
@@ -85,6 +86,20 @@ def test_planted_comes_first_and_all_have_one_scale():
     one, other = places(first.svg), places(second.svg)
     unit = (one["zero"] - one["target"]) / 20
     assert (other["target"] - other["zero"]) / 2 == pytest.approx(unit, abs=0.1)
+
+
+def test_what_is_not_known_is_not_called_nothing():
+    row = {"dataset": "d", "contrast": "A vs others", "source": "gamdss", "distance": "signed",
+           "keyframe": "onset", "planted_error_ms": NONE, "drawn_error_ms": NONE,
+           "expected_shift_ms": NONE, "found_shift_ms": 1.0, "conf_low": -5.0, "conf_high": 7.0,
+           "outcome": "can't be told"}  # fmt: skip
+    known = row | {"keyframe": "apex", "planted_error_ms": 20.0}
+    first, second = planted_cards(tables.from_rows([row, known], "planted")).items
+    assert first.topic == "A vs others, apex"
+    assert second.text == "What was planted is not known."
+    assert "perfect selector" not in second.number + second.alt
+    told = planted_sentence(tables.from_rows([row], "planted"))
+    assert told == "Nothing is known about what was planted."
 
 
 def test_terms_are_linked_once_and_text_stays_text():
