@@ -22,7 +22,7 @@ from mebias.quantification.flags import flag_clips, withheld_flags
 from mebias.quantification.keyframe_contrast import between_datasets, keyframe_contrasts
 from mebias.quantification.missing import missing_bounds, missingness
 from mebias.quantification.mixed import variance_components
-from mebias.quantification.pooling import pool
+from mebias.quantification.pooling import named_pairs, pool
 from mebias.quantification.robust import robust_estimates
 from mebias.tables import ALL, UNKNOWN, empty, joined
 
@@ -126,24 +126,10 @@ def all_parts(shifts: pd.DataFrame, tested: pd.DataFrame, options: Options) -> P
 
 
 def _pooled(differences: pd.DataFrame, tested: pd.DataFrame, conf_level: float) -> pd.DataFrame:
-    """What pooling adds: the datasets' own rows, which it repeats, are in the table already.
-
-    Where a dataset has two groups, the others are one of them, and are called so: *A vs others*
-    of one such dataset is *B vs others* of another whose largest group is B, and neither is the
-    *A vs others* of a dataset with three groups.
-    """
-    named = differences
+    """What pooling adds: the datasets' own rows, which it repeats, are in the table already."""
     stated = tested[~tested["ethnicity"].isin([UNKNOWN, ALL])]
-    for dataset, groups in stated.groupby("dataset")["ethnicity"].unique().items():
-        if len(groups) != 2:
-            continue
-        names = {
-            f"{one} vs others": f"{one} vs {other}"
-            for one, other in (groups, groups[::-1])
-        }  # fmt: skip
-        own = named["dataset"] == dataset
-        told = named["ethnicity"].where(~own, named["ethnicity"].replace(names))
-        named = named.assign(ethnicity=told)
+    groups = {str(d): list(g.unique()) for d, g in stated.groupby("dataset")["ethnicity"]}
+    named = named_pairs(differences, groups)
     found = pool(named, conf_level=conf_level)
     return found[~found["dataset"].isin(differences["dataset"].unique())]
 

@@ -8,7 +8,7 @@ between datasets is never an effect of ethnicity.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -116,6 +116,32 @@ def same_direction(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(
         ethnicity=name, estimate=sign * rows["estimate"], conf_low=low, conf_high=high
     )
+
+
+def named_pairs(rows: pd.DataFrame, groups: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Contrasts of datasets with two groups named as pairs: there the others are one group.
+
+    *A vs others* of one such dataset is *B vs others* of another whose largest group is B, and
+    neither is the *A vs others* of a dataset with three groups.
+
+    >>> rows = pd.DataFrame({"dataset": ["d", "e"], "ethnicity": ["A vs others"] * 2})
+    >>> named_pairs(rows, {"d": ["A", "B"], "e": ["A", "B", "C"]})["ethnicity"].tolist()
+    ['A vs B', 'A vs others']
+    """
+    name = rows["ethnicity"]
+    for dataset, own in groups.items():
+        if len(own) == 2:
+            pairs = zip(own, own[::-1], strict=True)
+            names = {f"{one} vs others": f"{one} vs {other}" for one, other in pairs}
+            name = name.where(rows["dataset"] != dataset, name.replace(names))
+    return rows.assign(ethnicity=name)
+
+
+def groups_of(estimates: pd.DataFrame) -> dict[str, list[str]]:
+    """The groups of each dataset, as an estimates table has them."""
+    own = estimates[estimates["quantity"].eq("mean_shift")
+                    & ~estimates["ethnicity"].isin([tables.ALL, tables.UNKNOWN])]  # fmt: skip
+    return {str(d): list(g.unique()) for d, g in own.groupby("dataset")["ethnicity"]}
 
 
 def direction_of(contrast: str) -> str:

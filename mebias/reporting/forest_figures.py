@@ -11,7 +11,7 @@ from matplotlib.patches import Polygon
 
 from mebias import tables
 from mebias.errors import TableError, listed
-from mebias.quantification.pooling import direction_of, same_direction
+from mebias.quantification.pooling import direction_of, groups_of, named_pairs, same_direction
 from mebias.reporting.figure_style import (
     FAINT,
     INK,
@@ -29,6 +29,7 @@ from mebias.reporting.figure_style import (
 )
 
 QUANTITY = "mean_shift_difference"
+_OTHERS = " vs others"
 _FAR = 6.0
 """Bounds further out than this many times their median may leave the axis, with an arrow."""
 _COLUMNS = ("dataset", "ethnicity", "stratum", "source", "distance", "keyframe", "quantity", "unit",
@@ -58,7 +59,8 @@ def forest_plot(
         The rule; without them, that which most datasets have.
     quantity : str
         What is contrasted: ``mean_shift_difference`` or ``adjusted_difference``. *A vs B* and
-        *B vs A* are the same contrast, as in pooling, drawn in alphabetical order.
+        *B vs A* are the same contrast, as in pooling, drawn in alphabetical order, and so is
+        *A vs others* where a dataset has no third group.
     width_mm : float
         Width in mm.
 
@@ -93,7 +95,7 @@ def forest_plot(
         estimates["unit"].eq("ms") & estimates["stratum"].eq(tables.ALL)
         & estimates["quantity"].isin([quantity, f"pooled_{quantity}", f"predicted_{quantity}"])
     ]  # fmt: skip
-    rows = same_direction(rows)
+    rows = same_direction(named_pairs(rows, groups_of(estimates)))
     if contrast is not None:
         contrast = direction_of(contrast)
     rows = _chosen(rows, quantity, contrast, source, distance)
@@ -150,6 +152,20 @@ def _pooled(rows: pd.DataFrame) -> pd.Series:
     return rows["dataset"].map(_bare).eq("pooled")
 
 
+def most_common(rows: pd.DataFrame, column: str) -> str:
+    """What most datasets have; of as many, pairs of groups come before *A vs others*.
+
+    Who the others are differs from dataset to dataset: such contrasts are never pooled.
+
+    >>> names = ["A vs others", "A vs B", "A vs others", "A vs B", "B vs C"]
+    >>> rows = pd.DataFrame({"ethnicity": names, "dataset": ["d", "d", "e", "e", "e"]})
+    >>> most_common(rows, "ethnicity")
+    'A vs B'
+    """
+    datasets = rows.groupby(column, sort=False)["dataset"].nunique()
+    return str(min(datasets.index, key=lambda x: (-datasets[x], str(x).endswith(_OTHERS))))
+
+
 def _chosen(
     rows: pd.DataFrame,
     quantity: str,
@@ -161,8 +177,7 @@ def _chosen(
     for column, wanted in (("ethnicity", contrast), ("source", source), ("distance", distance)):
         own = rows[rows["quantity"].eq(quantity) & ~_pooled(rows)]
         if wanted is None and len(own):
-            datasets = own.groupby(column, sort=False)["dataset"].nunique()
-            wanted = str(datasets.idxmax())
+            wanted = most_common(own, column)
         kept = rows[rows[column] == wanted]
         if not (kept["quantity"].eq(quantity) & kept["estimate"].notna()).any():
             there = listed(own[column].unique()) or "none"

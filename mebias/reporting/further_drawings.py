@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 
 from mebias import tables
 from mebias.errors import listed
-from mebias.quantification.pooling import same_direction
+from mebias.quantification.pooling import groups_of, named_pairs, same_direction
 from mebias.reporting.blocks import Files, Picture, Section, Text
 from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing, words
-from mebias.reporting.forest_figures import QUANTITY
+from mebias.reporting.forest_figures import QUANTITY, most_common
 from mebias.reporting.formats import with_interval
 from mebias.reporting.issue_list import tally
 from mebias.reporting.lookup import Part
@@ -64,12 +64,13 @@ def forest(content: Content) -> Iterator[Drawing]:
         & estimates["estimate"].notna() & estimates["dataset"].isin(content.datasets)
         & estimates["stratum"].eq(tables.ALL) & estimates["weighting"].isin(["subject", ""])
     ]  # fmt: skip
-    own = same_direction(own)
-    shared = own.groupby("ethnicity", sort=False)["dataset"].nunique()
-    if shared.empty or shared.max() < 2:
+    own = same_direction(named_pairs(own, groups_of(estimates)))
+    if own.empty:
         return
-    contrast = str(shared.idxmax())
+    contrast = most_common(own, "ethnicity")
     part = own[own["ethnicity"] == contrast].drop_duplicates(["dataset", "keyframe"])
+    if part["dataset"].nunique() < 2:
+        return
     yield Drawing(
         FOREST,
         f"{contrast}: the contrast within each dataset and, from three datasets on, pooled. "

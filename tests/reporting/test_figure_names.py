@@ -4,12 +4,15 @@ import itertools
 import warnings
 
 import figure_cases as cases
+import numpy as np
+import pandas as pd
 import pytest
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from mebias import tables
+from mebias.quantification.pooling import groups_of, named_pairs, pool
 from mebias.reporting import figures, lettering
 
 HAS_CHINESE = lettering.drawable("汉")
@@ -211,6 +214,32 @@ def test_a_forest_pools_from_three_and_predicts_from_four_on(n, rows):
             corners = axes.patches[0].get_xy()[:, 0]
             assert corners.min() == pytest.approx(pooled["conf_low"].item())
             assert corners.max() == pytest.approx(pooled["conf_high"].item())
+
+
+def test_a_forest_prefers_what_is_pooled_and_knows_who_the_others_of_two_groups_are():
+    rng = np.random.default_rng(2)
+    row = {"stratum": "all", "source": "gamdss", "distance": "signed", "unit": "ms",
+           "weighting": "subject", "df": 12.0, "std_error": 3.0, "n_clips": 90,
+           "n_subjects": 14}  # fmt: skip
+    rows = []
+    for name, groups in (("d", "AB"), ("e", "ABC"), ("f", "ABC")):
+        contrasts = ["A vs others"] + ["A vs B"] * (len(groups) > 2)
+        for k in tables.KEYFRAMES:
+            rows += [row | {"dataset": name, "keyframe": k, "quantity": "mean_shift",
+                            "ethnicity": g, "estimate": 1.0} for g in groups]  # fmt: skip
+            for contrast in contrasts:
+                x = rng.normal()
+                rows.append(row | {"dataset": name, "keyframe": k, "ethnicity": contrast,
+                                   "quantity": "mean_shift_difference", "estimate": x,
+                                   "conf_low": x - 6, "conf_high": x + 6})  # fmt: skip
+    own = tables.from_rows(rows, "estimates")
+    pooled = pool(named_pairs(own, groups_of(own)))
+    table = tables.conform(pd.concat([own, pooled[pooled["dataset"] == "pooled"]]), "estimates")
+    with figures.style():
+        figure = figures.forest_plot(table)
+    labels = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert labels == ["d", "e", "f", "pooled"]
+    assert figure.axes[1].get_xlabel().startswith("A vs B")
 
 
 def test_a_forest_finds_the_pooled_contrast_of_a_pair_named_the_other_way_round():
