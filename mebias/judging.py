@@ -18,6 +18,7 @@ from mebias.quantification.coverage import with_coverage_notes
 from mebias.quantification.excess import excess_estimates
 from mebias.selection.nulls import CODER_SD_MS, nulls
 from mebias.selection.rules import get_rules
+from mebias.workers import Jobs
 
 CHECK = "nulls"
 
@@ -27,7 +28,7 @@ def with_nulls(
     cohorts: Sequence[Cohort],
     *,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: bool = False,
 ) -> tuple[Findings, pd.DataFrame]:
     """Findings with what is left of the tested rule's shifts beyond its nulls.

@@ -42,6 +42,7 @@ from mebias.quantification.plan import Plan
 from mebias.selection import reselect
 from mebias.selection.rules import Rule, get_rules
 from mebias.simulation import simulate
+from mebias.workers import Jobs
 
 if TYPE_CHECKING:
     from mebias.reporting import Report
@@ -167,8 +168,8 @@ def report(
     shareable: bool = False,
     skip_bad_frames: bool = False,
     recognizer: str = "short",
-    jobs: int = 1,
-    training_jobs: int | None = 1,
+    jobs: Jobs = 1,
+    training_jobs: Jobs | None = 1,
     cache: str | Path | None = None,
     progress: bool = False,
     **reading: Any,
@@ -206,9 +207,10 @@ def report(
     recognizer : str
         ``short`` (5 folds by subject, 3 seeds), ``full`` (one subject left out, 5 seeds) or
         ``none``; see `mebias.measuring.measure`, also for predictions that are there already.
-    jobs, training_jobs : int
+    jobs, training_jobs : int or str
         Worker processes for the selection, and for the recognizer (None: one per core; a
-        script that starts them needs the usual ``if __name__ == "__main__":``).
+        script that starts them needs the usual ``if __name__ == "__main__":``), or the address
+        of a Dask scheduler. Results do not depend on it.
     cache : path, optional
         As in `mebias.reselect`.
     progress : bool

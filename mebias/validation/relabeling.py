@@ -35,6 +35,7 @@ from mebias.validation.draws import Draws
 from mebias.validation.recordings import labeled, record, shifts_of
 from mebias.validation.recovery_rows import clopper_pearson
 from mebias.validation.trajectories import blind_shifts
+from mebias.workers import Jobs
 
 SECOND_SD_MS = (6.0, 6.0, 11.0)
 """SD of the second coder's errors at onset, apex, offset: half of the first one's."""
@@ -113,7 +114,7 @@ def validate_relabeling(
     n_clips: int = 240,
     n_bank: int = 4000,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     cells: Sequence[Cell] = CELLS,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -127,7 +128,9 @@ def validate_relabeling(
         Clips that are filmed per frame rate; cohorts are drawn from their subjects.
     n_bank : int
         Subjects of each cell without images.
-    seed, jobs : int
+    seed : int
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler.
     cells : sequence of Cell
     progress : bool
 
@@ -401,7 +404,7 @@ def _drawn(cell: Cell, n_bank: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _filmed(
-    fps: float, n_clips: int, seed: int, jobs: int
+    fps: float, n_clips: int, seed: int, jobs: Jobs
 ) -> dict[tuple[float, str], pd.DataFrame]:
     """Clips filmed once, labeled several times by careless coders, whole and cut."""
     dataset = "4dme" if fps < 100 else "samm"
