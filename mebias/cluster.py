@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -92,9 +93,15 @@ class Cluster:
         self.address = address
         self._distributed: Any = distributed
         self._shared = shared
+        self._log = logging.getLogger("distributed.client")
+        self._level = self._log.level
+        self._log.setLevel(logging.CRITICAL)  # what it would say is told in one sentence
         try:
-            self._client: Any = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
+            self._client: Any = self._distributed.Client(
+                address, timeout=CONNECT_S, set_as_default=False
+            )
         except (OSError, ValueError) as error:
+            self._log.setLevel(self._level)
             raise WorkerError(
                 f"no Dask scheduler answers at {address} ({type(error).__name__}); start one with: "
                 f"dask scheduler"
@@ -110,7 +117,10 @@ class Cluster:
 
     def _workers(self) -> dict[str, int]:
         """Threads of each worker."""
-        return dict(self._client.nthreads())
+        try:
+            return dict(self._client.nthreads())
+        except (OSError, TimeoutError, *_CANCELLED):
+            raise WorkerError(self._gone()) from None
 
     def _await_workers(self) -> None:
         start = time.monotonic()
@@ -166,22 +176,36 @@ class Cluster:
         alone_since = None
         while True:
             try:
-                return self._distributed.wait(
-                    running, timeout=_LOOK_S, return_when="FIRST_COMPLETED"
-                ).done
+                with self._client.as_current():
+                    done: Iterable[Any] = self._distributed.wait(
+                        running, timeout=_LOOK_S, return_when="FIRST_COMPLETED"
+                    ).done
+                return done
             except _CANCELLED:
-                return [f for f in running if f.done()] or running
+                self._refuse_gone()
+                return [future for future in running if future.done()] or running
             except TimeoutError:
-                pass
-            if self._client.status != "running" or not self._answers():
-                raise WorkerError(
-                    f"the Dask scheduler at {self.address} is gone; start it again, then run the "
-                    f"same command again."
-                )
+                self._refuse_gone()
             now = time.monotonic()
             alone_since = None if self._workers() else alone_since or now
             if alone_since is not None and now - alone_since > ALONE_S:
                 raise WorkerError(self._alone())
+
+    def _refuse_gone(self) -> None:
+        """Tell of a scheduler that has ended."""
+        try:
+            if self._client.status == "running":
+                self._client.sync(self._client.scheduler.identity, callback_timeout=CONNECT_S)
+                return
+        except (OSError, TimeoutError, *_CANCELLED):
+            pass
+        raise WorkerError(self._gone())
+
+    def _gone(self) -> str:
+        return (
+            f"the Dask scheduler at {self.address} is gone; start it again, then run the same "
+            f"command again."
+        )
 
     def result(self, future: Any) -> Any:
         """What was found."""
@@ -200,3 +224,4 @@ class Cluster:
     def close(self) -> None:
         """Leave the cluster; it goes on."""
         self._client.close(timeout=CONNECT_S)
+        self._log.setLevel(self._level)
