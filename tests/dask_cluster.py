@@ -14,27 +14,42 @@ OWN = {"OMP_NUM_THREADS": "1", "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s"
 class DaskCluster:
     """Started where it is entered; what it started is ended with it."""
 
-    def __init__(self, folder, workers=2, nthreads=1):
-        self.folder, self.n_workers, self.nthreads = folder, workers, nthreads
+    def __init__(self, folder, workers=2):
+        self.folder, self.n_workers = folder, workers
         self.started = []
 
     def __enter__(self):
-        found = self.folder / "scheduler.json"
         self.scheduler = self._start(
             "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-            "--scheduler-file", str(found),
+            "--scheduler-file", str(self.folder / "scheduler.json"),
         )  # fmt: skip
+        with self._client() as client:
+            self.address = client.scheduler.address
+        if self.n_workers:
+            self.add_workers(self.n_workers)
+        return self
+
+    def _client(self):
         import distributed
 
-        with distributed.Client(scheduler_file=str(found), timeout=60) as client:
-            self.address = client.scheduler.address
-            if self.n_workers:
-                self.workers = self._start(
-                    "worker", self.address, "--nworkers", str(self.n_workers), "--nthreads",
-                    str(self.nthreads), "--no-dashboard", "--local-directory", str(self.folder),
-                )  # fmt: skip
-                client.wait_for_workers(self.n_workers, timeout=60)
-        return self
+        return distributed.Client(
+            scheduler_file=str(self.folder / "scheduler.json"), timeout=60, set_as_default=False
+        )
+
+    def add_workers(self, number, nthreads=1):
+        self.workers = self._start(
+            "worker", self.address, "--nworkers", str(number), "--nthreads", str(nthreads),
+            "--no-dashboard", "--local-directory", str(self.folder),
+        )  # fmt: skip
+        with self._client() as client:
+            client.wait_for_workers(number, timeout=60)
+
+    def end_workers(self):
+        os.killpg(self.workers.pid, signal.SIGKILL)
+        self.workers.wait()
+        with self._client() as client:
+            while client.nthreads():
+                time.sleep(0.1)
 
     def _start(self, kind, *options):
         log = (self.folder / f"{kind}.log").open("wb")
