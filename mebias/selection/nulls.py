@@ -43,6 +43,7 @@ from mebias.selection.distances import get_distance
 from mebias.selection.null_rows import Bounds, ClipNulls, NullTask, Row
 from mebias.selection.reselect import check_rules
 from mebias.selection.rules import Rule, WindowFunction, get_rules
+from mebias.selection.traces import Traces
 from mebias.workers import Jobs, check_jobs, in_order
 
 KINDS = ("uniform", "accurate", "unbiased")
@@ -60,6 +61,7 @@ def nulls(
     kinds: Sequence[str] = KINDS,
     seed: int = 0,
     jobs: Jobs = 1,
+    traces: Traces | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Distribution of a rule's shifts under nulls, clip by clip.
@@ -83,6 +85,8 @@ def nulls(
         The same seed gives the same table, clip by clip.
     jobs : int or str
         Worker processes, or the address of a Dask scheduler; the result does not depend on it.
+    traces : Traces, optional
+        Blind posteriors that `mebias.reselect` kept of the same cohort with the same seed.
     progress : bool
         Show a progress bar on stderr.
 
@@ -120,6 +124,7 @@ def nulls(
         spread=coder_spread(coder_sd_ms),
         n_draws=n_draws,
         seed=seed,
+        traces=traces,
     )
     check_jobs(jobs)
     if n_draws < FEWEST_DRAWS:

@@ -17,6 +17,7 @@ from mebias.selection.decoding import Decoders
 from mebias.selection.distances import get_distance
 from mebias.selection.one_clip import Row, Task, select_in_clip
 from mebias.selection.rules import Rule, WindowFunction, check_windows, get_rules
+from mebias.selection.traces import Traces
 from mebias.workers import Jobs, check_jobs, in_order
 
 _AHEAD = 1
@@ -33,6 +34,7 @@ def reselect(
     seed: int = 0,
     jobs: Jobs = 1,
     cache: str | Path | None = None,
+    traces: Traces | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Re-select onset, apex and offset of every clip.
@@ -62,6 +64,8 @@ def reselect(
     cache : path, optional
         A folder in which results are kept by the content of the frames: what was selected
         once, with the same labels, rule, seed and version, is not selected again.
+    traces : Traces, optional
+        Where to keep the blind posteriors for `mebias.selection.nulls`.
     progress : bool
         Show a progress bar on stderr.
 
@@ -110,6 +114,7 @@ def reselect(
         gaps=cohort.manifest.gaps,
         seed=seed,
         cache=None if cache is None else Path(cache),
+        traces=traces,
     )
     chunks = _run(task, codings, jobs)
     for found in _bar(chunks, len(codings), progress):
