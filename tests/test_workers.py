@@ -79,22 +79,26 @@ def test_out_of_memory_in_a_worker_is_told(jobs):
         list(in_order(greedy, list(range(6)), jobs, None))
 
 
-TABLES = {
-    "reselect": ["--rule", "gamdss", "--rule", "jitter", "--nulls"],
-    "recognize": ["--epochs", "1", "--seeds", "1", "--folds", "2", "--device", "cpu", "--arms",
-                  "human"],
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", TABLES)
-def test_tables_are_those_of_one_process(name, data, dask, tmp_path):
+def test_tables_are_those_of_one_process(data, dask, tmp_path):
     """Byte for byte."""
     for out, how in (("one", ["--jobs", "1"]), ("many", ["--scheduler", dask.address])):
-        given = [name, "folder", "--root", str(data), *TABLES[name], *how, "--quiet"]
-        assert main([*given, "--out", str(tmp_path / out)]) == 0
+        given = ["reselect", "folder", "--root", str(data), "--rule", "gamdss", "--rule", "jitter"]
+        assert main([*given, "--nulls", *how, "--quiet", "--out", str(tmp_path / out)]) == 0
     made = {p.name: p.read_bytes() for p in (tmp_path / "one").glob("*.csv")}
     assert len(made) >= 4
     assert made == {p.name: p.read_bytes() for p in (tmp_path / "many").glob("*.csv")}
+
+
+def test_folds_are_those_of_one_process(dask):
+    """The command `recognize` trains by the same function."""
+    maps = np.random.default_rng(0).normal(size=(12, 1, 3, 8, 8)).astype(np.float32)
+    places, labels = np.arange(12), np.arange(12) % 2
+    folds = [(places[places % 3 != k], places[places % 3 == k]) for k in range(3)]
+    options = {"epochs": 1, "device": "cpu"}
+    one = train_folds("tiny", maps, labels, folds, way="turn", **options)
+    many = train_folds("tiny", maps, labels, folds, jobs=dask.address, **options)
+    assert many.way == "processes"
+    assert np.array_equal(one.probabilities, many.probabilities)
 
 
 def test_a_report_is_that_of_one_process(data, dask, tmp_path, monkeypatch):
