@@ -71,6 +71,10 @@ class WeightsError(MebiasError):
     """Weights that are damaged, or of another model."""
 
 
+class WorkerError(MebiasError):
+    """Workers that cannot be had, ran out of memory, or were killed again and again."""
+
+
 class MebiasWarning(UserWarning):
     """Base of all warnings."""
 

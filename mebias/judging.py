@@ -18,6 +18,8 @@ from mebias.quantification.coverage import with_coverage_notes
 from mebias.quantification.excess import excess_estimates
 from mebias.selection.nulls import CODER_SD_MS, nulls
 from mebias.selection.rules import get_rules
+from mebias.selection.traces import Traces
+from mebias.workers import Jobs
 
 CHECK = "nulls"
 
@@ -27,7 +29,8 @@ def with_nulls(
     cohorts: Sequence[Cohort],
     *,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
+    traces: Traces | None = None,
     progress: bool = False,
 ) -> tuple[Findings, pd.DataFrame]:
     """Findings with what is left of the tested rule's shifts beyond its nulls.
@@ -42,7 +45,7 @@ def with_nulls(
         Of the cohorts' shifts; where no label was judged, they are given back as they are.
     cohorts : sequence of Cohort
         Those with frames have nulls.
-    seed, jobs, progress
+    seed, jobs, traces, progress
         As in `mebias.nulls`.
 
     Returns
@@ -64,7 +67,8 @@ def with_nulls(
         try:
             drawn = nulls(
                 cohort, rule[0], distance=rule[1], coder_sd_ms=spread,
-                kinds=("accurate", "unbiased"), seed=seed, jobs=jobs, progress=progress,
+                kinds=("accurate", "unbiased"), seed=seed, jobs=jobs, traces=traces,
+                progress=progress,
             )  # fmt: skip
             own = excess_estimates(shifts, drawn, conf_level=findings.options.conf_level)
         except MebiasError as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ except ImportError:  # pragma: no cover - other systems have other locks; runs g
     fcntl = None  # type: ignore[assignment]
 
 NAME = ".mebias-lock"
+SCRATCH = ".mebias-scratch"
 _BUSY = (errno.EACCES, errno.EAGAIN)
 
 P = ParamSpec("P")
@@ -40,6 +42,7 @@ class _Held:
     file: IO[str]
     thread: int
     made: list[Path] = field(default_factory=list)
+    scratch: Path | None = None
 
 
 _HELD: dict[str, _Held] = {}
@@ -88,6 +91,31 @@ def hold(out: str | Path, *, beside: bool = False, name: str = "") -> None:
                 f"--out."
             ) from None
         _HELD[str(path)] = _Held(path, file, threading.get_ident(), made)
+
+
+def scratch(out: str | Path) -> Path:
+    """An empty folder in a locked one, for what is kept until the lock goes.
+
+    What a killed run left in it is taken away.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    held = _HELD[str(Path(os.path.realpath(out)) / NAME)]
+    held.scratch = held.path.with_name(SCRATCH)
+    try:
+        if held.scratch.is_symlink():
+            held.scratch.unlink()
+        shutil.rmtree(held.scratch, ignore_errors=True)
+        held.scratch.mkdir()
+    except OSError as error:
+        raise OutputError(
+            f"the output folder {out} cannot be written ({error.strerror}); free space, or choose "
+            f"another --out."
+        ) from None
+    return held.scratch
 
 
 def _locked(path: Path) -> IO[str]:
@@ -144,6 +172,8 @@ def _busy(out: Path, whose: str) -> str:
 
 def _release(key: str) -> None:
     held = _HELD.pop(key)
+    if held.scratch is not None:
+        shutil.rmtree(held.scratch, ignore_errors=True)
     with contextlib.suppress(OSError):
         held.path.unlink()  # before the lock goes: whoever comes next makes a file of their own
     held.file.close()

@@ -30,6 +30,7 @@ from mebias.recognition.record import (
     unlike,
 )
 from mebias.selection import reselect
+from mebias.workers import Jobs
 
 NONE = "none"
 ARMS = ("human", "gamdss", "jitter")
@@ -80,7 +81,7 @@ def measure(
     *,
     seed: int = 0,
     min_subjects: int = 5,
-    training_jobs: int | None = 1,
+    training_jobs: Jobs | None = 1,
     progress: bool = False,
     **selecting: Any,
 ) -> list[Measured]:
@@ -102,8 +103,8 @@ def measure(
         Of the selection.
     min_subjects : int
         As in `mebias.gain`.
-    training_jobs : int, optional
-        Processes to train in; None for one per core.
+    training_jobs : int or str, optional
+        Processes to train in, or the address of a Dask scheduler; None for one per core.
     progress : bool
         Say on stderr what is done.
     **selecting
@@ -174,7 +175,7 @@ def _run(
     folder: Path,
     seed: int,
     min_subjects: int,
-    jobs: int | None,
+    jobs: Jobs | None,
     progress: bool,
     selecting: dict[str, Any],
 ) -> Measured:
@@ -247,7 +248,7 @@ def _refuse_few(inputs: Inputs, form: str) -> None:
 
 
 def _predictions(
-    inputs: Inputs, form: str, folder: Path, jobs: int | None, progress: bool
+    inputs: Inputs, form: str, folder: Path, jobs: Jobs | None, progress: bool
 ) -> pd.DataFrame:
     from mebias.recognition.experiment import recognize_inputs
     from mebias.recognition.fold_pool import FoldPool

@@ -22,7 +22,7 @@ from mebias.errors import (
     listed,
 )
 from mebias.judging import with_nulls
-from mebias.locking import hold, releasing
+from mebias.locking import hold, releasing, scratch
 from mebias.manifests import Manifest, get_manifest
 from mebias.measuring import check_form, measure, recognition_record
 from mebias.quantification import (
@@ -41,7 +41,9 @@ from mebias.quantification.measured import with_recognition
 from mebias.quantification.plan import Plan
 from mebias.selection import reselect
 from mebias.selection.rules import Rule, get_rules
+from mebias.selection.traces import Traces
 from mebias.simulation import simulate
+from mebias.workers import Jobs
 
 if TYPE_CHECKING:
     from mebias.reporting import Report
@@ -167,8 +169,8 @@ def report(
     shareable: bool = False,
     skip_bad_frames: bool = False,
     recognizer: str = "short",
-    jobs: int = 1,
-    training_jobs: int | None = 1,
+    jobs: Jobs = 1,
+    training_jobs: Jobs | None = 1,
     cache: str | Path | None = None,
     progress: bool = False,
     **reading: Any,
@@ -206,9 +208,10 @@ def report(
     recognizer : str
         ``short`` (5 folds by subject, 3 seeds), ``full`` (one subject left out, 5 seeds) or
         ``none``; see `mebias.measuring.measure`, also for predictions that are there already.
-    jobs, training_jobs : int
+    jobs, training_jobs : int or str
         Worker processes for the selection, and for the recognizer (None: one per core; a
-        script that starts them needs the usual ``if __name__ == "__main__":``).
+        script that starts them needs the usual ``if __name__ == "__main__":``), or the address
+        of a Dask scheduler. Results do not depend on it.
     cache : path, optional
         As in `mebias.reselect`.
     progress : bool
@@ -261,10 +264,12 @@ def report(
     if earlier is not None:
         earlier.refuse_other_kind(simulated=any(c.simulated for c in cohorts))
     selecting: dict[str, Any] = {"skip_bad_frames": skip_bad_frames, "jobs": jobs, "cache": cache}
+    traces = Traces(scratch(folder))
     chosen = [
-        reselect(c, rule, distance=distance, seed=seed, progress=progress, **selecting)
+        reselect(c, rule, distance=distance, seed=seed, traces=traces, progress=progress,
+                 **selecting)
         for c in cohorts
-    ]
+    ]  # fmt: skip
     keyframes = pd.concat(chosen, ignore_index=True)
     parts = [(c, keyframes[keyframes["dataset"] == c.name]) for c in cohorts]
     shifts = pd.concat([compare(c, k) for c, k in parts], ignore_index=True)
@@ -276,7 +281,9 @@ def report(
         cohorts, keyframes, recognizer, folder, seed=seed, min_subjects=min_subjects,
         training_jobs=training_jobs, progress=progress, **selecting,
     )  # fmt: skip
-    findings, drawn = with_nulls(findings, cohorts, seed=seed, jobs=jobs, progress=progress)
+    findings, drawn = with_nulls(
+        findings, cohorts, seed=seed, jobs=jobs, traces=traces, progress=progress
+    )
     findings = with_recognition(with_cohorts(findings, cohorts), measured)
     arguments = {
         "rule": [r.name for r in get_rules(rule)],

@@ -10,6 +10,7 @@ from mebias.cohort import Cohort
 from mebias.errors import FrameError
 from mebias.pipeline import DEFAULT_DISTANCES
 from mebias.selection import reselect
+from mebias.workers import Jobs, count_workers
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Work:
     megabytes: float
 
 
-def estimate_work(cohort: Cohort, rule: str | Sequence[str], *, jobs: int = 1) -> Work:
+def estimate_work(cohort: Cohort, rule: str | Sequence[str], *, jobs: Jobs = 1) -> Work:
     """What re-selecting and reporting a cohort would cost, measured on a few frames.
 
     Parameters
@@ -31,8 +32,8 @@ def estimate_work(cohort: Cohort, rule: str | Sequence[str], *, jobs: int = 1) -
         Clips with frames; without frames only tables are counted.
     rule : str or sequence of str
         The rules that would run.
-    jobs : int
-        Worker processes.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler.
     """
     planned = reselect(replace(cohort, frames=None), rule)
     needed = planned[planned["window_low"].notna()]
@@ -49,7 +50,7 @@ def estimate_work(cohort: Cohort, rule: str | Sequence[str], *, jobs: int = 1) -
     return Work(
         clips=len(cohort),
         frames=frames,
-        seconds=frames * per_frame / jobs + figures,
+        seconds=frames * per_frame / count_workers(jobs) + figures,
         megabytes=2.0 + len(planned) * 2 * len(DEFAULT_DISTANCES) * row_bytes / 1e6,
     )
 

@@ -54,6 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
             2,
             options.debug,
         )
+    except MemoryError:
+        return _fail(
+            "out of memory; use fewer workers (--jobs), smaller frames (--boxes, --crop), or a "
+            "machine with more memory.",
+            2,
+            options.debug,
+        )
     except KeyboardInterrupt:
         return _fail("stopped; nothing half-written was left.", 130, False)
     except Exception as error:  # the last resort: no traceback at a user without --debug

@@ -81,6 +81,7 @@ def calibrate_gain(options: argparse.Namespace) -> None:
         n_cohorts=options.cohorts,
         n_planted=max(5, options.cohorts // 5),
         seed=options.seed,
+        jobs=options.jobs,
         progress=progress(options),
     )
     write(out, {"gain": table})

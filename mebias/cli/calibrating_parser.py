@@ -68,6 +68,7 @@ def _add_calibrate_gain(kinds: Any) -> None:
         default=1000,
         help="cohorts of each cell; a fifth of them where an arm is stronger (1000)",
     )
+    add_jobs(command)
     add_seed(command)
     add_out(command, "reports/validation")
 
@@ -129,6 +130,7 @@ def _add_calibrate_plan_study(kinds: Any) -> None:
         "--cell", metavar="CELL", action="append",
         help="one cell only, as the table names it; may be repeated (all)",
     )  # fmt: skip
+    add_jobs(command)
     add_seed(command)
     add_out(command, "reports/validation")
 

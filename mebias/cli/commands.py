@@ -299,7 +299,7 @@ def report(options: argparse.Namespace) -> None:
         since=options.compare,
         shareable=options.shareable,
         jobs=options.jobs,
-        training_jobs=options.jobs if options.jobs > 1 else None,
+        training_jobs=None if options.jobs == 1 else options.jobs,
         cache=cache(options),
         progress=progress(options),
         merge_small=options.merge_small,

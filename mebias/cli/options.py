@@ -85,9 +85,17 @@ def add_simulation(command: Any) -> None:
     )
 
 
-def add_jobs(command: Any) -> None:
-    """How many processes."""
-    command.add_argument("--jobs", metavar="N", type=int, default=1, help="worker processes (1)")
+def add_jobs(command: Any, default: int | None = 1, words: str = "worker processes (1)") -> None:
+    """How many processes, or whose workers: both are ``jobs``."""
+    whose = command.add_mutually_exclusive_group()
+    whose.add_argument("--jobs", metavar="N", type=positive, default=default, help=words)
+    whose.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        dest="jobs",
+        default=argparse.SUPPRESS,
+        help="instead: workers of the Dask cluster at tcp://HOST:PORT (extra [cluster])",
+    )
 
 
 def add_selection(command: Any) -> None:

@@ -51,7 +51,9 @@ def calibrate_plan_study(options: argparse.Namespace) -> None:
 
     out = options.out or Path("reports") / "validation"
     writable(out, options.run.__name__)
-    table = validate_plan_study(options.cell or (), n_studies=options.studies, seed=options.seed)
+    table = validate_plan_study(
+        options.cell or (), n_studies=options.studies, seed=options.seed, jobs=options.jobs
+    )
     write(out, {"plan_study": table})
     met = table["met"] == "yes"
     lines = ["SIMULATED studies", f"{met.sum()} of {len(table)} predictions meet their band"]

@@ -10,10 +10,10 @@ from mebias.cli.options import (
     add_command,
     add_data,
     add_frames,
+    add_jobs,
     add_min_subjects,
     add_out,
     add_seed,
-    positive,
 )
 from mebias.cli.protocols import add_protocols
 
@@ -52,9 +52,7 @@ def add_recognize(commands: Any) -> None:
     command.add_argument("--device", default="auto", help="cpu, cuda (auto)")
     add_data(command)
     add_frames(command)
-    command.add_argument(
-        "--jobs", metavar="N", type=positive, help="worker processes (training: one per core)"
-    )
+    add_jobs(command, None, "worker processes (training: one per core)")
     command.add_argument("--skip-bad-frames", action="store_true", help="as in reselect")
     command.add_argument("--cache", metavar="DIR", type=Path, help="as in reselect")
     command.add_argument("--dry-run", action="store_true", help="print clips and frames, and stop")

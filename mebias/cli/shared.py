@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mebias.cohort import Cohort
+    from mebias.workers import Jobs
 
 _PROBE = 4096
 """Bytes: a disk without room for these is full."""
@@ -73,7 +74,7 @@ def plants(texts: Sequence[str]) -> dict[str, tuple[float, float, float]] | None
     return dict(parse_plant(text) for text in texts) or None
 
 
-def dry_run(cohorts: Sequence[Cohort], rules: Sequence[str], jobs: int) -> None:
+def dry_run(cohorts: Sequence[Cohort], rules: Sequence[str], jobs: Jobs) -> None:
     """Say what would be done: clips, frames, time and disk."""
     from mebias.work import estimate_work
 

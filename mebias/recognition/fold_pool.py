@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import pickle
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -21,6 +18,7 @@ import torch
 
 from mebias.recognition.alone import train_alone
 from mebias.recognition.jobs import Job, Maps, Scored
+from mebias.workers import Jobs, Workers, check_jobs, cores
 
 _NO_MAPS = np.empty((0, 1, 1, 1, 1), dtype=np.float32)
 
@@ -32,8 +30,9 @@ class FoldPool:
 
     Parameters
     ----------
-    jobs : int, optional
-        How many; the cores of this machine by default.
+    jobs : int or str, optional
+        How many, or the address of a Dask scheduler, whose workers do it; the cores of this
+        machine by default.
 
     Examples
     --------
@@ -42,12 +41,13 @@ class FoldPool:
     1
     """
 
-    def __init__(self, jobs: int | None = None) -> None:
-        self.jobs = jobs or cores()
+    def __init__(self, jobs: Jobs | None = None) -> None:
+        given = check_jobs(jobs or cores())
+        self.cluster = given if isinstance(given, str) else ""
         self._folder = TemporaryDirectory(prefix="mebias-")
         self._numbers = count()
-        # a fork of a process with running threads may hang
-        self._pool = ProcessPoolExecutor(self.jobs, get_context("spawn"), _start)
+        self._workers = Workers(given)
+        self.jobs = self._workers.size
 
     def __enter__(self) -> FoldPool:
         return self
@@ -58,31 +58,25 @@ class FoldPool:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(cancel_futures=True)
+        self._workers.__exit__(kind, error, trace)
         self._folder.cleanup()
 
     def train(self, job: Job, folds: Sequence[int]) -> Iterator[tuple[int, Scored]]:
         """Folds with their scores, as they are done."""
+        if self.cluster:
+            with Workers(self.cluster, job) as workers:
+                done = workers.as_done(_work, folds)
+                yield from ((folds[place], scored) for place, scored in done)
+            return
         number = next(self._numbers)
         path = Path(self._folder.name) / str(number)
         np.save(path.with_suffix(".train.npy"), job.train_maps)
         if job.test_maps is not job.train_maps:
             np.save(path.with_suffix(".test.npy"), job.test_maps)
         light = replace(job, train_maps=_NO_MAPS, test_maps=_NO_MAPS)
-        waiting: dict[Future[Scored], int] = {}
-        try:
-            waiting = {self._pool.submit(_work, light, path, fold): fold for fold in folds}
-            for done in as_completed(waiting):
-                yield waiting[done], done.result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
+        items = [(light, path, fold) for fold in folds]
+        for place, scored in self._workers.as_done(_work_from_files, items):
+            yield folds[place], scored
 
 
 def can_send(job: Job) -> bool:
@@ -131,31 +125,29 @@ def steady(device: str) -> Iterator[None]:
         cudnn.deterministic, cudnn.benchmark, filled.fill_uninitialized_memory = before
 
 
-_held: dict[Path, tuple[Job, Maps]] = {}
-"""The job that this process works on, with its maps."""
+_held: list[tuple[object, Job, Maps]] = []
+"""In a worker: the job that it works on, with its maps, and what that is known by."""
 
 
-def _start() -> None:
-    torch.set_num_threads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+def _work(job: Job, fold: int) -> Scored:
+    if not _held or _held[0][0] is not job:
+        _held[:] = [(job, job, Maps(job))]
+    return _trained(fold)
 
 
-def _end_with_parent() -> None:
-    """A process whose parent was killed would wait for work for ever."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _work(light: Job, path: Path, fold: int) -> Scored:
-    if path not in _held:
-        _held.clear()
+def _work_from_files(_: None, item: tuple[Job, Path, int]) -> Scored:
+    light, path, fold = item
+    if not _held or _held[0][0] != path:
         # copy-on-write: torch wants arrays that could be written to
         train = np.load(path.with_suffix(".train.npy"), mmap_mode="c", allow_pickle=False)
         other = path.with_suffix(".test.npy")
         test = np.load(other, mmap_mode="c", allow_pickle=False) if other.exists() else train
         job = replace(light, train_maps=train, test_maps=test)
-        _held[path] = job, Maps(job)
-    with steady(light.device):
-        return train_alone(*_held[path], fold)
+        _held[:] = [(path, job, Maps(job))]
+    return _trained(fold)
+
+
+def _trained(fold: int) -> Scored:
+    _, job, maps = _held[0]
+    with one_thread(), steady(job.device):
+        return train_alone(job, maps, fold)

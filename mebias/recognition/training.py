@@ -13,7 +13,7 @@ import torch
 from mebias.errors import OptionError
 from mebias.recognition.augment import Augment
 from mebias.recognition.checkpoints import Kept
-from mebias.recognition.fold_pool import FoldPool, cores
+from mebias.recognition.fold_pool import FoldPool
 from mebias.recognition.jobs import (
     Fold,
     Job,
@@ -24,7 +24,8 @@ from mebias.recognition.jobs import (
     warn_absent,
 )
 from mebias.recognition.models import Build, Recipe, get_model
-from mebias.recognition.ways import Way, choose_way, find_device, train_by
+from mebias.recognition.ways import Way, choose_way, find_device, on_cluster, train_by
+from mebias.workers import Jobs, cores
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def train_folds(
     augment: Augment | None = None,
     device: str = "auto",
     way: Way = "auto",
-    jobs: int | None = None,
+    jobs: Jobs | None = None,
     pool: FoldPool | None = None,
     mixed: bool | None = None,
     dtype: torch.dtype = torch.float32,
@@ -114,8 +115,9 @@ def train_folds(
         side, for a model whose layers allow it), or ``auto``: at once on a GPU for small
         models, in processes on the CPU, which is the faster there. Results are the same but
         for rounding.
-    jobs : int, optional
-        Processes; one per core by default.
+    jobs : int or str, optional
+        Processes, one per core by default; or the address of a Dask scheduler, whose workers
+        then train, on their CPUs.
     pool : FoldPool, optional
         Processes at hand, for several runs.
     mixed : bool, optional
@@ -172,6 +174,9 @@ def train_folds(
     settled = replace(recipe or chosen.recipe, **given)  # type: ignore[arg-type]
     n_classes, checked = _check(inputs, tested, labels, folds, classes, settled, overlap)
     train_maps = _own(inputs)
+    cluster = pool.cluster if pool else jobs if isinstance(jobs, str) else ""
+    if cluster:
+        way, device = on_cluster(way, device)
     place = find_device(device)
     job = Job(
         model=chosen,
@@ -191,7 +196,8 @@ def train_folds(
     if keep_weights and keep is None:
         raise OptionError("keep_weights needs a folder to keep them in; name one with keep.")
     warn_absent(job.labels, checked)
-    taken = choose_way(way, job, pool.jobs if pool else jobs or cores())
+    many = pool.jobs if pool else jobs if isinstance(jobs, int) else cores()
+    taken = choose_way(way, job, many)
     kept = None if keep is None else Kept(Path(keep), job, arm, taken == "at once")
     return _run(job, taken, kept, pool, jobs, progress, overlap)
 
@@ -236,7 +242,7 @@ def _run(
     way: Way,
     kept: Kept | None,
     pool: FoldPool | None,
-    jobs: int | None,
+    jobs: Jobs | None,
     progress: bool | Callable[[int], None],
     overlap: bool,
 ) -> Trained:
@@ -260,7 +266,7 @@ def _scored(
     done: dict[int, Scored | None],
     kept: Kept | None,
     pool: FoldPool | None,
-    jobs: int | None,
+    jobs: Jobs | None,
 ) -> Generator[tuple[int, Scored]]:
     """Each fold once: those that were kept, then those that are trained now."""
     ready = {fold: scored for fold, scored in done.items() if scored is not None}

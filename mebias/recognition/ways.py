@@ -11,8 +11,9 @@ import torch
 from mebias.errors import OptionError
 from mebias.recognition.alone import train_alone
 from mebias.recognition.at_once import train_at_once, why_alone
-from mebias.recognition.fold_pool import FoldPool, can_send, cores, one_thread, steady
+from mebias.recognition.fold_pool import FoldPool, can_send, one_thread, steady
 from mebias.recognition.jobs import Job, Maps, Scored
+from mebias.workers import Jobs, cores
 
 Way = Literal["auto", "turn", "processes", "at once"]
 AT_ONCE = 64
@@ -69,8 +70,29 @@ def choose_way(way: Way, job: Job, jobs: int) -> Way:
     return way
 
 
+def on_cluster(way: Way, device: str) -> tuple[Way, str]:
+    """The way and the device where the workers of a cluster train.
+
+    Raises
+    ------
+    OptionError
+        Another one was asked for.
+
+    Examples
+    --------
+    >>> on_cluster("auto", "auto")
+    ('processes', 'cpu')
+    """
+    if way not in ("auto", "processes") or device not in ("auto", "cpu"):
+        raise OptionError(
+            f"folds cannot train on a cluster with way {way} and device {device}; a cluster trains "
+            f"on CPUs: leave these out, or leave the scheduler out."
+        )
+    return "processes", "cpu"
+
+
 def train_by(
-    way: Way, job: Job, folds: Sequence[int], pool: FoldPool | None, jobs: int | None
+    way: Way, job: Job, folds: Sequence[int], pool: FoldPool | None, jobs: Jobs | None
 ) -> Generator[tuple[int, Scored]]:
     """Train folds in a way that `choose_way` returned, and give each as it is done.
 
@@ -81,7 +103,9 @@ def train_by(
         stack.enter_context(steady(job.device))
         if way == "processes":
             if pool is None:
-                pool = stack.enter_context(FoldPool(min(jobs or cores(), len(folds))))
+                asked = jobs or cores()
+                several = asked if isinstance(asked, str) else min(asked, len(folds))
+                pool = stack.enter_context(FoldPool(several))
             yield from pool.train(job, folds)
             return
         if job.device == "cpu":

@@ -28,6 +28,7 @@ from mebias.relabel.compared import SecondLook, second_look
 from mebias.relabel.publish import Written, write_packet
 from mebias.relabel.shown import numbers_of, runs, shown_frames
 from mebias.selection import reselect
+from mebias.workers import Jobs
 
 _LABEL = ["dataset", "clip", "coder", "keyframe"]
 _SHOWN = 3
@@ -118,7 +119,7 @@ def relabel(
     fdr: float = 0.05,
     tolerance_ms: float | None = None,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     cache: str | Path | None = None,
     progress: bool = False,
 ) -> Packet:

@@ -60,8 +60,8 @@ def staged(out: Path) -> Iterator[Path]:
     """A folder to write into, whose files take their places in ``out`` at the end.
 
     If the body or a move fails, ``out`` is as it was. Files of an earlier report (those its
-    provenance names, and nobody has changed since) that are not written anew are removed;
-    all others are kept.
+    provenance names, and nobody has changed since) that are not written anew are removed, and
+    what a killed run left unfinished; all others are kept.
 
     Parameters
     ----------
@@ -84,6 +84,8 @@ def staged(out: Path) -> Iterator[Path]:
         done = False
         try:
             out.mkdir(parents=True, exist_ok=True)
+            for left in out.glob(f"{PREFIX}*"):  # by a run that was killed
+                shutil.rmtree(left, ignore_errors=True)
             stage = Path(tempfile.mkdtemp(prefix=PREFIX, dir=out))
             try:
                 (stage / "new").mkdir()

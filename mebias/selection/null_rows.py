@@ -20,6 +20,7 @@ from mebias.selection.null_clips import UNDETECTABLE, Clip
 from mebias.selection.one_clip import candidates_of, generator, windows_of
 from mebias.selection.rebuild import draw_chance, rebuilt, true_keyframes
 from mebias.selection.rules import Rule, Windows, pick_of
+from mebias.selection.traces import Traces
 from mebias.selection.uniform import QUANTILES, moments, named_quantiles, uniform_shares
 
 Row = dict[str, object]
@@ -38,6 +39,7 @@ class NullTask:
     spread: Spread
     n_draws: int
     seed: int
+    traces: Traces | None = None
 
 
 class ClipNulls:
@@ -157,8 +159,13 @@ class ClipNulls:
             clip = Clip(self.numbers, partial(task.frames.read, coding.clip), human, coding.fps)
             # The stream of the rule motion-blind: its posterior is the one that is shown.
             rng = generator(task.seed, coding, MOTION_BLIND)  # type: ignore[arg-type]
+            known = None if task.traces is None else task.traces.get(coding)
             try:
-                moves = clip.locate(rng, coding.phases)
+                if known is None:
+                    moves = clip.locate(rng, coding.phases)
+                else:
+                    clip.follow(known.first, known.theta)
+                    moves = known.detected
             except FrameError as error:
                 self.refused = str(error)
             else:

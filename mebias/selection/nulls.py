@@ -29,9 +29,7 @@ their labels hide from the posterior where movement begins and ends: there the i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -45,6 +43,8 @@ from mebias.selection.distances import get_distance
 from mebias.selection.null_rows import Bounds, ClipNulls, NullTask, Row
 from mebias.selection.reselect import check_rules
 from mebias.selection.rules import Rule, WindowFunction, get_rules
+from mebias.selection.traces import Traces
+from mebias.workers import Jobs, check_jobs, in_order
 
 KINDS = ("uniform", "accurate", "unbiased")
 CODER_SD_MS = (12.0, 12.0, 22.0)
@@ -60,7 +60,8 @@ def nulls(
     n_draws: int = 200,
     kinds: Sequence[str] = KINDS,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
+    traces: Traces | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Distribution of a rule's shifts under nulls, clip by clip.
@@ -82,8 +83,10 @@ def nulls(
         Some of ``uniform``, ``accurate`` and ``unbiased``.
     seed : int
         The same seed gives the same table, clip by clip.
-    jobs : int
-        Worker processes; the result does not depend on it.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler; the result does not depend on it.
+    traces : Traces, optional
+        Blind posteriors that `mebias.reselect` kept of the same cohort with the same seed.
     progress : bool
         Show a progress bar on stderr.
 
@@ -121,16 +124,17 @@ def nulls(
         spread=coder_spread(coder_sd_ms),
         n_draws=n_draws,
         seed=seed,
+        traces=traces,
     )
-    if jobs < 1:
-        raise OptionError(f"jobs is {jobs}; expected 1 or more.")
+    check_jobs(jobs)
     if n_draws < FEWEST_DRAWS:
         raise OptionError(f"n_draws is {n_draws}; expected {FEWEST_DRAWS} or more.")
     bounds = _intervals(cohort)
     codings = list(codings_of(cohort))
     check_rules(task.rules, codings)
     work = [(coding, _bounds(coding, bounds)) for coding in codings]
-    rows = [row for found in _bar(_run(task, work, jobs), len(work), progress) for row in found]
+    found = in_order(_one, work, 1 if task.frames is None else jobs, task)
+    rows = [row for of_clip in _bar(found, len(work), progress) for row in of_clip]
     table = tables.from_rows(rows, "nulls")
     return table.sort_values(["source", "distance"], kind="stable", ignore_index=True)
 
@@ -183,28 +187,6 @@ def _bounds(coding: Coding, intervals: dict[_Key, tuple[float, float]]) -> Bound
 _Work = tuple[Coding, Bounds]
 
 
-def _run(task: NullTask, work: Sequence[_Work], jobs: int) -> Iterator[list[Row]]:
-    if jobs == 1 or task.frames is None:
-        for one in work:
-            yield _one(task, *one)
-        return
-    context = get_context("spawn")  # a fork of a process with running threads may hang
-    with ProcessPoolExecutor(jobs, context, _start, (task,)) as pool:
-        yield from pool.map(_work, work, chunksize=max(1, len(work) // (8 * jobs)))
-
-
-_worker: NullTask
-
-
-def _start(task: NullTask) -> None:
-    global _worker
-    _worker = task
-
-
-def _work(work: _Work) -> list[Row]:
-    return _one(_worker, *work)
-
-
 def _bar(chunks: Iterable[list[Row]], total: int, progress: bool) -> Iterable[list[Row]]:
     if not progress:
         return chunks
@@ -214,9 +196,9 @@ def _bar(chunks: Iterable[list[Row]], total: int, progress: bool) -> Iterable[li
     return bar
 
 
-def _one(task: NullTask, coding: Coding, bounds: Bounds) -> list[Row]:
+def _one(task: NullTask, work: _Work) -> list[Row]:
     """All nulls of one coding."""
-    made = ClipNulls(task, coding, bounds)
+    made = ClipNulls(task, *work)
     return [
         row
         for rule in task.rules

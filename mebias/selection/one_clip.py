@@ -19,9 +19,10 @@ from mebias.selection.choose import Candidates, Choice, choose
 from mebias.selection.codings import Coding
 from mebias.selection.decoding import ClipFrames, Decoders
 from mebias.selection.distances import get_distance
-from mebias.selection.motion.rules import CONTEXT_MS, Motion
+from mebias.selection.motion.rules import CONTEXT_MS, MOTION_BLIND, Motion
 from mebias.selection.pairs import PairDistances
 from mebias.selection.rules import Rule, Windows, pick_of
+from mebias.selection.traces import Traces
 
 Row = dict[str, object]
 Asked = tuple[Rule, str]
@@ -39,6 +40,7 @@ class Task:
     gaps: bool
     seed: int
     cache: Path | None = None
+    traces: Traces | None = None
 
     def asked(self) -> list[Asked]:
         """Every rule under every distance; rules that locate keyframes know no distance."""
@@ -196,9 +198,14 @@ def _by_motion(task: Task, frames: ClipFrames, coding: Coding, rule: Rule) -> li
 
     try:
         numbers, read = asked(frames.numbers), partial(asked, frames.once)
-        found = rule.locate(  # type: ignore[attr-defined]
-            numbers, read, human, coding.fps, rng, coding.phases
-        )
+        if task.traces is not None and rule == MOTION_BLIND:
+            traced = MOTION_BLIND.trace(numbers, read, human, coding.fps, rng)
+            task.traces.keep(coding, traced)
+            found = MOTION_BLIND.summary(traced, coding.fps)
+        else:
+            found = rule.locate(  # type: ignore[attr-defined]
+                numbers, read, human, coding.fps, rng, coding.phases
+            )
     except FrameError as error:
         if unreadable and not task.skip_bad_frames:
             raise _stopped(error) from None

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -19,6 +17,8 @@ from mebias.selection.decoding import Decoders
 from mebias.selection.distances import get_distance
 from mebias.selection.one_clip import Row, Task, select_in_clip
 from mebias.selection.rules import Rule, WindowFunction, check_windows, get_rules
+from mebias.selection.traces import Traces
+from mebias.workers import Jobs, check_jobs, in_order
 
 _AHEAD = 1
 """Clips whose frames are decoded ahead."""
@@ -32,8 +32,9 @@ def reselect(
     clips: Sequence[str] | None = None,
     skip_bad_frames: bool = False,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     cache: str | Path | None = None,
+    traces: Traces | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Re-select onset, apex and offset of every clip.
@@ -58,11 +59,13 @@ def reselect(
         of datasets that are known to have lost frames aside.
     seed : int
         For the rule ``jitter``: the same seed draws the same frames, clip by clip.
-    jobs : int
-        Worker processes; the result does not depend on it.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler; the result does not depend on it.
     cache : path, optional
         A folder in which results are kept by the content of the frames: what was selected
         once, with the same labels, rule, seed and version, is not selected again.
+    traces : Traces, optional
+        Where to keep the blind posteriors for `mebias.selection.nulls`.
     progress : bool
         Show a progress bar on stderr.
 
@@ -93,8 +96,7 @@ def reselect(
     >>> sorted(table["keyframe"].unique())
     ['apex', 'offset', 'onset']
     """
-    if jobs < 1:
-        raise OptionError(f"jobs is {jobs}; expected 1 or more.")
+    check_jobs(jobs)
     rules = get_rules(rule)
     distances = (distance,) if isinstance(distance, str) else tuple(distance)
     if not distances or len(set(distances)) < len(distances):
@@ -112,6 +114,7 @@ def reselect(
         gaps=cohort.manifest.gaps,
         seed=seed,
         cache=None if cache is None else Path(cache),
+        traces=traces,
     )
     chunks = _run(task, codings, jobs)
     for found in _bar(chunks, len(codings), progress):
@@ -130,13 +133,10 @@ def check_rules(rules: Sequence[Rule], codings: Sequence[Coding]) -> None:
                     check_windows(rule, human, coding.clip)
 
 
-def _run(task: Task, codings: Sequence[Coding], jobs: int) -> Iterator[list[Row]]:
+def _run(task: Task, codings: Sequence[Coding], jobs: Jobs) -> Iterator[list[Row]]:
     if jobs == 1 or task.frames is None:
-        yield from _in_turn(task, codings)
-        return
-    context = get_context("spawn")  # a fork of a process with running threads may hang
-    with ProcessPoolExecutor(jobs, context, _start, (task,)) as pool:
-        yield from pool.map(_work, codings, chunksize=max(1, len(codings) // (8 * jobs)))
+        return _in_turn(task, codings)
+    return in_order(_work, codings, jobs, task)
 
 
 def _in_turn(task: Task, codings: Sequence[Coding]) -> Iterator[list[Row]]:
@@ -155,16 +155,8 @@ def _in_turn(task: Task, codings: Sequence[Coding]) -> Iterator[list[Row]]:
             yield ahead.popleft()()
 
 
-_worker: Task
-
-
-def _start(task: Task) -> None:
-    global _worker
-    _worker = task
-
-
-def _work(coding: Coding) -> list[Row]:
-    return select_in_clip(_worker, coding)()
+def _work(task: Task, coding: Coding) -> list[Row]:
+    return select_in_clip(task, coding)()
 
 
 def _bar(chunks: Iterable[list[Row]], total: int, progress: bool) -> Iterable[list[Row]]:

@@ -13,10 +13,8 @@ import hashlib
 import math
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from datetime import date
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -65,6 +63,7 @@ from mebias.validation.coding_cells import (
     draw_labels,
 )
 from mebias.validation.tally import ALPHA, COVERAGE, LEVEL, REJECTED, ROWS
+from mebias.workers import Jobs, as_done, check_jobs
 
 DEFAULT = 2_000
 POWER = "power"
@@ -84,7 +83,7 @@ def validate_coders(
     *,
     n_studies: int = DEFAULT,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     parts: Path | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -98,8 +97,8 @@ def validate_coders(
         Studies of a cell.
     seed : int
         Each study has a seed of its own, made of this one, its cell and its number.
-    jobs : int
-        Worker processes.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler; the result does not depend on it.
     parts : Path, optional
         A folder in which finished batches are kept, under a name that holds the state of the
         code; a later run, also of more studies, takes them from there.
@@ -127,8 +126,9 @@ def validate_coders(
             raise OptionError(
                 f"unknown cell {name!r}; known are {listed(CELLS, 3)}{suggest(name, CELLS)}"
             )
-    if n_studies < 2 or jobs < 1:
-        raise OptionError(f"{n_studies} studies, {jobs} jobs; expected 2 or more, and 1 or more.")
+    if n_studies < 2:
+        raise OptionError(f"{n_studies} studies; expected 2 or more.")
+    check_jobs(jobs)
     chosen = [CELLS[name] for name in cells] or list(CELLS.values())
     folder = None
     if parts is not None:
@@ -153,7 +153,7 @@ Task = tuple[CodingCell, int, int]
 Done = tuple[tuple[str, int], pd.DataFrame]
 
 
-def _run(tasks: Sequence[Task], seed: int, jobs: int, folder: Path | None) -> Iterator[Done]:
+def _run(tasks: Sequence[Task], seed: int, jobs: Jobs, folder: Path | None) -> Iterator[Done]:
     """Each batch, as soon as it is there."""
     waiting = []
     for task in tasks:
@@ -162,17 +162,12 @@ def _run(tasks: Sequence[Task], seed: int, jobs: int, folder: Path | None) -> It
             yield (task[0].name, task[1]), pd.read_csv(kept)
         else:
             waiting.append(task)
-    if jobs == 1 or len(waiting) < 2:
-        for task in waiting:
-            yield _kept(task, measure(*task, seed), folder)
-        return
-    pool = ProcessPoolExecutor(jobs, get_context("spawn"))
-    try:
-        of = {pool.submit(measure, *task, seed): task for task in waiting}
-        for future in as_completed(of):
-            yield _kept(of[future], future.result(), folder)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    for task, table in as_done(_work, waiting, jobs, seed):
+        yield _kept(task, table, folder)
+
+
+def _work(seed: int, task: Task) -> pd.DataFrame:
+    return measure(*task, seed)
 
 
 def _kept(task: Task, table: pd.DataFrame, folder: Path | None) -> Done:

@@ -29,6 +29,7 @@ from mebias.quantification.score_intervals import (
 )
 from mebias.quantification.swaps import swap_test
 from mebias.recognition.metrics import QUANTITIES
+from mebias.workers import Jobs, check_jobs, in_order
 
 SHARES = (0.57, 0.25, 0.18)
 """Classes as frequent as in the 3-class composite (See et al. 2019)."""
@@ -141,6 +142,7 @@ def validate_gains(
     n_cohorts: int = 10_000,
     n_planted: int = 2_000,
     seed: int = 0,
+    jobs: Jobs = 1,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Coverage of scores and gains, and level of tests, in simulated cohorts.
@@ -152,6 +154,8 @@ def validate_gains(
         Cohorts of a cell with equal arms, and with a stronger one.
     seed : int
         Each cell has its own stream.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler; the result does not depend on it.
     progress : bool
         Show a progress bar on stderr.
 
@@ -169,14 +173,22 @@ def validate_gains(
     >>> sorted(table["measure"].unique())
     ['coverage', 'level']
     """
-    found = []
-    for place, cell in enumerate(_bar(cells, progress)):
-        rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place,)))
-        n = n_cohorts if cell.gain == 0 else n_planted
-        measured = [_measured(draw_predictions(cell, rng), i) for i in range(n)]
-        found += list(_rows(cell, measured))
+    found: list[dict[str, object]] = []
+    numbered = [
+        (place, cell, n_cohorts if cell.gain == 0 else n_planted)
+        for place, cell in enumerate(cells)
+    ]
+    for rows in _bar(in_order(_of_cell, numbered, check_jobs(jobs), seed), len(cells), progress):
+        found += rows
     made: dict[str, Any] = {"version": version(), "date": date.today().isoformat(), "seed": seed}
     return pd.DataFrame(found).round(5).assign(**made)
+
+
+def _of_cell(seed: int, numbered: tuple[int, Cell, int]) -> list[dict[str, object]]:
+    """Rows of one cell, from a stream of its own."""
+    place, cell, n = numbered
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(place,)))
+    return list(_rows(cell, [_measured(draw_predictions(cell, rng), i) for i in range(n)]))
 
 
 @dataclass(frozen=True)
@@ -263,10 +275,12 @@ def _row(
     }
 
 
-def _bar(cells: Sequence[Cell], progress: bool) -> Iterable[Cell]:
+def _bar(
+    found: Iterable[list[dict[str, object]]], total: int, progress: bool
+) -> Iterable[list[dict[str, object]]]:
     if not progress:
-        return cells
+        return found
     from tqdm.auto import tqdm
 
-    bar: Iterable[Any] = tqdm(cells, desc="validating gains", unit="cell")
+    bar: Iterable[Any] = tqdm(found, total=total, desc="validating gains", unit="cell")
     return bar

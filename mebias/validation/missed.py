@@ -14,6 +14,7 @@ from mebias import tables
 from mebias.simulation.labels import Coder
 from mebias.simulation.reference import cell_cohorts
 from mebias.validation.recordings import labeled, record, shifts_of
+from mebias.workers import Jobs
 
 SEED = 9000
 CELLS = {"reference": 360, "60 fps": 180}
@@ -26,7 +27,7 @@ def missed_posteriors(
     *,
     sizes: tuple[int, ...] = SIZES,
     seed: int = SEED,
-    jobs: int = 1,
+    jobs: Jobs = 1,
 ) -> pd.DataFrame:
     """The likeliest share of posteriors that missed, and the SD of their further error.
 
@@ -38,8 +39,8 @@ def missed_posteriors(
         Sides of the frames (pixels); each cell is filmed at each size.
     seed : int
         Of the first cohort of each cell.
-    jobs : int
-        Worker processes.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler.
 
     Returns
     -------

@@ -36,6 +36,7 @@ from mebias.quantification.coding.tolerance import (
     tolerance,
 )
 from mebias.simulation.coding import Setting, Spreads, simulate_coders
+from mebias.workers import Jobs, check_jobs, in_order
 
 DEFAULT = 1_000
 POINTS = 0.05
@@ -87,7 +88,12 @@ CELLS = {
 
 
 def validate_plan_study(
-    cells: Sequence[str] = (), *, n_studies: int = DEFAULT, seed: int = 0, pilots: bool = True
+    cells: Sequence[str] = (),
+    *,
+    n_studies: int = DEFAULT,
+    seed: int = 0,
+    pilots: bool = True,
+    jobs: Jobs = 1,
 ) -> pd.DataFrame:
     """Predicted against simulated: SD and tolerance of labels, power of both contrasts.
 
@@ -102,6 +108,8 @@ def validate_plan_study(
     pilots : bool
         Whether tolerances that are planned from a pilot are checked too, in a fifth of the
         studies: how often its bounds hold that of the components behind the pilot.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler; the result does not depend on it.
 
     Returns
     -------
@@ -126,15 +134,21 @@ def validate_plan_study(
             )
     if n_studies < _BATCH:
         raise OptionError(f"{n_studies} studies; expected {_BATCH} or more.")
-    chosen = [CELLS[name] for name in cells] or list(CELLS.values())
-    rows: list[dict[str, object]] = []
-    with threadpool_limits(1):
-        for cell in chosen:
-            rows += _of_cell(cell, n_studies, seed)
-        if pilots:
-            rows += list(_of_pilots(max(n_studies // _PILOTS, 2), seed))
+    chosen: list[PlanCell | None] = [CELLS[name] for name in cells] or list(CELLS.values())
+    work = [*chosen, None] if pilots else chosen
+    found = in_order(_work, work, check_jobs(jobs), (n_studies, seed))
+    rows = [row for of_cell in found for row in of_cell]
     made = {"version": version(), "date": date.today().isoformat(), "seed": seed}
     return tables.from_rows([r | made for r in rows], "plan_check")
+
+
+def _work(size: tuple[int, int], cell: PlanCell | None) -> list[dict[str, object]]:
+    """Rows of a cell, or of pilots."""
+    n_studies, seed = size
+    with threadpool_limits(1):
+        if cell is None:
+            return list(_of_pilots(max(n_studies // _PILOTS, 2), seed))
+        return _of_cell(cell, n_studies, seed)
 
 
 def _of_cell(cell: PlanCell, n: int, seed: int) -> list[dict[str, object]]:

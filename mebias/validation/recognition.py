@@ -10,12 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache, partial
-from multiprocessing import get_context
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +37,7 @@ from mebias.validation.small_films import (
     sources_of,
 )
 from mebias.validation.trained_rows import cell_rows, dose_rows
+from mebias.workers import Jobs, as_done, check_jobs
 
 FOLDS, SWAPS, MODEL = 5, 999, "tiny"
 LEVELS_MS = (0.0, 10.0, 20.0, 40.0, 80.0)
@@ -107,7 +106,6 @@ class _Task:
     seed: int
     seeds: int
     bank: Bank | None
-    training: Mapping[str, Any]
 
 
 def calibrate_recognition(
@@ -116,7 +114,7 @@ def calibrate_recognition(
     n_cohorts: int = DEFAULT,
     seeds: int = 1,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     parts: Path | None = None,
     progress: bool = False,
     **training: Any,
@@ -133,8 +131,8 @@ def calibrate_recognition(
         Training runs of each arm, in each cohort.
     seed : int
         Each cell and cohort has a seed of its own, made of this one.
-    jobs : int
-        Worker processes; the result does not depend on it.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler; the result does not depend on it.
     parts : Path, optional
         A folder in which each finished cohort is kept, under a name that holds settings and
         the state of the code; a later run, of more cohorts too, takes it from there.
@@ -174,10 +172,9 @@ def calibrate_recognition(
     missing = [key for key in todo if key not in found]
     banks = _banks([cell for cell, _ in missing], folder, seed)
     tasks = [
-        _Task(cell, k, _seed(seed, cell, k), seeds, _bank_of(banks, cell), training)
-        for cell, k in missing
+        _Task(cell, k, _seed(seed, cell, k), seeds, _bank_of(banks, cell)) for cell, k in missing
     ]
-    for task, table in _bar(_run(tasks, jobs), len(tasks), progress):
+    for task, table in _bar(as_done(_work, tasks, jobs, training), len(tasks), progress):
         found[task.cell, task.number] = table
         if folder is not None:
             _keep(table, _part(folder, task.cell, task.number))
@@ -239,15 +236,16 @@ def train_cohort(
     return pd.concat([scores[columns], rows[columns]], ignore_index=True)
 
 
-def _checked(cells: Sequence[str], n_cohorts: int, seeds: int, jobs: int) -> list[Cell]:
+def _checked(cells: Sequence[str], n_cohorts: int, seeds: int, jobs: Jobs) -> list[Cell]:
     for name in cells:
         if name not in CELLS:
             raise OptionError(
                 f"unknown cell {name!r}; known are {listed(CELLS, 9)}{suggest(name, CELLS)}"
             )
-    for what, value in (("cohorts", n_cohorts), ("seeds", seeds), ("jobs", jobs)):
+    for what, value in (("cohorts", n_cohorts), ("seeds", seeds)):
         if value < 1:
             raise OptionError(f"{what} is {value}; expected 1 or more.")
+    check_jobs(jobs)
     return [CELLS[name] for name in dict.fromkeys(cells)] or list(CELLS.values())
 
 
@@ -296,25 +294,8 @@ def _from_bank(cell: Cell) -> bool:
     return cell.film.size < FULL and not cell.film.gross and TOLD not in cell.arms
 
 
-def _run(tasks: Sequence[_Task], jobs: int) -> Iterator[tuple[_Task, pd.DataFrame]]:
-    if jobs == 1 or len(tasks) < 2:
-        for task in tasks:
-            yield task, _work(task)
-        return
-    context = get_context("spawn")  # a fork of a process with running threads may hang
-    pool = ProcessPoolExecutor(jobs, context, partial(os.environ.update, OMP_NUM_THREADS="1"))
-    try:
-        task_of = {pool.submit(_work, task): task for task in tasks}
-        for done in as_completed(task_of):
-            yield task_of[done], done.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def _work(task: _Task) -> pd.DataFrame:
-    return train_cohort(
-        task.cell, task.seed, seeds=task.seeds, bank=task.bank, **dict(task.training)
-    )
+def _work(training: Mapping[str, Any], task: _Task) -> pd.DataFrame:
+    return train_cohort(task.cell, task.seed, seeds=task.seeds, bank=task.bank, **training)
 
 
 def _part(folder: Path, cell: Cell, number: int) -> Path:

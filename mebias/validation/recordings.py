@@ -8,11 +8,9 @@ milliseconds a clip is done once, and what hangs on the labels, a few, each time
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 
 import numpy as np
 import pandas as pd
@@ -32,6 +30,7 @@ from mebias.selection.one_clip import generator
 from mebias.selection.rules import get_rules
 from mebias.simulation.frames import SimulatedFrames
 from mebias.simulation.labels import Coder, Trimmed, relabeled
+from mebias.workers import Jobs, in_order
 
 JUDGE = "motion-blind"
 
@@ -97,15 +96,15 @@ class Recordings:
     traces: dict[str, Trace]
 
 
-def record(cohort: Cohort, *, jobs: int = 1) -> Recordings:
+def record(cohort: Cohort, *, jobs: Jobs = 1) -> Recordings:
     """Film all clips of a simulated cohort and locate their movement.
 
     Parameters
     ----------
     cohort : Cohort
         Simulated, not trimmed.
-    jobs : int
-        Worker processes; the result does not depend on it.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler; the result does not depend on it.
     """
     assert isinstance(cohort.frames, SimulatedFrames)
     stacks = {}
@@ -126,7 +125,7 @@ class Labeled:
 
 
 def labeled(
-    recordings: Recordings, coder: Coder, *, seed: int = 0, trimmed: Trimmed = False, jobs: int = 1
+    recordings: Recordings, coder: Coder, *, seed: int = 0, trimmed: Trimmed = False, jobs: Jobs = 1
 ) -> Labeled:
     """Recordings with a coder's labels, cut at them if asked.
 
@@ -232,23 +231,16 @@ def _span(trace: Trace) -> tuple[int, int]:
     return trace.low, trace.high
 
 
-def _traced(frames: KeptFrames, codings: Sequence[Coding], jobs: int) -> dict[str, Trace]:
+def _traced(frames: KeptFrames, codings: Sequence[Coding], jobs: Jobs) -> dict[str, Trace]:
     work = [(coding, *frames.stacks[coding.clip]) for coding in codings]
-    return {coding.clip: trace for coding, trace in zip(codings, _run(work, jobs), strict=True)}
+    traces = in_order(_trace, work, jobs if len(work) > 1 else 1, None)
+    return {coding.clip: trace for coding, trace in zip(codings, traces, strict=True)}
 
 
 _Work = tuple[Coding, int, np.ndarray]
 
 
-def _run(work: Sequence[_Work], jobs: int) -> Iterable[Trace]:
-    if jobs == 1 or len(work) < 2:
-        return map(_trace, work)
-    context = get_context("spawn")  # a fork of a process with running threads may hang
-    with ProcessPoolExecutor(jobs, context) as pool:
-        return list(pool.map(_trace, work, chunksize=max(1, len(work) // (8 * jobs))))
-
-
-def _trace(work: _Work) -> Trace:
+def _trace(_: None, work: _Work) -> Trace:
     """The posterior as the rule motion-blind draws it, from the stream that it would have."""
     coding, first, stack = work
     frames = KeptFrames({coding.clip: (first, stack)})

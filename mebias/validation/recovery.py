@@ -33,6 +33,7 @@ from mebias.validation.recovery_cells import (
     cell_tables,
 )
 from mebias.validation.trajectories import quick_recovery
+from mebias.workers import Jobs
 
 N_COHORTS = 400
 N_CLIPS = 300
@@ -49,7 +50,7 @@ def validate_recovery(
     *,
     n_cohorts: int = N_COHORTS,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: bool = False,
     folder: Path | None = None,
     n_clips: int = N_CLIPS,
@@ -64,8 +65,8 @@ def validate_recovery(
         where that is told apart.
     seed : int
         Of the first cell.
-    jobs : int
-        Worker processes; the result does not depend on it.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler; the result does not depend on it.
     progress : bool
         Show a progress bar on stderr.
     folder : Path, optional

@@ -35,6 +35,7 @@ from mebias.validation.recordings import (
     shifts_of,
     with_truth,
 )
+from mebias.workers import Jobs
 
 SD_MS: Errors = (12.0, 12.0, 22.0)
 PLANTED_MS = 20.0
@@ -98,7 +99,7 @@ def cell_tables(
     n_clips: int,
     n_cohorts: int,
     seed: int,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     folder: Path | None = None,
 ) -> Tables:
     """Film, locate and label the clips of one cell, or read what an earlier run has kept.
@@ -113,8 +114,8 @@ def cell_tables(
         Cohorts with an estimated SD, 40 at most.
     seed : int
         Of the cell's cohort; cells differ in it.
-    jobs : int
-        Worker processes.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler.
     folder : Path, optional
         Where tables are kept.
     """
@@ -139,7 +140,7 @@ def _kept(path: Path, name: str) -> pd.DataFrame:
     return tables.conform(pd.read_csv(path, keep_default_na=False, na_values=[""]), schema)
 
 
-def _made(cell: Cell, n_clips: int, n_cohorts: int, seed: int, jobs: int) -> Tables:
+def _made(cell: Cell, n_clips: int, n_cohorts: int, seed: int, jobs: Jobs) -> Tables:
     cohort = simulate(
         cell.dataset,
         seed=seed,
@@ -174,7 +175,7 @@ def _coders(name: str, draws: int, gross: float = 0.0) -> list[Coder]:
     return [Coder(f"{name} {i}", SD_MS, gross=gross) for i in range(draws)]
 
 
-def _uncut(filmed: Recordings, seed: int, jobs: int) -> Iterator[_Part]:
+def _uncut(filmed: Recordings, seed: int, jobs: Jobs) -> Iterator[_Part]:
     """All coders but those of `_cut`, whose clips are as they were filmed."""
     yield _exact(filmed, seed, jobs)
     for i, coder in enumerate(_coders("unbiased", _DRAWS)):
@@ -190,7 +191,7 @@ def _uncut(filmed: Recordings, seed: int, jobs: int) -> Iterator[_Part]:
             yield _told(shifts_of(found), _NO_NULLS, name, i, cut=False)
 
 
-def _exact(filmed: Recordings, seed: int, jobs: int) -> _Part:
+def _exact(filmed: Recordings, seed: int, jobs: Jobs) -> _Part:
     """Labels without error; the rule motion, as slow as all else together, for half of them."""
     found = labeled(filmed, EXACT, seed=seed, jobs=jobs)
     clips = found.cohort.clips["clip"].tolist()
@@ -201,7 +202,7 @@ def _exact(filmed: Recordings, seed: int, jobs: int) -> _Part:
     return _told(shifts, nulls_of(found, "accurate", SD_MS), "accurate", 0, cut=False)
 
 
-def _planted(filmed: Recordings, draw: int, seed: int, jobs: int) -> pd.DataFrame:
+def _planted(filmed: Recordings, draw: int, seed: int, jobs: Jobs) -> pd.DataFrame:
     """Labels that are late in group B.
 
     By turns either group has the late labels and is then called B: a bank has few subjects, and
@@ -213,7 +214,7 @@ def _planted(filmed: Recordings, draw: int, seed: int, jobs: int) -> pd.DataFram
     return shifts.assign(ethnicity=shifts["ethnicity"].map(names))
 
 
-def _cut(filmed: Recordings, seed: int, jobs: int) -> Iterator[_Part]:
+def _cut(filmed: Recordings, seed: int, jobs: Jobs) -> Iterator[_Part]:
     """Clips cut at their labels: each coder leaves other frames, which are located anew."""
     kinds: dict[str, tuple[Coder, str]] = {
         "accurate": (EXACT, "accurate"),

@@ -35,6 +35,7 @@ from mebias.validation.draws import Draws
 from mebias.validation.recordings import labeled, record, shifts_of
 from mebias.validation.recovery_rows import clopper_pearson
 from mebias.validation.trajectories import blind_shifts
+from mebias.workers import Jobs, check_jobs, in_order
 
 SECOND_SD_MS = (6.0, 6.0, 11.0)
 """SD of the second coder's errors at onset, apex, offset: half of the first one's."""
@@ -113,7 +114,7 @@ def validate_relabeling(
     n_clips: int = 240,
     n_bank: int = 4000,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     cells: Sequence[Cell] = CELLS,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -127,7 +128,9 @@ def validate_relabeling(
         Clips that are filmed per frame rate; cohorts are drawn from their subjects.
     n_bank : int
         Subjects of each cell without images.
-    seed, jobs : int
+    seed : int
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler.
     cells : sequence of Cell
     progress : bool
 
@@ -151,26 +154,34 @@ def validate_relabeling(
     if n_clips < 40:
         raise OptionError(f"--clips is {n_clips}; expected 40 or more.")
     filmed: dict[tuple[float, str], pd.DataFrame] = {}
+    for fps in dict.fromkeys(cell.fps for cell in cells if cell.fps):
+        filmed |= _filmed(fps, n_clips, seed, jobs)
+    work = [(i, cell, filmed.get((cell.fps, cell.cut))) for i, cell in enumerate(cells)]
+    found = in_order(_of_cell, work, check_jobs(jobs), (n_packets, n_bank, seed))
+    return pd.DataFrame([row for rows in _bar(found, len(work), progress) for row in rows])
+
+
+def _of_cell(
+    size: tuple[int, int, int], numbered: tuple[int, Cell, pd.DataFrame | None]
+) -> list[Row]:
+    """Rows of one cell, whose clips are filmed or drawn."""
+    n_packets, n_bank, seed = size
+    i, cell, filmed = numbered
     rows: list[Row] = []
-    for i, cell in enumerate(_bar(cells, progress)):
-        if cell.fps and (cell.fps, cell.cut) not in filmed:
-            filmed |= _filmed(cell.fps, n_clips, seed, jobs)
-        rng = np.random.default_rng([seed, 77, i])
-        shifts = filmed[cell.fps, cell.cut] if cell.fps else _drawn(cell, n_bank, rng)
-        labels = _flagged(shifts, cell, rng)
-        if cell.cut:
-            rows += _withheld(cell, shifts, labels)
-        if not labels["flagged"].any():
-            rows += _nothing_flagged(cell, labels, (tables.ALL, *tables.KEYFRAMES))
-            continue
-        none = [k for k in tables.KEYFRAMES if not _of(labels, k)["flagged"].any()]
-        rows += _nothing_flagged(cell, labels, none)
-        draws, packets = Draws(labels), []
-        for _ in range(n_packets):
-            pairs = draws.pairs(rng, cell.n_subjects)
-            packets.append(_packet(draws.rows(pairs).reset_index(drop=True), cell, rng))
-        rows += _summary(cell, packets)
-    return pd.DataFrame(rows)
+    rng = np.random.default_rng([seed, 77, i])
+    shifts = _drawn(cell, n_bank, rng) if filmed is None else filmed
+    labels = _flagged(shifts, cell, rng)
+    if cell.cut:
+        rows += _withheld(cell, shifts, labels)
+    if not labels["flagged"].any():
+        return [*rows, *_nothing_flagged(cell, labels, (tables.ALL, *tables.KEYFRAMES))]
+    none = [k for k in tables.KEYFRAMES if not _of(labels, k)["flagged"].any()]
+    rows += _nothing_flagged(cell, labels, none)
+    draws, packets = Draws(labels), []
+    for _ in range(n_packets):
+        pairs = draws.pairs(rng, cell.n_subjects)
+        packets.append(_packet(draws.rows(pairs).reset_index(drop=True), cell, rng))
+    return [*rows, *_summary(cell, packets)]
 
 
 @dataclass(frozen=True)
@@ -401,7 +412,7 @@ def _drawn(cell: Cell, n_bank: int, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _filmed(
-    fps: float, n_clips: int, seed: int, jobs: int
+    fps: float, n_clips: int, seed: int, jobs: Jobs
 ) -> dict[tuple[float, str], pd.DataFrame]:
     """Clips filmed once, labeled several times by careless coders, whole and cut."""
     dataset = "4dme" if fps < 100 else "samm"
@@ -425,10 +436,10 @@ def _filmed(
     return found
 
 
-def _bar(cells: Sequence[Cell], progress: bool) -> Iterable[Cell]:
+def _bar(found: Iterable[list[Row]], total: int, progress: bool) -> Iterable[list[Row]]:
     if not progress:
-        return cells
+        return found
     from tqdm.auto import tqdm
 
-    bar: Iterable[Cell] = tqdm(cells, desc="packets", unit="cell")
+    bar: Iterable[list[Row]] = tqdm(found, total=total, desc="packets", unit="cell")
     return bar

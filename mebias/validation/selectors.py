@@ -12,6 +12,7 @@ from mebias.cohort import Cohort
 from mebias.selection import reselect
 from mebias.simulation.frames import SimulatedFrames
 from mebias.simulation.reference import CELLS, REFERENCE, cell_cohorts
+from mebias.workers import Jobs
 
 SELECTORS = ("gamdss", "gamdss-released", "gamdss-symmetric", "motion", "motion-blind")
 _SPLITS = ("fps", "amplitude", "profile")
@@ -27,7 +28,7 @@ def validate_selectors(
     n_clips: int = 300,
     rules: Sequence[str] = SELECTORS,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     progress: bool = False,
 ) -> pd.DataFrame:
     """Errors and coverage by cell and, in the reference cell, by rate, amplitude and profile.
@@ -42,8 +43,8 @@ def validate_selectors(
         Selectors, besides the human labels.
     seed : int
         Of the first cohort.
-    jobs : int
-        Worker processes.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler.
     progress : bool
         Show a progress bar on stderr.
 
@@ -76,7 +77,7 @@ def selector_recovery(
     n_clips: int = 300,
     seed: int = 0,
     sources: Sequence[str] = ("motion-blind", "motion"),
-    jobs: int = 1,
+    jobs: Jobs = 1,
 ) -> pd.DataFrame:
     """What is found of a bias of 20 ms planted on one keyframe.
 
@@ -88,8 +89,8 @@ def selector_recovery(
         Of the first cohort.
     sources : sequence of str
         Rules that human labels are compared with.
-    jobs : int
-        Worker processes.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler.
 
     Returns
     -------
@@ -131,7 +132,7 @@ def _differences(
     n_clips: int,
     seed: int,
     sources: Sequence[str],
-    jobs: int,
+    jobs: Jobs,
 ) -> dict[tuple[str, str], np.ndarray]:
     """Human minus selected (ms) of all clips, by source and keyframe."""
     cohorts = cell_cohorts(REFERENCE, n_clips, seed=seed, plant=plant)
@@ -148,7 +149,7 @@ def _differences(
     return found
 
 
-def _errors(cohort: Cohort, rules: Sequence[str], jobs: int) -> pd.DataFrame:
+def _errors(cohort: Cohort, rules: Sequence[str], jobs: Jobs) -> pd.DataFrame:
     """Error (ms) of every label, human and selected, and whether its interval holds."""
     assert cohort.truth is not None and isinstance(cohort.frames, SimulatedFrames)
     keyframes = pd.concat(

@@ -9,12 +9,10 @@ from __future__ import annotations
 import hashlib
 import math
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +26,7 @@ from mebias.validation.coverage import covered
 from mebias.validation.generators import CELLS, SIZES, Cell
 from mebias.validation.levels import rejected
 from mebias.validation.tally import REJECTED, Count, Counted
+from mebias.workers import Jobs, as_done, check_jobs
 
 FULL = 10_000
 """Cohorts of a cell in the full size."""
@@ -56,7 +55,7 @@ def calibrate_statistics(
     *,
     n_cohorts: int = DEFAULT,
     seed: int = 0,
-    jobs: int = 1,
+    jobs: Jobs = 1,
     parts: Path | None = None,
     progress: bool = False,
 ) -> pd.DataFrame:
@@ -72,8 +71,8 @@ def calibrate_statistics(
     seed : int
         Each cell has a seed of its own, made of this one and the cell's name, so that results
         depend neither on ``jobs`` nor on which cells are run.
-    jobs : int
-        Worker processes.
+    jobs : int or str
+        Worker processes, or the address of a Dask scheduler.
     parts : Path, optional
         A folder in which each finished cell is kept, under a name that holds size, seed and
         the state of the code; a later run takes it from there.
@@ -108,14 +107,14 @@ def calibrate_statistics(
         if kept and kept.is_file():
             found[cell.name] = tables.read_csv(kept, "calibration")
     missing = [cell for cell in chosen if cell.name not in found]
-    for cell, table in _bar(_run(missing, size, jobs), len(missing), progress):
+    for cell, table in _bar(as_done(_work, missing, jobs, size), len(missing), progress):
         found[cell.name] = table
         if folder:
             tables.write_csv(table, _part(folder, cell))
     return tables.conform(pd.concat([found[cell.name] for cell in chosen]), "calibration")
 
 
-def _check(cells: Sequence[str], n_cohorts: int, jobs: int) -> None:
+def _check(cells: Sequence[str], n_cohorts: int, jobs: Jobs) -> None:
     for name in cells:
         if name not in CELLS:
             raise OptionError(
@@ -123,24 +122,11 @@ def _check(cells: Sequence[str], n_cohorts: int, jobs: int) -> None:
             )
     if n_cohorts < _SHARE:
         raise OptionError(f"{n_cohorts} cohorts of each cell; expected {_SHARE} or more.")
-    if jobs < 1:
-        raise OptionError(f"jobs is {jobs}; expected 1 or more.")
+    check_jobs(jobs)
 
 
-def _run(cells: Sequence[Cell], size: Size, jobs: int) -> Iterator[tuple[Cell, pd.DataFrame]]:
-    """Each cell with its rows, as soon as they are there."""
-    if jobs == 1 or len(cells) < 2:
-        for cell in cells:
-            yield cell, measure(cell, size)
-        return
-    context = get_context("spawn")  # a fork of a process with running threads may hang
-    pool = ProcessPoolExecutor(jobs, context)
-    try:
-        cell_of = {pool.submit(measure, cell, size): cell for cell in cells}
-        for done in as_completed(cell_of):
-            yield cell_of[done], done.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+def _work(size: Size, cell: Cell) -> pd.DataFrame:
+    return measure(cell, size)
 
 
 def measure(cell: Cell, size: Size) -> pd.DataFrame:

