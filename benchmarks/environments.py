@@ -138,7 +138,9 @@ def row(environment: Environment, wheel: Path, folder: Path, tests: Sequence[str
     python = install(environment, wheel, folder)
     names = [requirement.name for requirement in declared()]
     asked = [str(python), "-c", f"import platform; print(platform.python_version()); {PINS}"]
-    answer = subprocess.run([*asked, *names], cwd=folder, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [*asked, *names], cwd=folder, capture_output=True, text=True, check=True
+    )
     own, *versions = answer.stdout.split()
     return {
         "environment": environment.name,

@@ -4,6 +4,10 @@
 
 writes them to ``tests/supply/reference.csv``, where the tests expect them. The data are SIMULATED
 from a fixed seed. Whoever changes a number says why in the CHANGELOG.
+
+Another processor or another numpy rounds otherwise in the 16th digit, and a Monte Carlo sampler
+then draws otherwise: `machine` says on what the numbers were made, and they can be told to the
+last digit on the like of it only.
 """
 
 import locale
@@ -12,6 +16,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy
+from threadpoolctl import threadpool_info
 
 import mebias
 from mebias.cli import main as command
@@ -74,6 +80,14 @@ def predictions(clips):
     return pd.DataFrame(rows, columns=names)
 
 
+def machine():
+    """What the last digits depend on: versions, linear algebra, instructions of the processor."""
+    blas = [library for library in threadpool_info() if library["internal_api"] == "openblas"]
+    kernels = {library["architecture"] for library in blas}
+    wide = np.show_config(mode="dicts").get("SIMD Extensions", {}).get("found", [])
+    return f"numpy {np.__version__} scipy {scipy.__version__} {sorted(kernels)} {sorted(wide)}"
+
+
 def _long(table, name):
     kind = name if name in KEYS else "estimates"
     keys = [key for key in KEYS[kind] if key in table]
@@ -97,6 +111,8 @@ def main():
             write_data(Path(made) / "data")
             found = run(Path(made) / "data")
         found = found.assign(value=found["value"].map("{:.9g}".format))
+        made_on = {"table": "machine", "row": machine(), "column": "made_on", "value": "1"}
+        found = pd.concat([found, pd.DataFrame([made_on])], ignore_index=True)
     else:
         found = run(Path(root), int(jobs))
     found.to_csv(path, index=False, lineterminator="\n")

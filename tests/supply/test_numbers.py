@@ -50,11 +50,17 @@ def turkish(tmp_path_factory):
 
 
 def test_the_numbers_are_those_that_are_committed(fixed, found):
-    expected = pd.read_csv(fixed.TABLE).set_index(KEY)["value"]
+    table = pd.read_csv(fixed.TABLE)
+    about = table["table"] == "machine"
+    made_on = table.loc[about, "row"].item()
+    expected = table[~about].set_index(KEY)["value"]
     gone = expected.index.symmetric_difference(found.index)
     assert gone.empty, f"{EXPLAIN}. There or gone: {list(gone[:5])}"
     now = found.loc[expected.index]
     other = ~np.isclose(now, expected, rtol=1e-6, atol=1e-9)
+    if made_on != fixed.machine():
+        assert other.mean() < 0.05, f"{EXPLAIN}. More than rounding can make differ."
+        other = ~np.isclose(now, expected, rtol=0.3, atol=5.0)  # Monte Carlo error, in ms at most
     told = pd.DataFrame({"expected": expected[other], "found": now[other]})
     assert told.empty, f"{EXPLAIN}. {len(told)} differ:\n{told.head(10).to_string()}"
 
@@ -73,11 +79,11 @@ def test_they_do_not_depend_on_workers_threads_rows_locale_time_zone_or_hashing(
         "PYTHONHASHSEED": "1", "TZ": "Asia/Tokyo", **turkish,
     }  # fmt: skip
     out = tmp_path / "found.csv"
-    subprocess.run(
-        [sys.executable, PROGRAM, root, "2", out], env=os.environ | setting, check=True
-    )
+    subprocess.run([sys.executable, PROGRAM, root, "2", out], env=os.environ | setting, check=True)
     other = pd.read_csv(out, dtype={"value": str}).set_index(KEY)["value"].map(float)
-    pd.testing.assert_series_equal(other, found, check_exact=True)
+    assert other.index.equals(found.index)
+    unlike = pd.DataFrame({"here": found, "elsewhere": other})[(other != found).to_numpy()]
+    assert unlike.empty, f"{len(unlike)} differ:\n{unlike.head(30).to_string()}"
 
 
 def test_the_turkish_locale_has_a_decimal_comma(turkish):
