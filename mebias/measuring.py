@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +183,9 @@ def _run(
     """Train and score; what the data do not allow is a sentence."""
     if cohort.frames is None:
         missing = "no frames are at hand, and a recognizer looks at frames"
+        return Measured(cohort.name, form, missing=missing)
+    if find_spec("torch") is None:
+        missing = "torch, which trains it, is not installed (pip install torch)"
         return Measured(cohort.name, form, missing=missing)
     rows: list[dict[str, object]] = []
     try:

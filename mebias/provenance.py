@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 
@@ -28,10 +29,11 @@ def version() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Versions of mebias, Python and the packages that numbers depend on."""
+    """Versions of mebias, Python and the installed packages that numbers depend on."""
     found = {"mebias": version(), "python": platform.python_version()}
     for package in _PACKAGES:
-        found[package] = metadata.version(package)
+        with suppress(metadata.PackageNotFoundError):
+            found[package] = metadata.version(package)
     return found
 
 

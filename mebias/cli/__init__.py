@@ -61,16 +61,29 @@ def main(argv: Sequence[str] | None = None) -> int:
             2,
             options.debug,
         )
+    except ModuleNotFoundError as error:
+        if (error.name or "mebias").startswith("mebias"):
+            return _ours(error, options.debug)
+        return _fail(
+            f"this needs the package {error.name}, which is not installed; pip install mebias "
+            f"brings it, and python -m mebias doctor says what else is missing.",
+            2,
+            options.debug,
+        )
     except KeyboardInterrupt:
         return _fail("stopped; nothing half-written was left.", 130, False)
     except Exception as error:  # the last resort: no traceback at a user without --debug
-        return _fail(
-            f"a mistake of ours ({type(error).__name__}: {error}); please report it with the "
-            f"output of the same command and --debug.",
-            1,
-            options.debug,
-        )
+        return _ours(error, options.debug)
     return 0
+
+
+def _ours(error: Exception, debug: bool) -> int:
+    return _fail(
+        f"a mistake of ours ({type(error).__name__}: {error}); please report it with the "
+        f"output of the same command and --debug.",
+        1,
+        debug,
+    )
 
 
 def _fail(message: str, code: int, debug: bool) -> int:

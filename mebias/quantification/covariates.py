@@ -195,6 +195,7 @@ def _tested(
     own = rows[
         usable(rows) & (rows["keyframe"] == comparison.keyframe) & rows["ethnicity"].isin(side_of)
     ]
+    own = own.sort_values(["subject", "clip"], kind="stable")  # sums round alike in any order
     covariates = _covariates(own, None if lengths is None else lengths[own.index])
     own = own[covariates.usable]
     sides = own["ethnicity"].map(side_of).to_numpy(dtype=int)

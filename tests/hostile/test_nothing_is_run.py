@@ -1,6 +1,6 @@
 """No unpickling, no evaluation, no shell, no network: told from the code.
 
-That a report opens no socket is watched in tests/hostile/test_supply.py.
+That a report opens no socket is watched in tests/supply/test_wheel.py.
 """
 
 import ast

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from mebias.errors import UnusableClipError
 
@@ -88,12 +89,13 @@ def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
         )
     stack = np.stack([frame.ravel() for frame in small])
     mean = stack.mean(axis=0)
-    basis = moved_by_head(mean.reshape(small[0].shape))
-    rest = stack - mean
-    rest -= (rest @ basis) @ basis.T
-    gram = (rest @ rest.T).astype(np.float64)
     times = np.asarray(times_ms, dtype=float) - float(times_ms[0])
-    return _courses(gram, rest.shape[1], times)
+    with threadpool_limits(1, "blas"):  # another number of threads would round otherwise
+        basis = moved_by_head(mean.reshape(small[0].shape))
+        rest = stack - mean
+        rest -= (rest @ basis) @ basis.T
+        gram = (rest @ rest.T).astype(np.float64)
+        return _courses(gram, rest.shape[1], times)
 
 
 def reduced(frame: np.ndarray, side: int = SIDE) -> np.ndarray:
