@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from io import BufferedReader, TextIOBase, TextIOWrapper
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import numpy as np
 import pandas as pd
@@ -68,7 +68,7 @@ __all__ = [
 COMPOSITE = "composite"
 """Dataset name of several datasets pooled."""
 _WAITING: ContextVar[dict[Path, Path] | None] = ContextVar("_WAITING", default=None)
-_TEXT = pd.Series(["text"], dtype=str).dtype
+_TEXT: Any = pd.Series(["text"], dtype=str).dtype
 _BLANK: dict[Kind, object] = {"text": "", "whole": math.nan, "real": math.nan, "flag": False}
 """What stands in a row that lacks a column which others have."""
 _PLAIN_NUMBERS = {float, int, np.float64, np.int64}
@@ -348,7 +348,10 @@ def _required(name: str) -> Iterable[str]:
 
 def _constant(spec: Column, length: int) -> ExtensionArray | np.ndarray:
     if spec.kind == "text":
-        return pd.array([str(spec.default)] * length, dtype=_TEXT)
+        defaults: pd.api.extensions.ExtensionArray = pd.array(
+            [str(spec.default)] * length, dtype=_TEXT
+        )
+        return defaults
     return np.full(length, spec.default, dtype="bool" if spec.kind == "flag" else "float64")
 
 

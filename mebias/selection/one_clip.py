@@ -198,7 +198,7 @@ def _by_motion(task: Task, frames: ClipFrames, coding: Coding, rule: Rule) -> li
 
     try:
         numbers, read = asked(frames.numbers), partial(asked, frames.once)
-        if task.traces is not None and rule == MOTION_BLIND:
+        if task.traces is not None and isinstance(rule, Motion) and rule == MOTION_BLIND:
             traced = MOTION_BLIND.trace(numbers, read, human, coding.fps, rng)
             task.traces.keep(coding, traced)
             found = MOTION_BLIND.summary(traced, coding.fps)

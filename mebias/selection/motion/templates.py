@@ -156,14 +156,14 @@ def template(theta: np.ndarray, times: np.ndarray) -> np.ndarray:
     np.clip(share, _F(1e-6), 1, out=share)
     steep = -np.where(np.abs(theta[:, [K1, K2]]) < 1e-2, _F(1e-2), theta[:, [K1, K2]])
     begin, end = np.exp(theta[:, [A1, A2]]), np.exp(theta[:, [B1, B2]])
-    value = np.empty_like(share)
+    value: np.ndarray = np.empty_like(share)
 
     def of_phase(values: np.ndarray) -> np.ndarray:  # filled in place, twice as fast as a choice
         value[:] = values[:, 0:1]
         np.copyto(value, values[:, 1:2], where=falling)
         return value
 
-    left = np.log(share, out=share)  # in place: what is left of the way
+    left: np.ndarray = np.log(share, out=share)  # in place: what is left of the way
     left *= of_phase(begin)
     np.exp(left, out=left)
     left *= of_phase(steep)
