@@ -24,6 +24,8 @@ proof: $(VENV)/.installed-proof
 	$(RUN) -m mebias calibrate relabel
 	$(RUN) -m mebias calibrate plan-study
 	$(RUN) benchmarks/mutate.py selection quantification
+	$(RUN) benchmarks/licenses.py
+	$(RUN) benchmarks/environments.py
 	MEBIAS_FAST=0 $(MAKE) docs
 
 # How much of mebias/ the tests run.
