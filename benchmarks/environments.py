@@ -10,7 +10,8 @@ is installed and the repository is not:
 - ``newest-3.12`` and so on: the same for each newer Python that is found on the path.
 
 In each tests that need no torch are run, among them that of the fixed numbers, and
-``report 4dme --rule gamdss`` in an empty folder. Its rows replace those of the same names in the table; ``tests/supply`` holds
+``report 4dme --rule gamdss`` in an empty folder. Its rows replace those of the same names in the
+table; ``tests/supply`` holds
 ``pyproject.toml`` to what stands there.
 """
 

@@ -58,6 +58,8 @@ def test_lower_bounds_are_what_was_run(ran, project):
 def test_only_pythons_that_were_run_are_allowed(ran, project):
     tried = {".".join(row["python"].split(".")[:2]) for row in ran.values()}
     allowed = SpecifierSet(project["requires-python"])
-    assert {f"3.{minor}" for minor in range(40) if allowed.contains(f"3.{minor}.99")} == tried, AGAIN
+    assert {f"3.{minor}" for minor in range(40) if allowed.contains(f"3.{minor}.99")} == tried, (
+        AGAIN
+    )
     named = {text.rpartition(" ")[2] for text in project["classifiers"] if "Python :: 3." in text}
     assert named == tried
