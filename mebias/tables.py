@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from io import BufferedReader, TextIOBase, TextIOWrapper
 from pathlib import Path
-from typing import TextIO, cast
+from typing import Any, TextIO, cast
 
 import numpy as np
 import pandas as pd
