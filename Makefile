@@ -27,6 +27,8 @@ proof: $(VENV)/.installed-proof
 	$(RUN) benchmarks/scale.py --cohort 7526 --jobs 2 --csv reports/validation/scale.csv
 	MEBIAS_KILLS=20 MEBIAS_FAST=1 $(RUN) -m pytest -n0 tests/hostile/test_kills.py
 	$(RUN) benchmarks/mutate.py selection quantification
+	$(RUN) benchmarks/licenses.py
+	$(RUN) benchmarks/environments.py
 	MEBIAS_FAST=0 $(MAKE) docs
 
 # How much of mebias/ the tests run.

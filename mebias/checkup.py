@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,16 @@ from mebias.errors import DataRootError
 from mebias.manifests import known_manifests
 
 FINE, NOTE, MISSING = "ok", "note", "missing"
+_WITHOUT = {
+    "torch": "recognize, calibrate recognition and KeyframeDataset; a report says that the "
+    "recognizer was not measured",
+    "safetensors": "recognize: it keeps finished folds with it",
+    "openpyxl": "labels in .xlsx",
+    "xlrd": "labels in .xls",
+    "xlwt": "export to .xls",
+    "xlutils": "export to .xls",
+}
+"""What does not work where one of these packages is not installed; without the others, nothing."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +71,17 @@ def _packages() -> Iterator[Finding]:
     from mebias.provenance import version as own
 
     yield Finding("mebias", FINE, own())
-    for name in _required():
+    for name, requirement in _required().items():
         try:
-            yield Finding(name, FINE, version(name))
+            found = version(name)
         except PackageNotFoundError:
-            yield Finding(name, MISSING, "not installed: pip install mebias brings it")
+            lost = _WITHOUT.get(name, "any command but --help and --version")
+            told = f"not installed, so does not work: {lost}; pip install {name}"
+            yield Finding(name, MISSING, told)
+            continue
+        off = outside(found, requirement)
+        told = f"{found}, and only {off} was tried; pip install '{name}{off}'" if off else found
+        yield Finding(name, NOTE if off else FINE, told)
     has_typst = find_spec("typst") is not None
     told = (
         version("typst") if has_typst else "not installed: no report.pdf; pip install mebias[pdf]"
@@ -72,14 +89,38 @@ def _packages() -> Iterator[Finding]:
     yield Finding("typst", FINE if has_typst else NOTE, told)
 
 
-def _required() -> list[str]:
-    """Names of the packages that mebias declares, without extras."""
+def outside(found: str, requirement: str) -> str:
+    """The bound that a version breaks; empty where it keeps all.
+
+    >>> outside("1.26.4", "numpy>=2.0.0"), outside("2.4.6", "numpy>=2.0.0")
+    ('>=2.0.0', '')
+    >>> outside("5.0.1", "opencv-python-headless<5,>=4.10.0.84")
+    '<5'
+    """
+    number = _numbers(found)
+    for sign, bound in re.findall(r"(>=|<)\s*([\d.]+)", requirement):
+        if (number >= _numbers(bound)) != (sign == ">="):
+            return f"{sign}{bound}"
+    return ""
+
+
+def _numbers(version: str) -> list[int]:
+    """The leading numbers of a version, without zeros that end it."""
+    release = re.match(r"\d+(\.\d+)*", version)
+    numbers = [int(part) for part in release[0].split(".")] if release else []
+    while numbers and not numbers[-1]:
+        numbers.pop()
+    return numbers
+
+
+def _required() -> dict[str, str]:
+    """Packages that mebias declares, without extras, and what it asks of them."""
     try:
         declared = requires("mebias") or []
     except PackageNotFoundError:
-        return []
-    plain = [text for text in declared if "extra ==" not in text]
-    return sorted({_name(text) for text in plain}, key=str.casefold)
+        return {}
+    plain = {_name(text): text for text in declared if "extra ==" not in text}
+    return dict(sorted(plain.items(), key=lambda pair: pair[0].casefold()))
 
 
 def _name(requirement: str) -> str:

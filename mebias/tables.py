@@ -69,6 +69,7 @@ COMPOSITE = "composite"
 """Dataset name of several datasets pooled."""
 _WAITING: ContextVar[dict[Path, Path] | None] = ContextVar("_WAITING", default=None)
 _TEXT: Any = pd.Series(["text"], dtype=str).dtype
+"""Of texts: str, or object before pandas 3, where str would cut them to the first one's length."""
 _BLANK: dict[Kind, object] = {"text": "", "whole": math.nan, "real": math.nan, "flag": False}
 """What stands in a row that lacks a column which others have."""
 _PLAIN_NUMBERS = {float, int, np.float64, np.int64}

@@ -52,6 +52,26 @@ def test_doctor_names_packages_data_and_programs(capsys, monkeypatch, tmp_path):
     assert {row.what: row.verdict for row in checkup()}["$MEBIAS_DATA"] == "note"
 
 
+def test_doctor_says_what_a_package_that_is_missing_or_too_old_costs(monkeypatch, capsys):
+    import mebias.checkup as module
+
+    real = module.version
+
+    def version(name):
+        if name == "torch":
+            raise module.PackageNotFoundError(name)
+        return "1.26.4" if name == "numpy" else real(name)
+
+    monkeypatch.setattr(module, "version", version)
+    rows = {row.what: row for row in checkup()}
+    assert rows["torch"].verdict == "missing"
+    assert "does not work: recognize" in rows["torch"].told
+    assert rows["numpy"].verdict == "note"
+    assert rows["numpy"].told.startswith("1.26.4, and only >=2")
+    assert main(["doctor"]) == 0
+    assert "missing: torch; what does without works." in capsys.readouterr().out
+
+
 def test_doctor_without_typst_says_what_is_lost(monkeypatch):
     import mebias.checkup as module
 

@@ -77,6 +77,10 @@ def doctor(options: argparse.Namespace) -> None:
     width = max(len(row.what) for row in found)
     for row in found:
         print(f"{row.verdict:<7} {row.what:<{width}}  {row.told}")
-    missing = sum(row.verdict == "missing" for row in found)
-    say(options, f"{missing or 'nothing'} missing" + (": what needs it will not work." if missing
-        else "; everything works."))  # fmt: skip
+    missing = [row.what.strip() for row in found if row.verdict == "missing"]
+    noted = sum(row.verdict == "note" for row in found)
+    if missing:
+        told = f"missing: {', '.join(missing)}; what does without works."
+    else:
+        told = "nothing missing; every command works" + (", within the notes." if noted else ".")
+    say(options, told)

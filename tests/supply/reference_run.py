@@ -37,7 +37,7 @@ VALUES = {
     "estimates": ["estimate", "conf_low"],
     "tests": ["estimate", "conf_low", "conf_high", "statistic", "df", "p_value", "p_adjusted"],
 }
-SMALL = ("--subjects", "12", "--clips", "24", "--size", "32x32", "--plant", "B:0,0,40")
+SMALL = ("--subjects", "12", "--clips", "16", "--size", "32x32", "--plant", "B:0,0,40")
 
 
 def write_data(root):
