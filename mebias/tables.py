@@ -70,6 +70,8 @@ COMPOSITE = "composite"
 _WAITING: ContextVar[dict[Path, Path] | None] = ContextVar("_WAITING", default=None)
 _TEXT: Any = pd.Series(["text"], dtype=str).dtype
 """Of texts: str, or object before pandas 3, where str would cut them to the first one's length."""
+_AS_DICTS = 2000
+"""Rows that are held as dicts, which take ten times the memory."""
 _BLANK: dict[Kind, object] = {"text": "", "whole": math.nan, "real": math.nan, "flag": False}
 """What stands in a row that lacks a column which others have."""
 _PLAIN_NUMBERS = {float, int, np.float64, np.int64}
@@ -107,6 +109,23 @@ def from_rows(rows: Iterable[dict[str, object]], name: str) -> pd.DataFrame:
         else:
             columns[column] = _constant(spec, len(rows))
     return pd.DataFrame(columns)
+
+
+def gathered(parts: Iterable[Iterable[dict[str, object]]], name: str) -> pd.DataFrame:
+    """A table from lists of dicts that come one by one: few rows at a time are held as dicts.
+
+    >>> row = {"dataset": "d", "severity": "note", "message": "well"}
+    >>> len(gathered([[row], [row, row]], "issues"))
+    3
+    """
+    done: list[pd.DataFrame] = []
+    rows: list[dict[str, object]] = []
+    for part in parts:
+        rows.extend(part)
+        if len(rows) >= _AS_DICTS:
+            done.append(from_rows(rows, name))
+            rows = []
+    return joined([*done, from_rows(rows, name)], name)
 
 
 def joined(some: Iterable[pd.DataFrame], name: str) -> pd.DataFrame:

@@ -134,8 +134,7 @@ def nulls(
     check_rules(task.rules, codings)
     work = [(coding, _bounds(coding, bounds)) for coding in codings]
     found = in_order(_one, work, 1 if task.frames is None else jobs, task)
-    rows = [row for of_clip in _bar(found, len(work), progress) for row in of_clip]
-    table = tables.from_rows(rows, "nulls")
+    table = tables.gathered(_bar(found, len(work), progress), "nulls")
     return table.sort_values(["source", "distance"], kind="stable", ignore_index=True)
 
 

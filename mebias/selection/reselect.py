@@ -105,7 +105,6 @@ def reselect(
         get_distance(name)
     codings = [c for c in codings_of(cohort) if clips is None or c.clip in set(clips)]
     check_rules(rules, codings)
-    rows: list[Row] = []
     task = Task(
         frames=cohort.frames,
         rules=rules,
@@ -116,11 +115,9 @@ def reselect(
         cache=None if cache is None else Path(cache),
         traces=traces,
     )
-    chunks = _run(task, codings, jobs)
-    for found in _bar(chunks, len(codings), progress):
-        rows.extend(found)
-    rows.sort(key=lambda row: (str(row["source"]), str(row["distance"])))
-    return tables.from_rows(rows, "keyframes")
+    chunks = _bar(_run(task, codings, jobs), len(codings), progress)
+    table = tables.gathered(chunks, "keyframes")
+    return table.sort_values(["source", "distance"], kind="stable", ignore_index=True)
 
 
 def check_rules(rules: Sequence[Rule], codings: Sequence[Coding]) -> None:
