@@ -121,9 +121,9 @@ def bland_altman_plot(
         _differences(axes, part[part["keyframe"] == keyframe], keyframe, -1 if error else 1)
         _lines(axes, numbers[keyframe])
         origin = "onset" if keyframe == "apex" else "apex"
-        axes.set_xlabel(f"from the {origin} (ms)" if narrow else
+        axes.set_xlabel(f"mean of both, ms\nfrom human {origin}" if narrow else
                         f"mean of both, from the human {origin} (ms)")  # fmt: skip
-        axes.locator_params(axis="x", nbins=4 if narrow else 6)
+        axes.locator_params(axis="x", nbins=3 if narrow else 6)
     other = short(source, 22)
     panels[0].set_ylabel(f"human − {other} (ms)" if error else f"{other} − human (ms)")
     _legend(figure, numbers)

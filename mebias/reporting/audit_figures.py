@@ -65,7 +65,7 @@ def audit_plot(issues: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Fig
     foot = 12 + (24 if upright else 6)
     figure = new_figure(width_mm, foot + 5.4 * len(lines), issues)
     axes = figure.subplots()
-    _tiles(axes, sizes, lines, datasets)
+    _tiles(axes, sizes, lines, datasets, 0.5 * width_mm / len(datasets))
     kinds_named = short_names((kind for _, kind in lines), 18 if narrow else 34)
     axes.set_yticks(range(len(lines)), [kinds_named[kind] for _, kind in lines])
     room = 16 if upright else max(8, int(0.45 * width_mm / len(datasets)))
@@ -88,8 +88,21 @@ def _gravity(severity: str) -> int:
     return [*SEVERITIES, severity].index(severity)
 
 
+def _told(n: int, letters: float) -> str:
+    """A count, in thousands where all of it does not fit.
+
+    >>> _told(1234, 6), _told(1234, 3), _told(12345, 3)
+    ('1,234', '1k', '12k')
+    """
+    return f"{n:,}" if len(f"{n:,}") <= letters or n < 1000 else f"{n / 1000:.0f}k"
+
+
 def _tiles(
-    axes: Axes, sizes: pd.DataFrame, lines: list[tuple[str, str]], datasets: list[str]
+    axes: Axes,
+    sizes: pd.DataFrame,
+    lines: list[tuple[str, str]],
+    datasets: list[str],
+    per_tile: float,
 ) -> None:
     place = {line: height for height, line in enumerate(lines)}
     for row in sizes.to_dict("records"):
@@ -97,7 +110,9 @@ def _tiles(
         x, y = datasets.index(str(row["dataset"])), place[severity, str(row["kind"])]
         face, ink = SEVERITIES.get(severity, ("white", INK))
         axes.fill_between([x - 0.47, x + 0.47], y - 0.44, y + 0.44, color=face, linewidth=0)
-        axes.text(x, y, f"{row['n']:,}", ha="center", va="center", fontsize=6.5, color=ink)
+        axes.text(
+            x, y, _told(int(row["n"]), per_tile), ha="center", va="center", fontsize=6.5, color=ink
+        )
     starts = [i for i in range(1, len(lines)) if lines[i][0] != lines[i - 1][0]]
     for start in starts:
         axes.axhline(start - 0.5, color=INK, linewidth=0.6)

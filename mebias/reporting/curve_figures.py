@@ -24,7 +24,7 @@ from mebias.reporting.figure_style import (
 )
 
 _STYLES = ("-", (0, (4, 1)), (0, (1, 1)))
-"""Of lines, once the colors are used up."""
+"""Of lines, in turn: colors alone look alike in grey."""
 _NAMES = {"loss": "Loss (cross-entropy)", "uf1": "UF1"}
 
 
@@ -89,7 +89,7 @@ def _draw(
         if own.shape[1] > 1:
             axes.plot(own.index, own.to_numpy(), color=color, linewidth=0.4, alpha=0.45)
         axes.plot(own.index, own.mean(axis=1), color=color, linewidth=1.6, label=names[str(arm)],
-                  linestyle=_STYLES[place // len(COLORS) % len(_STYLES)])  # fmt: skip
+                  linestyle=_STYLES[place % len(_STYLES)])  # fmt: skip
     axes.axvline(fixed, color=INK, linestyle="--", linewidth=0.8, label=f"fixed: {fixed}")
     together = epochs.pop(tables.ALL, None)
     if together is not None:

@@ -16,13 +16,13 @@ from matplotlib.figure import Figure
 
 from mebias import tables
 from mebias.errors import OutputError, TableError, listed
-from mebias.reporting.lettering import FONT, LetteredFigure, short, short_names
+from mebias.reporting.lettering import FONT, LetteredFigure, short, short_contrast, short_names
 
 __all__ = [
     "COLORS", "FAINT", "INK", "MARKERS", "MARK_COLOR", "MARK_STRIP_MM", "MM", "ONE_COLUMN_MM",
     "SOFT", "TWO_COLUMNS_MM", "groups_of", "interval_line", "is_narrow", "jitter", "label_below",
     "legend_below", "look_of", "mark", "need", "new_figure", "save", "short",
-    "short_names", "style", "zero_line",
+    "short_contrast", "short_names", "style", "zero_line",
 ]  # fmt: skip
 ONE_COLUMN_MM = 89.0
 TWO_COLUMNS_MM = 183.0
@@ -153,17 +153,21 @@ def save(figure: Figure, folder: Path, name: str, *, simulated: bool = False) ->
         "pdf": {"CreationDate": None, "Creator": "mebias", "Producer": "mebias"},
         "png": {"Software": None},
     }
-    paths = []
-    with style():
-        for kind, metadata in undated.items():
-            path = Path(folder) / f"{name}.{kind}"
-            partial = path.with_name(f".{path.name}.partial")
-            try:
-                figure.savefig(partial, format=kind, dpi=300, metadata=metadata)
-                os.replace(partial, path)
-            finally:
-                partial.unlink(missing_ok=True)
-            paths.append(path)
+    paths, layout = [], figure.get_layout_engine()
+    try:
+        with style():
+            for kind, metadata in undated.items():
+                path = Path(folder) / f"{name}.{kind}"
+                partial = path.with_name(f".{path.name}.partial")
+                try:
+                    figure.savefig(partial, format=kind, dpi=300, metadata=metadata)
+                    os.replace(partial, path)
+                finally:
+                    partial.unlink(missing_ok=True)
+                paths.append(path)
+                figure.set_layout_engine(None)  # the first file's layout is that of all
+    finally:
+        figure.set_layout_engine(layout)
     return paths
 
 

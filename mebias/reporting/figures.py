@@ -335,7 +335,8 @@ def human_vs_selected(
         own = part[part["keyframe"] == keyframe]
         top.set_title(keyframe.capitalize())
         origin = "onset" if keyframe == "apex" else "apex"
-        below.set_xlabel(f"from {origin} (ms)" if narrow else f"human, ms from the human {origin}")
+        where = f"ms\nfrom {origin}" if narrow else f"ms from the human {origin}"
+        below.set_xlabel(f"human, {where}")
         below.locator_params(axis="x", nbins=3 if narrow else 6)
         if own.empty:
             for axes in (top, below):

@@ -23,7 +23,7 @@ from mebias.reporting.figure_style import (
     legend_below,
     need,
     new_figure,
-    short,
+    short_contrast,
     short_names,
     zero_line,
 )
@@ -126,7 +126,7 @@ def forest_plot(
     panels[0].set_yticks(range(len(datasets) + len(below)),
                          [*short_names(map(_bare, datasets), width).values(), *below])  # fmt: skip
     panels[0].set_ylim(len(datasets) + len(below) - 0.4, -0.6)
-    which = _sides(str(own["ethnicity"].iloc[0]), 22 if narrow else 50)
+    which = short_contrast(str(own["ethnicity"].iloc[0]), 22 if narrow else 50)
     what = "difference (ms)" if narrow else "difference of mean shifts (ms)"
     label_below(list(panels), f"{which}\n{what}", narrow=True)
     _legend(figure, pooled=len(pooled) > 0, predicted=len(predicted) > 0)
@@ -136,16 +136,6 @@ def forest_plot(
 def _bare(dataset: str) -> str:
     """A dataset's name without the mark, which the figure carries."""
     return dataset.removeprefix(tables.SIMULATED).strip() or dataset
-
-
-def _sides(contrast: str, limit: int) -> str:
-    """A contrast cut so that both of its sides stay.
-
-    >>> _sides("East Asian vs others", 8)
-    'East As… vs others'
-    """
-    first, versus, second = contrast.partition(" vs ")
-    return f"{short(first, limit)}{versus}{short(second, limit)}"
 
 
 def _pooled(rows: pd.DataFrame) -> pd.Series:

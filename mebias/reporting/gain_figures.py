@@ -24,12 +24,15 @@ from mebias.reporting.figure_style import (
     need,
     new_figure,
     short,
+    short_contrast,
     short_names,
     zero_line,
 )
 
 GAINS = {"uf1_gain": "UF1", "uar_gain": "UAR", "accuracy_gain": "Accuracy"}
 _BAND = "#e6ebf0"
+_LETTER_MM = 1.5
+"""Room that a letter of a tick's label takes at most, on average."""
 _PER_ROW = 3
 """Confusion matrices side by side at two columns' width."""
 
@@ -79,7 +82,7 @@ def gain_plot(
     lines = _lines(gains)
     there = [name for name in GAINS if (gains["quantity"] == name).any()]
     figure = new_figure(width_mm, 22 + 6.2 * len(lines), gains)
-    panels = np.atleast_1d(figure.subplots(1, len(there), sharey=True))
+    panels = np.atleast_1d(figure.subplots(1, len(there), sharey=True, gridspec_kw={"wspace": 0.1}))
     keys = list(zip(gains["arm"], gains["ethnicity"], strict=True))
     shown = gains[[key in lines for key in keys]]
     narrow = is_narrow(width_mm)
@@ -96,7 +99,14 @@ def gain_plot(
         figure,
         [
             Line2D([], [], marker="o", markersize=4, color=INK, label="gain and interval"),
-            Line2D([], [], color=_BAND, linewidth=6, label="smaller than what matters"),
+            Line2D(
+                [],
+                [],
+                color=_BAND,
+                linewidth=6,
+                solid_capstyle="butt",
+                label="smaller than what matters",
+            ),
         ],
     )
     return figure
@@ -117,8 +127,7 @@ def _line_names(lines: Sequence[tuple[str, str]], *, narrow: bool) -> list[str]:
     groups = short_names((group for _, group in lines), 14 if narrow else 18)
     named = []
     for arm, group in lines:
-        first, versus, second = arm.partition(" vs ")
-        pair = f"{short(first, letters)}{versus}{short(second, letters)}"
+        pair = short_contrast(arm, letters)
         if group == tables.ALL:
             named.append(pair)
         else:
@@ -198,6 +207,8 @@ def confusion_plot(confusion: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
     height = min(side - 4, 13 * len(classes))
     figure = new_figure(width_mm, 14 + rows * (height + 18), confusion)
     panels = figure.subplots(rows, columns, squeeze=False, gridspec_kw={"wspace": 0.12})
+    names = list(short_names(classes, 14).values())
+    flat = max(map(len, names)) * _LETTER_MM < side / len(classes) - 2
     for place, axes in enumerate(panels.flat):
         if place >= len(arms):
             axes.set_axis_off()
@@ -206,9 +217,8 @@ def confusion_plot(confusion: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
         axes.set_title(short(arms[place], 28))
         _matrix(axes, own, classes)
         first, last = place % columns == 0, place + columns >= len(arms)
-        names = list(short_names(classes, 14).values())
         axes.set_yticks(range(len(classes)), names if first else [])
-        axes.set_xticks(range(len(classes)), names if last else [], rotation=90)
+        axes.set_xticks(range(len(classes)), names if last else [], rotation=0 if flat else 90)
         if first:
             axes.set_ylabel("true class")
         if last:

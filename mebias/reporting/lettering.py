@@ -242,6 +242,19 @@ def short_names(names: Iterable[str], limit: int = 24) -> dict[str, str]:
     return cut
 
 
+def short_contrast(contrast: str, limit: int) -> str:
+    """A contrast cut so that both of its sides stay, and can be told apart.
+
+    >>> short_contrast("East Asian vs others", 8), short_contrast("a group 1 vs a group 2", 7)
+    ('East As… vs others', 'a gr… 1 vs a gr… 2')
+    """
+    first, versus, second = contrast.partition(" vs ")
+    if not versus:
+        return short(contrast, 2 * limit)
+    named = short_names((first, second), limit)
+    return f"{named[first]}{versus}{named[second]}"
+
+
 def _middle(name: str, limit: int, place: int) -> str:
     text = spelled(name)
     tail, used = "", 0

@@ -186,7 +186,7 @@ def _selection(run: Run) -> str:
         many = "distances" if len(distances) > 1 else "distance"
         text += f" on the {many} {joined(distances)} between frames"
     if known:
-        text += " (GAMDSS, arXiv:2603.04766). " + " ".join(known)
+        text += " (GAMDSS; Liu et al. 2026, arXiv:2603.04766). " + " ".join(known)
         text += (
             " The pair of onset and apex with the largest Euclidean distance between frames was "
             "taken, then the offset farthest from that apex; ties went to the human frame, then "

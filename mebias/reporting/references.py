@@ -49,10 +49,12 @@ class Reference:
         if self.field("note"):
             return self.field("note")
         people = joined([_initials(name) for name in self.field("author").split(" and ")], "&")
+        work = f"{people} ({self.field('year')}). {self.field('title')}."
+        if self.field("eprint"):
+            return f"{work} arXiv:{self.field('eprint')}."
         number = f"({self.field('number')})" if self.field("number") else ""
-        where = f"{self.field('journal')}, {self.field('volume')}{number}"
         pages = self.field("pages").replace("--", "–")
-        return f"{people} ({self.field('year')}). {self.field('title')}. {where}, {pages}."
+        return f"{work} {self.field('journal')}, {self.field('volume')}{number}, {pages}."
 
 
 def _initials(name: str) -> str:
@@ -72,9 +74,11 @@ def _article(key: str, cues: tuple[str, ...], author: str, title: str, **more: s
 
 
 WORKS: tuple[Reference, ...] = (
-    Reference("gamdss", ("GAMDSS", "gamdss"), "misc", (
-        ("title", "GAMDSS, the rule under test"), ("eprint", "2603.04766"),
-        ("archiveprefix", "arXiv"), ("note", "The rule under test: GAMDSS. arXiv:2603.04766."),
+    Reference("liu2026", ("GAMDSS", "gamdss"), "misc", (
+        ("author", "Liu, Feng and Nan, Bingyu and Qian, Xuezhong and Fu, Xiaolan"),
+        ("title", "Evaluating and correcting human annotation bias in dynamic micro-expression "
+                  "recognition"),
+        ("year", "2026"), ("eprint", "2603.04766"), ("archiveprefix", "arXiv"),
     )),
     _article("pustejovsky2018", ("Pustejovsky & Tipton 2018", "CR2"),
              "Pustejovsky, James E. and Tipton, Elizabeth",

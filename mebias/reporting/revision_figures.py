@@ -176,7 +176,7 @@ def subject_revisions(subjects: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_M
     part = subjects if len(strata) == 1 else subjects[subjects["stratum"] == tables.ALL]
     need(part, [], "figure of subjects")
     figure = new_figure(width_mm, 52, part)
-    panels = figure.subplots(1, 3, sharey=True)
+    panels = figure.subplots(1, 3, sharey=True, gridspec_kw={"wspace": 0.1})
     for axes, keyframe, color in zip(panels, tables.KEYFRAMES, COLORS, strict=False):
         own = part[part["keyframe"] == keyframe].sort_values("share", ascending=False)
         axes.set_title(keyframe.capitalize())

@@ -23,6 +23,8 @@ from mebias.reporting.figure_style import (
     need,
     new_figure,
     short,
+    short_contrast,
+    short_names,
     zero_line,
 )
 
@@ -196,7 +198,7 @@ def influence_plot(influence: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
         own = rows[rows["keyframe"] == keyframe].sort_values("estimate", kind="stable")
         _left_out(axes, own, narrow=narrow)
     which = str(rows["ethnicity"].iloc[0])
-    what = "mean shift" if which == tables.ALL else short(which, 20)
+    what = "mean shift" if which == tables.ALL else short_contrast(which, 12)
     panels[0].set_ylabel(f"{what} (ms)")
     legend_below(
         figure,
@@ -205,7 +207,8 @@ def influence_plot(influence: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
                    label="without one subject"),
             Line2D([], [], marker="s", markersize=4, linestyle="", markerfacecolor=COLORS[1],
                    markeredgecolor=INK, label="changes the conclusion"),
-            Line2D([], [], color=_BAND, linewidth=6, label="interval of all subjects"),
+            Line2D([], [], color=_BAND, linewidth=6, solid_capstyle="butt",
+                   label="interval of all subjects"),
         ],
     )  # fmt: skip
     return figure
@@ -227,11 +230,11 @@ def _left_out(axes: Axes, own: pd.DataFrame, *, narrow: bool) -> None:
     axes.plot(x[changes], estimate[changes], marker="s", markersize=4, linestyle="",
               markerfacecolor=COLORS[1], markeredgecolor=INK, zorder=3)  # fmt: skip
     most = int(np.abs(change).argmax())
-    who = str(own["left_out"].iloc[most])
+    who = short_names(own["left_out"], 12 if narrow else 24)[str(own["left_out"].iloc[most])]
     axes.set_xlabel(
-        f"{len(own)} subjects\nmost:\n{short(who, 11)}"
+        f"{len(own)} subjects\nmost:\n{who}"
         if narrow
-        else f"{len(own)} subjects, each left out in turn\nmost: {short(who, 18)}"
+        else f"{len(own)} subjects, each left out in turn\nmost: {who}"
     )
     axes.set_xticks([])
     axes.margins(x=0.04)
@@ -271,7 +274,7 @@ def power_plot(power: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figu
     need(curve, [], "power curve (quantity power)")
     names = [k for k in tables.KEYFRAMES if (curve["keyframe"] == k).any()]
     figure = new_figure(width_mm, 58, curve)
-    panels = np.atleast_1d(figure.subplots(1, len(names), sharey=True))
+    panels = np.atleast_1d(figure.subplots(1, len(names), sharey=True, gridspec_kw={"wspace": 0.1}))
     for axes, keyframe in zip(panels, names, strict=True):
         axes.set_title(keyframe.capitalize())
         own = curve[curve["keyframe"] == keyframe].sort_values("shift_ms", kind="stable")
@@ -284,7 +287,8 @@ def power_plot(power: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figu
         figure,
         [
             Line2D([], [], color=INK, label="power"),
-            Line2D([], [], color=_BAND, linewidth=6, label="as the spread may be"),
+            Line2D([], [], color=_BAND, linewidth=6, solid_capstyle="butt",
+                   label="as the spread may be"),
             Line2D([], [], color=COLORS[1], linestyle="--", linewidth=0.9, label="margin"),
             Line2D([], [], marker="o", markersize=4, linestyle="", markerfacecolor="white",
                    markeredgecolor=INK, label="found with 80 % power"),
