@@ -201,6 +201,9 @@ def conform(table: pd.DataFrame, name: str, origin: str = "") -> pd.DataFrame:
             f"{where} has no column {listed(missing)} (found: "
             f"{listed(table.columns, 12) or 'none'}){close}; add it or rename the column."
         )
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise TableError(f"{where} has the column {twice[0]!r} twice; rename one of them.")
     table = table.reset_index(drop=True)
     columns: dict[str, object] = {}
     for column, spec in schema.items():
@@ -429,7 +432,7 @@ def _in_range(
 
 
 def _flags(values: pd.Series, column: str, where: str) -> pd.Series:
-    if values.dtype.kind == "b":
+    if values.dtype == bool:
         return values
     text = values.astype("object").where(values.notna(), "").astype(str).str.strip().str.casefold()
     true, false = text.isin(["true", "1", "1.0"]), text.isin(["false", "0", "0.0", "", "nan"])

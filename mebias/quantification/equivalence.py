@@ -16,6 +16,7 @@ from scipy import special
 
 from mebias import tables
 from mebias.errors import OptionError
+from mebias.quantification.blind import JUDGE, judged, one_sided
 from mebias.quantification.checks import drawn_to_labels, usable
 from mebias.quantification.contrasts import holm_adjusted
 from mebias.quantification.interval import Clusters, Interval, coded, in_order_of_content
@@ -23,8 +24,6 @@ from mebias.quantification.means import mean_interval, mean_of
 from mebias.quantification.sides import default_margin
 
 Row = dict[str, object]
-BLIND = "motion-blind"
-"""The source that is located without a look at the labels."""
 N_DRAWS = 199
 _METHOD = "random-intercept weights (REML), CR2, Satterthwaite df"
 
@@ -87,10 +86,10 @@ def equivalence_tests(
     estimates: list[Row] = []
     for key, part in shifts.groupby(["dataset", "source", "distance"], sort=False):
         margin = margin_ms or default_margin(shifts[shifts["dataset"] == key[0]])
-        there = usable(part)
+        rows = _errors(part) if _is_blind(part) else part[usable(part)]
         made = []
         for keyframe in tables.KEYFRAMES:
-            own = part[there & (part["keyframe"] == keyframe)]
+            own = rows[rows["keyframe"] == keyframe]
             place = dict(zip(("dataset", "source", "distance"), key, strict=True))
             place |= {"keyframe": keyframe, "ethnicity": tables.ALL, "unit": "ms"}
             test, margins = _tested(own, part, margin, conf_level, min_subjects, seed)
@@ -145,7 +144,10 @@ def _tested(
     seed: int,
 ) -> tuple[Row, list[Row]]:
     """Row of one keyframe, and its smallest margin."""
-    level, n_subjects = 1 - conf_level, own["subject"].nunique()
+    level, unseen = 1 - conf_level, ""
+    if _is_blind(part):
+        unseen, own = one_sided(own), own[own["verdict"] == ""]
+    n_subjects = own["subject"].nunique()
     test: Row = {
         "family": "equivalence",
         "family_size": len(tables.KEYFRAMES),
@@ -155,11 +157,10 @@ def _tested(
         "n_subjects": n_subjects,
         "method": _METHOD,
     }
-    if own.empty:
-        return test | {"reason": "no usable keyframe"}, []
-    sign = -1.0 if _is_blind(part) else 1.0
+    if unseen or own.empty:
+        return test | {"reason": unseen or "no usable keyframe"}, []
     found = mean_interval(
-        sign * own["shift_ms"].to_numpy(dtype=float),
+        own["shift_ms"].to_numpy(dtype=float),
         own["subject"].to_numpy(dtype=object),
         "subject",
         conf_level,
@@ -171,6 +172,12 @@ def _tested(
     if reason:
         return test | told | {"reason": reason}, []
     return _passed_or_not(test | told, found, margin, level)
+
+
+def _errors(part: pd.DataFrame) -> pd.DataFrame:
+    """Labels beside the blind posterior; ``shift_ms`` is the annotation error."""
+    rows = judged(part)
+    return rows.assign(shift_ms=rows["error_ms"])
 
 
 def _passed_or_not(
@@ -209,7 +216,7 @@ def _hypothesis(part: pd.DataFrame, keyframe: str, margin: float) -> str:
 
 
 def _is_blind(part: pd.DataFrame) -> bool:
-    return bool((part["source"] == BLIND).all())
+    return bool((part["source"] == JUDGE).all())
 
 
 def _is_versions(part: pd.DataFrame) -> bool:
@@ -223,7 +230,7 @@ def _refusal(own: pd.DataFrame, part: pd.DataFrame, margin: float, level: float,
     if drawn_to_labels(str(source)):
         return (
             f"frames of {source} are drawn towards the labels by its prior, so that closeness "
-            f"to them is built in; use {BLIND}"
+            f"to them is built in; use {JUDGE}"
         )
     if _is_blind(part) or _is_versions(part):
         return ""

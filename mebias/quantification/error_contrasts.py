@@ -288,6 +288,9 @@ def _sides(own: pd.DataFrame, contrast: str, min_subjects: int) -> list[pd.DataF
     if first != contrast:
         mine = own["ethnicity"] == first
         return [own[mine], own[~mine]]
+    one, versus, other = contrast.partition(" vs ")
+    if versus:
+        return [own[own["ethnicity"] == group] for group in (one, other)]
     subjects = own.groupby("ethnicity")["subject"].nunique()
     enough = subjects.index[subjects >= min_subjects]
     return [own[own["ethnicity"] == group] for group in enough]

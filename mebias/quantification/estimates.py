@@ -16,7 +16,7 @@ from mebias.quantification.shares import share_interval
 from mebias.quantification.spread import sd_interval
 
 _NUMBERS = ("shift_frames", "shift_ms", "shift_window", "freedom", "at_edge", "fps", "human",
-            "window_low", "window_high")  # fmt: skip
+            "human_low", "human_high", "window_low", "window_high")  # fmt: skip
 
 
 def estimates_table(
@@ -72,18 +72,40 @@ def _of_cell(own: Part, conf_level: float) -> Iterator[Row]:
     windowed = np.isfinite(freedom)
     if windowed.any():
         yield cell.share("share_immovable", freedom == 0, windowed)
-        yield cell.share("share_at_edge", own["at_edge"], freedom > 0)
+        placed = np.isfinite(own["window_low"]) & np.isfinite(own["window_high"])
+        if placed.any():
+            yield cell.share("share_at_edge", own["at_edge"], (freedom > 0) & placed)
         yield from _against_uniform(cell, own, shift_ms, windowed)
 
 
 def _against_uniform(
     cell: _Cell, own: Part, shift_ms: np.ndarray, windowed: np.ndarray
 ) -> Iterator[Row]:
-    middle = (own["window_low"] + own["window_high"]) / 2
-    null_ms = 1000.0 * (middle - own["human"]) / own["fps"]
+    null_ms = 1000.0 * uniform_mean(own) / own["fps"]
     known = windowed & np.isfinite(null_ms)
     yield from cell.means("uniform_null_mean", "ms", null_ms, known, ("subject",))
     yield from cell.means("mean_excess_uniform", "ms", shift_ms - null_ms, known, ("subject",))
+
+
+def uniform_mean(own: Part) -> np.ndarray:
+    """Mean shift (frames) of a frame drawn at random from each window; NaN without a window.
+
+    As shifts are counted: from the nearer end of a label coded as an interval, 0 inside it.
+    """
+    human, low, high = own["human"], own["window_low"], own["window_high"]
+    first, last = (
+        np.where(np.isnan(own[end]), human, own[end]) for end in ("human_low", "human_high")
+    )
+    later, earlier = _sum_beyond(last, low, high), _sum_beyond(-first, -high, -low)
+    inside = (later - earlier) / (high - low + 1)
+    return np.asarray(np.where(first == last, (low + high) / 2 - first, inside))
+
+
+def _sum_beyond(end: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Sum of ``frame - end`` over the frames of a window that lie beyond an end."""
+    nearest = np.maximum(low, np.ceil(end))
+    n = np.maximum(high - nearest + 1, 0)
+    return np.asarray(n * ((nearest + high) / 2 - end))
 
 
 class _Cell:

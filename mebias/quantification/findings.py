@@ -19,6 +19,7 @@ from mebias.quantification.influence import influence
 from mebias.quantification.more_with import more_with
 from mebias.quantification.parts import Options
 from mebias.quantification.power import power_table
+from mebias.quantification.sides import of_source
 from mebias.quantification.specification import specification_curve
 
 if TYPE_CHECKING:
@@ -67,7 +68,10 @@ class Findings:
         """Conclusions with each subject left out, and the clips that matter most."""
         o = self.options
         return influence(
-            self.shifts, min_subjects=o.min_subjects, conf_level=o.conf_level, margin_ms=o.margin_ms
+            self._tested,
+            min_subjects=o.min_subjects,
+            conf_level=o.conf_level,
+            margin_ms=o.margin_ms,
         )
 
     @cached_property
@@ -75,7 +79,10 @@ class Findings:
         """What this design could find, and the subjects that more would take."""
         o = self.options
         return power_table(
-            self.shifts, min_subjects=o.min_subjects, conf_level=o.conf_level, margin_ms=o.margin_ms
+            self._tested,
+            min_subjects=o.min_subjects,
+            conf_level=o.conf_level,
+            margin_ms=o.margin_ms,
         )
 
     @cached_property
@@ -92,8 +99,18 @@ class Findings:
     def _curve(self) -> tuple[pd.DataFrame, pd.DataFrame]:
         o = self.options
         return specification_curve(
-            self.shifts, min_subjects=o.min_subjects, conf_level=o.conf_level, seed=o.seed
+            self.shifts,
+            min_subjects=o.min_subjects,
+            conf_level=o.conf_level,
+            seed=o.seed,
+            primary=o.primary,
         )
+
+    @property
+    def _tested(self) -> pd.DataFrame:
+        """The shifts of the source that the tests rest on, where one was asked for."""
+        asked = self.options.primary
+        return self.shifts if asked is None else of_source(self.shifts, *asked)
 
     @property
     def simulated(self) -> bool:
@@ -182,7 +199,11 @@ class Findings:
         3
         """
         figures = import_module("mebias.reporting.figures")  # drawing stands above numbers
-        chosen = primary_source(self.shifts) or tuple(self.shifts[["source", "distance"]].iloc[0])
+        chosen = (
+            self.options.primary
+            or primary_source(self.shifts)
+            or tuple(self.shifts[["source", "distance"]].iloc[0])
+        )
         options = {"source": chosen[0], "distance": chosen[1]} | options
         if kind == "estimation":
             drawn = figures.estimation_plot(self.shifts, self.estimates, **options)

@@ -368,13 +368,14 @@ def _issues(
 def _rare_classes(whole: Scored, least: int = 5) -> Iterator[Row]:
     """Classes on which a few subjects decide."""
     clips = whole.counts.counts[0, 0].sum(axis=-1)
+    n_true = int((clips.sum(axis=0) > 0).sum())
     for place, name in enumerate(whole.counts.classes):
         n = int((clips[:, place] > 0).sum())
         if 0 < n < least:
             yield tables.issue(
                 "warning",
                 f"the {int(clips[:, place].sum())} clips of class {name} are of {n} subject"
-                f"{'' if n == 1 else 's'}, who decide 1 / {len(whole.counts.classes)} of UF1 and "
+                f"{'' if n == 1 else 's'}, who decide 1 / {n_true} of UF1 and "
                 f"UAR: their intervals may be too short.",
                 dataset=whole.dataset,
                 field="label",

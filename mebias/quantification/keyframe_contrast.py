@@ -115,8 +115,10 @@ def between_datasets(
         No rows of ``motion-blind``.
     """
     _, estimates = keyframe_contrasts(shifts, source=source, conf_level=conf_level)
-    own = shifts[shifts["source"] == source]
-    sides = dataset_sides(own)
+    # A dataset none of whose labels a human set has no estimate, and is on no side.
+    told = set(estimates["dataset"])
+    named = dataset_sides(shifts[shifts["source"] == source])
+    sides = tuple([d for d in side if d in told] for side in named)
     name = sides_name(sides)
     rows = []
     for a, b in CONTRASTS:

@@ -124,6 +124,7 @@ def with_recognition(findings: Findings, measured: Sequence[Measured]) -> Findin
         findings.options.conf_level,
         gains=tables.conform(pd.concat(known), "estimates"),
         margin_ms=findings.options.margin_ms,
+        primary=findings.options.primary,
     )
     rows = []
     for dataset in old["dataset"].unique():

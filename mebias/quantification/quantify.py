@@ -5,13 +5,14 @@ from __future__ import annotations
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from mebias.errors import OptionError, listed
+from mebias.errors import OptionError
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.claims import graded_claims
 from mebias.quantification.design import design_issues
 from mebias.quantification.findings import Findings
 from mebias.quantification.merging import merge_small_groups
 from mebias.quantification.parts import Options, all_parts
+from mebias.quantification.sides import of_source
 from mebias.tables import empty, joined
 
 
@@ -89,7 +90,7 @@ def quantify(
         margin_ms=margin_ms,
         primary=primary,
     )
-    tested = checked if primary is None else _of_source(checked, *primary)
+    tested = checked if primary is None else of_source(checked, *primary)
     with threadpool_limits(1, "blas"):  # many small products: threads would only wait
         parts = all_parts(checked, tested, options)
     issues = design_issues(checked, parts.estimates, parts.tests, min_subjects)
@@ -104,16 +105,6 @@ def quantify(
         issues=joined([merged, issues, parts.issues], "issues"),
         options=options,
     )
-
-
-def _of_source(shifts: pd.DataFrame, source: str, distance: str) -> pd.DataFrame:
-    rows = shifts[(shifts["source"] == source) & (shifts["distance"] == distance)]
-    if rows.empty:
-        raise OptionError(
-            f"tests are to rest on {f'{source} {distance}'.strip()}, which the shifts table does "
-            f"not have (found: {listed(shifts['source'].unique())})."
-        )
-    return rows.reset_index(drop=True)
 
 
 def _check_options(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import OptionError
+from mebias.errors import OptionError, listed
 from mebias.quantification.checks import complete, primary_source
 
 MIN_MARGIN_MS = 10.0
@@ -97,6 +97,23 @@ def primary_rows(
         if chosen is not None:
             own = (part["source"] == chosen[0]) & (part["distance"] == chosen[1])
             yield part[own], margin_ms or default_margin(part)
+
+
+def of_source(shifts: pd.DataFrame, source: str, distance: str) -> pd.DataFrame:
+    """Rows of the source and distance that tests are asked to rest on.
+
+    Raises
+    ------
+    OptionError
+        There are none.
+    """
+    rows = shifts[(shifts["source"] == source) & (shifts["distance"] == distance)]
+    if rows.empty:
+        raise OptionError(
+            f"tests are to rest on {f'{source} {distance}'.strip()}, which the shifts table does "
+            f"not have (found: {listed(shifts['source'].unique())})."
+        )
+    return rows.reset_index(drop=True)
 
 
 def default_margin(part: pd.DataFrame) -> float:

@@ -17,7 +17,7 @@ from mebias.quantification.choices import Made, distinct, nameless_order
 from mebias.quantification.influence import NO_TEST
 from mebias.quantification.joint import Joint, joint_test
 from mebias.quantification.means import WEIGHTINGS
-from mebias.quantification.sides import Primary, primaries
+from mebias.quantification.sides import Primary, of_source, primaries
 
 Row = dict[str, object]
 FAMILY = "specification"
@@ -33,6 +33,7 @@ def specification_curve(
     conf_level: float = 0.95,
     seed: int = 0,
     n_permutations: int = 999,
+    primary: tuple[str, str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The primary contrast of each dataset under every defensible choice.
 
@@ -54,6 +55,8 @@ def specification_curve(
         Seed of the permutations.
     n_permutations : int
         Random permutations, where there are more assignments than that.
+    primary : tuple of str, optional
+        Source and distance that the tests rest on, as in `mebias.quantify`.
 
     Returns
     -------
@@ -82,17 +85,17 @@ def specification_curve(
     checked = checked_shifts(shifts)
     rows: list[Row] = []
     tests: list[Row] = []
-    for primary in primaries(checked):
+    for own in primaries(checked if primary is None else of_source(checked, *primary)):
         options = _Options(min_subjects, conf_level, seed, n_permutations)
-        everything = checked[(checked["dataset"] == primary.dataset) & complete(checked)]
-        found = [_of_keyframe(primary, everything, k, options) for k in tables.KEYFRAMES]
+        everything = checked[(checked["dataset"] == own.dataset) & complete(checked)]
+        found = [_of_keyframe(own, everything, k, options) for k in tables.KEYFRAMES]
         rows += [row for made, _ in found for row in made]
-        own = [row for _, made in found for row in made]
-        p = np.array([row["p_value"] for row in own], dtype=float)
-        adjusted = holm.adjust(p, len(own))
+        tested = [row for _, made in found for row in made]
+        p = np.array([row["p_value"] for row in tested], dtype=float)
+        adjusted = holm.adjust(p, len(tested))
         tests += [
-            row | {"p_adjusted": a, "family_size": len(own)}
-            for row, a in zip(own, adjusted, strict=True)
+            row | {"p_adjusted": a, "family_size": len(tested)}
+            for row, a in zip(tested, adjusted, strict=True)
         ]
     return tables.from_rows(rows, "specifications"), tables.from_rows(tests, "tests")
 
