@@ -1,4 +1,4 @@
-"""Numbers rest on what a table tells, on the source that was asked for, on labels that can be seen."""
+"""Numbers rest on what a table tells, the source asked for, and labels that can be seen."""
 
 import numpy as np
 import pandas as pd
