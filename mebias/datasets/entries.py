@@ -316,10 +316,10 @@ class _Reader:
 
     def _note_without_subject(self, row: Row, cell: str) -> None:
         where = self.table.where(row[0], "subject")
-        if self.found.manifest.id == FOLDER and cell:
+        if cell and (self.found.manifest.id == FOLDER or self._is_labeled(row)):
             raise AnnotationError(
-                f"{where}: found a blank cell beside the clip {cell!r}, expected a subject; fill "
-                f"it in or delete the row."
+                f"{where}: found a blank cell beside the clip {cell!r}, expected a subject (of "
+                f"merged cells only the first holds it); fill it in or delete the row."
             )
         self.found.note(
             "note",
@@ -329,6 +329,13 @@ class _Reader:
             expected="a subject",
             cell=where,
         )
+
+    def _is_labeled(self, row: Row) -> bool:
+        """Whether a row holds frames of an onset and an offset, which no row of totals does."""
+        try:
+            return all(self._frame(row, k) > 0 for k in (tables.KEYFRAMES[0], tables.KEYFRAMES[2]))
+        except AnnotationError:
+            return False
 
     def note_spellings(self) -> None:
         """Say which texts the manifest writes in another way than the table."""

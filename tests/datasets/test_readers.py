@@ -118,6 +118,16 @@ def test_4dme_columns_in_any_order_and_sessions_of_one_person_merged(make, tmp_p
     assert (cohort.issues["field"] == "frames").sum() == 3, "clips without frames are named"
 
 
+def test_a_labeled_row_without_a_subject_is_no_row_of_totals(make, tmp_path):
+    """As under merged cells, of which a workbook keeps the first one's text alone."""
+    fourd(
+        make, tmp_path, [1, "S08", "1", "Others", 30, 20, 10, 0, ""],
+        [2, None, "2", "Others", 31, 21, 11, 0, ""],
+    )  # fmt: skip
+    with pytest.raises(AnnotationError, match=r"row 3.*blank cell beside the clip '2'.*merged"):
+        load("4dme", tmp_path)
+
+
 def test_4dme_frame_rate_can_be_overridden(make, tmp_path):
     fourd(make, tmp_path, [1, "S08", "1", "Others", 30, 20, 10, 0, ""])
     assert load("4dme", tmp_path).clips["fps"].tolist() == [60]
