@@ -1,4 +1,4 @@
-"""Numbers rest on what a table tells, the source asked for, and labels that can be seen."""
+"""Numbers rest on what a table tells, on the source asked for, on labels that can be seen."""
 
 import numpy as np
 import pandas as pd
@@ -125,3 +125,10 @@ def test_a_dataset_without_human_labels_stands_on_no_side():
     found = between_datasets(shifts)
     assert (found["dataset"] == "m vs none").all()
     assert found["reason"].str.contains("no dataset of one group").all()
+
+
+def test_a_class_that_is_only_predicted_has_no_part_in_uf1():
+    clips = [{"clip": str(i), "subject": f"{i % 8}", "label": "pn"[i % 8 == 0]} for i in range(32)]
+    rows = [c | {"arm": "human", "predicted": "s"} for c in clips]
+    told = mebias.gain(pd.DataFrame(rows), n_swaps=19).issues["message"]
+    assert told.str.contains("class n are of 1 subject, who decide 1 / 2 of UF1").any()
