@@ -25,6 +25,7 @@ proof: $(VENV)/.installed-proof
 	$(RUN) -m mebias calibrate plan-study
 	$(RUN) benchmarks/scale.py --most 10000 --csv reports/validation/scale.csv
 	$(RUN) benchmarks/scale.py --cohort 7526 --jobs 2 --csv reports/validation/scale.csv
+	$(RUN) -m pytest -n0 tests/test_workers.py
 	MEBIAS_KILLS=20 MEBIAS_FAST=1 $(RUN) -m pytest -n0 tests/hostile/test_kills.py
 	$(RUN) benchmarks/mutate.py selection quantification
 	$(RUN) benchmarks/licenses.py

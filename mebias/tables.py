@@ -7,6 +7,7 @@ what cannot be put into it into one clear sentence; everything downstream may re
 from __future__ import annotations
 
 import csv
+import gc
 import math
 import os
 from collections.abc import Iterable, Iterator
@@ -318,7 +319,7 @@ def read_text_csv(path: Path) -> pd.DataFrame:
         with TextIOWrapper(
             BufferedReader(open_plain(path)), encoding="utf-8-sig", newline=""
         ) as handle:
-            rows = [_plain_row(row) for row in csv.reader(handle, strict=True) if row]
+            rows = _rows(handle)
     except UnicodeDecodeError as error:
         raise TableError(
             f"{path.name} is not UTF-8 text (byte {error.start}); save it as a CSV in UTF-8."
@@ -342,6 +343,26 @@ def read_text_csv(path: Path) -> pd.DataFrame:
                 f"{len(header)}; mend that row."
             )
     return pd.DataFrame(rows[1:], columns=header, dtype=str)
+
+
+def _rows(lines: Iterable[str]) -> list[list[str]]:
+    """Rows that are not blank; signs that keep cells from being formulas are taken off."""
+    marked = False
+
+    def watched() -> Iterator[str]:
+        nonlocal marked
+        for line in lines:
+            marked = marked or "'" in line
+            yield line
+
+    collecting = gc.isenabled()
+    gc.disable()  # millions of rows hold no cycles, and looking for them takes half of the time
+    try:
+        rows = [row for row in csv.reader(watched(), strict=True) if row]
+    finally:
+        if collecting:
+            gc.enable()
+    return [_plain_row(row) for row in rows] if marked else rows
 
 
 def _plain_row(row: list[str]) -> list[str]:

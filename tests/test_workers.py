@@ -21,6 +21,7 @@ from mebias.recognition.training import train_folds
 from mebias.workers import as_done, check_jobs, in_order
 
 KINDS = ["two processes", "a cluster"]
+IN_FULL = pytest.mark.skipif(os.environ.get("MEBIAS_FAST") == "1", reason="a part of make proof")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +90,7 @@ def test_tables_are_those_of_one_process(data, dask, tmp_path):
     assert made == {p.name: p.read_bytes() for p in (tmp_path / "many").glob("*.csv")}
 
 
+@IN_FULL
 def test_folds_are_those_of_one_process(dask):
     """The command `recognize` trains by the same function."""
     maps = np.random.default_rng(0).normal(size=(12, 1, 3, 8, 8)).astype(np.float32)
@@ -101,6 +103,7 @@ def test_folds_are_those_of_one_process(dask):
     assert np.array_equal(one.probabilities, many.probabilities)
 
 
+@IN_FULL
 def test_a_report_is_that_of_one_process(data, dask, tmp_path, monkeypatch):
     """All bytes but the figures, which no worker draws."""
     monkeypatch.setattr("mebias.reporting.drawing.render", lambda *_, **__: {})
@@ -116,6 +119,7 @@ def test_a_report_is_that_of_one_process(data, dask, tmp_path, monkeypatch):
     assert any(name.startswith("tables/") for name in made[0])
 
 
+@IN_FULL
 @pytest.mark.parametrize("kind", ["coders", "gain"])
 def test_calibration_is_that_of_one_process(kind, dask, tmp_path):
     options = {

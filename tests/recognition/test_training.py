@@ -1,7 +1,5 @@
 """Training: ways that agree, results that repeat, and nothing of a test clip in its training."""
 
-import os
-
 import numpy as np
 import pytest
 import torch
@@ -246,19 +244,6 @@ def test_mixed_precision_is_near_full_precision_in_all_ways():
         mixed = trained(epochs=2, dtype=torch.float32, mixed=True, way=way)
         gap = np.abs(mixed.probabilities - full.probabilities).max()
         assert 1e-6 < gap < 0.1
-
-
-def test_processes_end_with_their_parent(pool):
-    assert pool._pool.submit(os.getppid).result() == os.getpid()
-    assert pool._pool.submit(torch.get_num_threads).result() == 1
-    names = pool._pool.submit(_thread_names).result()
-    assert "_end_with_parent" in " ".join(names)
-
-
-def _thread_names():
-    import threading
-
-    return [thread.name for thread in threading.enumerate()]
 
 
 def test_a_gpu_sums_in_one_order_while_it_trains():

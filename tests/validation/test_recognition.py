@@ -107,11 +107,11 @@ def test_a_run_goes_on_where_it_was_and_more_cohorts_take_those_that_are_there(
     trained = []
     work = recognition._work
 
-    def counted(task):
+    def counted(training, task):
         trained.append(task.number)
         if len(trained) == 2:
             raise KeyboardInterrupt
-        return work(task)
+        return work(training, task)
 
     monkeypatch.setattr(recognition, "_work", counted)
     with pytest.raises(KeyboardInterrupt):
