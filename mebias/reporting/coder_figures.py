@@ -140,7 +140,8 @@ def culture_plot(estimates: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -
     last = "contrast" if (whole["quantity"] == "culture_by_ethnicity").any() else "contrast*"
     named = short_names(names, 13 if is_narrow(width_mm) else 22)
     panels[0].set_yticks(range(len(names) + 1), [*(f"in {named[n]}" for n in names), last])
-    panels[0].set_ylabel(short_contrast(str(groups["source"].iloc[0]), 15))
+    cultures = short_contrast(str(groups["source"].iloc[0]), 15)
+    panels[0].set_ylabel(cultures if len(cultures) < 16 else cultures.replace(" vs ", "\nvs "))
     if last.endswith("*"):
         figure.supxlabel("* of these coders alone", fontsize=6.5, color=SOFT, x=0.99, ha="right")
     return figure

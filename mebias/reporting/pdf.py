@@ -227,10 +227,14 @@ def _columns(grid: Grid) -> list[str]:
             f"{min(n, 160) ** 0.5:.1f}fr" if text else "auto"
             for n, text in zip(sizes, long, strict=True)
         ]
-    least = [1.5 + max(n, *map(len, text.split(" "))) for n, (text, _) in told]
-    rest = max(24.0, _PAGE - sum(n for n, text in zip(least, long, strict=True) if not text))
-    weights = [rest / sum(long) if text else n for n, text in zip(least, long, strict=True)]
-    return [f"{weight:.1f}fr" for weight in weights]
+    widths = [
+        24.0 if text else 1.5 + max(n, *map(len, head.split(" ")))
+        for (n, (head, _)), text in zip(told, long, strict=True)
+    ]
+    for _ in range(int(_PAGE - sum(widths))):  # a letter to whichever has the most lines
+        lines = [min(n, 160) / width for n, width in zip(natural, widths, strict=True)]
+        widths[lines.index(max(lines))] += 1
+    return [f"{width:.1f}fr" for width in widths]
 
 
 def _cell(cell: Cell) -> str:

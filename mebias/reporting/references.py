@@ -74,7 +74,7 @@ def _article(key: str, cues: tuple[str, ...], author: str, title: str, **more: s
 
 
 WORKS: tuple[Reference, ...] = (
-    Reference("liu2026", ("GAMDSS", "gamdss"), "misc", (
+    Reference("gamdss", ("GAMDSS", "gamdss"), "misc", (
         ("author", "Liu, Feng and Nan, Bingyu and Qian, Xuezhong and Fu, Xiaolan"),
         ("title", "Evaluating and correcting human annotation bias in dynamic micro-expression "
                   "recognition"),

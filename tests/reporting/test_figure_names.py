@@ -139,6 +139,58 @@ def test_dollars_and_odd_white_space_in_names_are_drawn_as_they_are(tmp_path):
     assert {"a$b_{c}$^", "x y"} <= set(texts)
 
 
+def test_both_sides_of_a_contrast_stay_apart_where_names_begin_alike():
+    two, made = cases.LATIN[:2], cases.findings(cases.LATIN[:2])
+    with figures.style():
+        culture = figures.culture_plot(cases.coding(two), width_mm=89)
+        assert faults(culture) == []
+        drawn = {
+            "culture": culture.axes[0].get_ylabel().replace("\n", " "),
+            "forest": figures.forest_plot(cases.over_datasets(two)).axes[1].get_xlabel(),
+        }
+        influence = figures.influence_plot(made.influence, width_mm=89)
+    for name, label in drawn.items():
+        assert "00 vs " in label.split("\n")[0], name
+        assert label.split("\n")[0].endswith(" 01"), name
+    most = influence.axes[0].get_xlabel().split("\n")[-1]
+    assert most[-1].isdigit()  # the subject's own end, not the group's beginning
+
+
+def test_curves_of_two_arms_differ_without_color():
+    with figures.style():
+        axes = figures.curve_plot(cases.curves(("human", "gamdss")), 2).axes[0]
+    styles = {line.get_label(): line._dash_pattern for line in axes.lines}
+    assert styles["human"] != styles["gamdss"]
+
+
+def test_counts_of_the_audit_stay_in_their_tiles():
+    issues = tables.pd.concat([cases.issues(cases.LATIN)] * 10)
+    with figures.style():
+        figure = figures.audit_plot(issues, width_mm=89)
+        drawn = {t.get_text(): b for t, b in lettering_of(figure) if t in figure.axes[0].texts}
+    axes = figure.axes[0]
+    wide = axes.get_window_extent().width / len(cases.LATIN)
+    assert "12k" in drawn
+    assert max(box.width for box in drawn.values()) < wide
+
+
+def test_a_band_in_a_legend_ends_before_its_words():
+    made = cases.findings(("A", "B"))
+    with figures.style():
+        for figure in (figures.gain_plot(cases.gains(("A",))), figures.power_plot(made.power),
+                       figures.influence_plot(made.influence)):  # fmt: skip
+            bands = [h for h in figure.legends[0].legend_handles if h.get_linewidth() > 4]
+            assert [band.get_solid_capstyle() for band in bands] == ["butt"]
+
+
+def test_few_short_classes_are_read_without_turning_the_page():
+    with figures.style():
+        figure = figures.confusion_plot(cases.confusion(("negative", "positive")))
+        many = figures.confusion_plot(cases.confusion(cases.LATIN), width_mm=89)
+    assert {label.get_rotation() for label in figure.axes[0].get_xticklabels()} == {0}
+    assert {label.get_rotation() for label in many.axes[-1].get_xticklabels()} == {90}
+
+
 def numbers(made, keyframe, quantity):
     row = made.estimates.query(
         "quantity == @quantity and unit == 'ms' and ethnicity == 'all' and keyframe == @keyframe"

@@ -187,6 +187,20 @@ def test_widths_are_those_of_a_journal(findings, tmp_path):
     assert points == pytest.approx(183 * MM * 72, abs=0.01)
 
 
+def test_the_files_of_a_figure_share_one_layout_and_the_figure_keeps_its_engine(
+    findings, tmp_path, monkeypatch
+):
+    with figures.style():
+        figure = figures.power_plot(findings.power)
+    engine, laid = figure.get_layout_engine(), []
+    execute = type(engine).execute
+    monkeypatch.setattr(type(engine), "execute",
+                        lambda self, fig: laid.append(fig) or execute(self, fig))  # fmt: skip
+    figures.save(figure, tmp_path, "f")
+    assert laid == [figure]
+    assert figure.get_layout_engine() is engine
+
+
 def test_fonts_are_embedded_in_the_pdf(findings, tmp_path):
     with figures.style():
         paths = figures.save(figures.contrast_plot(findings.tests), tmp_path, "f")

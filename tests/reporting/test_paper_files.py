@@ -140,3 +140,24 @@ def test_a_dataset_that_was_read_is_cited():
     cited = references.of_dataset(get_manifest("samm"))
     assert "Davison" in references.bibtex([cited])
     assert cited.url == "https://doi.org/10.1109/TAFFC.2016.2573832"
+
+
+def test_the_paper_under_test_is_cited_by_its_authors():
+    (work,) = references.named_in("the rule gamdss")
+    assert work.text == (
+        "Liu, F., Nan, B., Qian, X. & Fu, X. (2026). Evaluating and correcting human annotation "
+        "bias in dynamic micro-expression recognition. arXiv:2603.04766."
+    )
+    assert work.url == "https://arxiv.org/abs/2603.04766"
+    assert "year = {2026}" in references.bibtex([work])
+
+
+def test_a_column_of_sentences_or_a_long_head_gets_the_room_that_is_left():
+    heads = (("Hypothesis", False), ("Outcome", False), ("Shift a perfect one shows, ms", True),
+             *((f"number {i} of many", True) for i in range(8)))  # fmt: skip
+    cells = ("the mean onset shift is the same in A as in all the others", "found", *["1.0"] * 9)
+    widths = [float(w.removesuffix("fr")) for w in
+              pdf._columns(Grid("c", heads, (tuple(map(Cell, cells)),)))]  # fmt: skip
+    assert sum(widths) == pytest.approx(118, abs=1)
+    assert widths[0] == max(widths) > 24
+    assert widths[2] > widths[1]
