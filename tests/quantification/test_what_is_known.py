@@ -129,6 +129,6 @@ def test_a_dataset_without_human_labels_stands_on_no_side():
 
 def test_a_class_that_is_only_predicted_has_no_part_in_uf1():
     clips = [{"clip": str(i), "subject": f"{i % 8}", "label": "pn"[i % 8 == 0]} for i in range(32)]
-    rows = [c | {"arm": "human", "predicted": "s"} for c in clips]
+    rows = [c | {"arm": "human", "predicted": "sp"[int(c["clip"]) % 3 > 0]} for c in clips]
     told = mebias.gain(pd.DataFrame(rows), n_swaps=19).issues["message"]
     assert told.str.contains("class n are of 1 subject, who decide 1 / 2 of UF1").any()
