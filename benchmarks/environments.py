@@ -11,8 +11,7 @@ is installed and the repository is not:
 
 In each tests that need no torch are run, among them that of the fixed numbers, and
 ``report 4dme --rule gamdss`` in an empty folder. Its rows replace those of the same names in the
-table; ``tests/supply`` holds
-``pyproject.toml`` to what stands there.
+table.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from mebias.datasets.load import load
     from mebias.datasets.roots import datasets_table as datasets
     from mebias.export.export import Exported, export
-    from mebias.pipeline import compare_versions, example, report
+    from mebias.label_versions import compare_versions
+    from mebias.pipeline import example, report
     from mebias.quantification.coding.coders import CoderFindings, coders
     from mebias.quantification.coding.planning import StudyPlan, plan_study
     from mebias.quantification.compare import compare
@@ -101,7 +102,7 @@ _HOME = {
     "Gains": "mebias.quantification.gain",
     "coders": "mebias.quantification.coding",
     "compare": "mebias.quantification",
-    "compare_versions": "mebias.pipeline",
+    "compare_versions": "mebias.label_versions",
     "example": "mebias.pipeline",
     "gain": "mebias.quantification.gain",
     "load": "mebias.datasets",

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mebias import pipeline
+from mebias import label_versions
 from mebias.quantification.intervals_overlap import lengths, paired_keyframes
 
 FOLDER = Path(__file__).parent / "quantification" / "r"
@@ -29,7 +29,7 @@ PREFIX = "casme3"
 @lru_cache(maxsize=1)
 def _revisions():
     folder = Path(REAL)
-    return pipeline.compare_versions(
+    return label_versions.compare_versions(
         folder / "CAS(ME)3_part_A_v1.xls", folder / "CAS(ME)3_part_A_v2.xls", dataset="casme3"
     ).shifts
 

@@ -210,7 +210,7 @@ def _print_deviations(findings: Findings) -> None:
 def quantify(options: argparse.Namespace) -> None:
     """``mebias quantify``."""
     from mebias import tables
-    from mebias.pipeline import compare_versions
+    from mebias.label_versions import compare_versions
     from mebias.quantification import quantify
     from mebias.quantification.following import quantify_planned
 
@@ -257,8 +257,9 @@ def quantify(options: argparse.Namespace) -> None:
 
 def report(options: argparse.Namespace) -> None:
     """``mebias report``."""
+    from mebias.label_versions import report_versions
     from mebias.measuring import check_form
-    from mebias.pipeline import get_cohorts, report, report_versions
+    from mebias.pipeline import get_cohorts, report
 
     given = {"seed": options.seed, "min_subjects": options.min_subjects, "plan": options.plan}
     if options.plan and (options.versions or len(options.datasets) > 1):

@@ -76,7 +76,7 @@ def plants(texts: Sequence[str]) -> dict[str, tuple[float, float, float]] | None
 
 def dry_run(cohorts: Sequence[Cohort], rules: Sequence[str], jobs: Jobs) -> None:
     """Say what would be done: clips, frames, time and disk."""
-    from mebias.work import estimate_work
+    from mebias.workload import estimate_work
 
     for cohort in cohorts:
         work = estimate_work(cohort, rules, jobs=jobs)

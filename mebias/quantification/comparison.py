@@ -29,6 +29,8 @@ class Options:
     seed: int
     n_permutations: int
     margin_ms: float
+    complete_clips: bool = False
+    """Whether clips are left out that lack another keyframe than the one that is compared."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def compare_sides(
         the plain difference where no test is possible; empty for more than two sides.
     """
     two = len(comparison.sides) == 2
-    reason = _not_testable(sample, comparison, options.min_subjects, what, constant_side)
+    reason = _not_testable(sample, comparison, options, what, constant_side)
     if reason:
         estimate = _plain_difference(sample, len(comparison.sides))
         empty = {"estimate": estimate, "p_value": math.nan, "reason": reason, "method": METHOD}
@@ -115,7 +117,7 @@ def canonical(sample: Sample) -> tuple[Clusters, np.ndarray]:
 
 
 def _not_testable(
-    sample: Sample, comparison: Comparison, min_subjects: int, what: str, constant_side: bool
+    sample: Sample, comparison: Comparison, options: Options, what: str, constant_side: bool
 ) -> str:
     values, subjects, sides = sample.outcomes, sample.subjects, sample.sides
     owners, codes = coded(subjects)
@@ -124,10 +126,12 @@ def _not_testable(
     n_subjects = np.bincount(side_of, minlength=len(comparison.sides))
     for side, names in enumerate(comparison.sides):
         n = n_subjects[side]
-        if n < min_subjects:
+        if n < options.min_subjects:
             who = names[0] if len(names) == 1 else "the others"
             having = f" with a usable {comparison.keyframe}" if what == "shift" else ""
-            return f"{who}: {n} subject{'' if n == 1 else 's'}{having}, {min_subjects} needed"
+            having += " in a complete clip" if options.complete_clips else ""
+            told = f"{who}: {n} subject{'' if n == 1 else 's'}{having}"
+            return f"{told}, {options.min_subjects} needed"
     if np.ptp(values) == 0:
         return f"all {len(values)} {what}s are equal"
     constant = []

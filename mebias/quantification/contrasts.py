@@ -71,7 +71,7 @@ def contrast_tables(
     tests: list[Row] = []
     estimates: list[Row] = []
     for rows, margin in primary_parts(shifts, margin_ms):
-        options = Options(min_subjects, conf_level, seed, n_permutations, margin)
+        options = Options(min_subjects, conf_level, seed, n_permutations, margin, complete_clips)
         place: Row = {c: rows[c].iloc[0] for c in ("dataset", "source", "distance")}
         counted = complete(rows) if complete_clips else usable(rows)
         compared = part_of(rows, ["shift_ms"]).cut(counted.to_numpy())
@@ -79,8 +79,6 @@ def contrast_tables(
             if families is not None and family.name not in families:
                 continue
             made = [_test(compared, place, family, c, options) for c in family.comparisons]
-            if complete_clips:
-                made = [(_in_complete_clips(row), found) for row, found in made]
             tests += holm_adjusted([row for row, _ in made])
             estimates += [row for _, found in made for row in found]
     return tables.from_rows(tests, "tests"), tables.from_rows(estimates, "estimates")
@@ -117,14 +115,6 @@ def holm_adjusted(rows: Sequence[Row]) -> list[Row]:
     p = np.array([row["p_value"] for row in rows], dtype=float)
     adjusted = holm.adjust(p, len(rows))
     return [row | {"p_adjusted": a} for row, a in zip(rows, adjusted, strict=True)]
-
-
-def _in_complete_clips(test: Row) -> Row:
-    """A side that is too small may have more subjects whose clips lack another keyframe."""
-    keyframe = test["keyframe"]
-    with_one = f" with a usable {keyframe},"
-    with_all = f" with a usable {keyframe} in a complete clip,"
-    return test | {"reason": str(test.get("reason", "")).replace(with_one, with_all)}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -52,13 +51,8 @@ class FoldPool:
     def __enter__(self) -> FoldPool:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._workers.__exit__(kind, error, trace)
+    def __exit__(self, *error: object) -> None:
+        self._workers.__exit__(*error)
         self._folder.cleanup()
 
     def train(self, job: Job, folds: Sequence[int]) -> Iterator[tuple[int, Scored]]:

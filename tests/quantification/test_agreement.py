@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mebias import pipeline, tables
+from mebias import label_versions, tables
 from mebias.quantification.agreement import agreement_estimates
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.coefficients import BY_CONSTRUCTION, COEFFICIENTS, coefficients
@@ -398,7 +398,7 @@ def test_159_clips_of_three_groups_take_little_time():
 @pytest.mark.skipif(not REAL, reason="MEBIAS_CASME3_TABLES names no folder with the real tables")
 def test_real_revisions_are_far_from_normal_and_rarely_change_the_status():
     folder = Path(REAL)
-    versions = pipeline.compare_versions(
+    versions = label_versions.compare_versions(
         folder / "CAS(ME)3_part_A_v1.xls", folder / "CAS(ME)3_part_A_v2.xls", dataset="casme3"
     )
     found, issues = agreement_estimates(versions.shifts)

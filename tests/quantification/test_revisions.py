@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mebias import pipeline, tables
+from mebias import label_versions, tables
 from mebias.errors import TableError
 from mebias.quantification import quantify, revisions, unevenness
 from mebias.quantification.revisions import _anova_icc
@@ -146,7 +146,7 @@ def real():
             "the comparison of the two real versions is not run"
         )
     folder = Path(REAL)
-    return pipeline.compare_versions(
+    return label_versions.compare_versions(
         folder / "CAS(ME)3_part_A_v1.xls", folder / "CAS(ME)3_part_A_v2.xls", dataset="casme3"
     )
 
