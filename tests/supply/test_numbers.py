@@ -49,18 +49,31 @@ def turkish(tmp_path_factory):
     return {"LC_ALL": name, "LOCPATH": str(folder)} if made and made.returncode == 0 else {}
 
 
+def is_sampled(numbers):
+    """Whether a number rests on the Monte Carlo posterior, which rounding can lead elsewhere."""
+    table = numbers.index.get_level_values("table")
+    row = numbers.index.get_level_values("row")
+    drawn = (table == "nulls") & row.str.contains("/accurate$|/unbiased$")
+    return drawn | row.str.contains("motion-blind")
+
+
 def test_the_numbers_are_those_that_are_committed(fixed, found):
     table = pd.read_csv(fixed.TABLE)
     about = table["table"] == "machine"
     made_on = table.loc[about, "row"].item()
     expected = table[~about].set_index(KEY)["value"]
-    gone = expected.index.symmetric_difference(found.index)
-    assert gone.empty, f"{EXPLAIN}. There or gone: {list(gone[:5])}"
-    now = found.loc[expected.index]
-    other = ~np.isclose(now, expected, rtol=1e-6, atol=1e-9)
+    now = found
     if made_on != fixed.machine():
-        assert other.mean() < 0.05, f"{EXPLAIN}. More than rounding can make differ."
-        other = ~np.isclose(now, expected, rtol=0.3, atol=5.0)  # Monte Carlo error, in ms at most
+        frames = expected.index.get_level_values("table").isin(["keyframes", "nulls"])
+        drawn = expected[is_sampled(expected) & frames].to_frame("expected").join(found)
+        far = (drawn["expected"] - drawn["value"]).abs() > 1  # of a frame: Monte Carlo error
+        assert far.mean() < 0.05, f"{EXPLAIN}. {far.sum()} differ:\n{drawn[far].head(10)}"
+        expected, now = (x[~is_sampled(x)] for x in (expected, found))
+    assert len(expected) > 2000
+    gone = expected.index.symmetric_difference(now.index)
+    assert gone.empty, f"{EXPLAIN}. There or gone: {list(gone[:5])}"
+    now = now.loc[expected.index]
+    other = ~np.isclose(now, expected, rtol=1e-6, atol=1e-9)
     told = pd.DataFrame({"expected": expected[other], "found": now[other]})
     assert told.empty, f"{EXPLAIN}. {len(told)} differ:\n{told.head(10).to_string()}"
 
