@@ -61,7 +61,7 @@ def staged(out: Path) -> Iterator[Path]:
 
     If the body or a move fails, ``out`` is as it was. Files of an earlier report (those its
     provenance names, and nobody has changed since) that are not written anew are removed, and
-    what a killed run left unfinished; all others are kept.
+    what a killed run left unfinished, once all is in its place; all others are kept.
 
     Parameters
     ----------
@@ -84,14 +84,15 @@ def staged(out: Path) -> Iterator[Path]:
         done = False
         try:
             out.mkdir(parents=True, exist_ok=True)
-            for left in out.glob(f"{PREFIX}*"):  # by a run that was killed
-                shutil.rmtree(left, ignore_errors=True)
             stage = Path(tempfile.mkdtemp(prefix=PREFIX, dir=out))
             try:
                 (stage / "new").mkdir()
                 yield stage / "new"
                 _publish(stage / "new", stage / "old", out)
                 done = True
+                # What a killed run left may be the one copy of an earlier report until now.
+                for left in set(out.glob(f"{PREFIX}*")) - {stage}:
+                    shutil.rmtree(left, ignore_errors=True)
             finally:
                 shutil.rmtree(stage, ignore_errors=True)
         finally:

@@ -59,6 +59,18 @@ def test_an_unreadable_provenance_is_no_obstacle(tmp_path, text):
     assert (tmp_path / "report.html").read_text() == "new report.html"
 
 
+def test_what_a_killed_run_set_aside_stays_until_a_report_is_there(tmp_path):
+    """It may hold files of an earlier report that were already moved out of the way."""
+    aside = tmp_path / f"{staging.PREFIX}x" / "old"
+    aside.mkdir(parents=True)
+    (aside / "report.html").write_text("earlier")
+    with pytest.raises(KeyError), staging.staged(tmp_path):
+        raise KeyError
+    assert (aside / "report.html").read_text() == "earlier"
+    fill(tmp_path, ["report.html"], "new")
+    assert set(snapshot(tmp_path)) == {"report.html", "provenance.json"}
+
+
 @pytest.mark.parametrize("failing", range(5))
 def test_a_move_that_fails_is_taken_back(tmp_path, monkeypatch, failing):
     fill(tmp_path, ["report.html", "tables/a.csv", "tables/gone.csv"], "old")
