@@ -385,8 +385,10 @@ SCHEMAS: dict[str, dict[str, Column]] = {
     "flags": {
         "dataset": DATASET,
         "clip": CLIP,
+        "subject": text("the person"),
         "keyframe": KEYFRAME,
         "coder": CODER,
+        "pass": PASS,
         "human": whole("human frame", None),
         "posterior_mean": real("posterior mean of the keyframe (frames)"),
         "posterior_sd": real("its standard deviation (frames)"),

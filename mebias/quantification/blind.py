@@ -9,7 +9,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import OptionError, TableError, listed
-from mebias.quantification.checks import DRAWN_TO_LABELS, USABLE_HUMAN
+from mebias.quantification.checks import DRAWN_TO_LABELS, PRIMARY, USABLE_HUMAN
 
 JUDGE = "motion-blind"
 """The only source that may judge a human label: its prior knows none."""
@@ -57,6 +57,11 @@ def judged(shifts: pd.DataFrame, source: str = JUDGE) -> pd.DataFrame:
         Another source.
     TableError
         No row of this source, or a ``selected_mean`` that does not belong to its frame.
+
+    Notes
+    -----
+    Each label is judged once: where a dataset has the posterior by several distances, by
+    ``signed``, or the first by name.
     """
     check_judge(source)
     own = shifts[shifts["source"] == source]
@@ -65,6 +70,7 @@ def judged(shifts: pd.DataFrame, source: str = JUDGE) -> pd.DataFrame:
             f"the shifts table has no rows of the source {JUDGE} (found: "
             f"{listed(shifts['source'].unique())}); re-select with the rule {JUDGE} and compare."
         )
+    own = of_one_distance(own)
     own = own[own["human_status"].isin(USABLE_HUMAN) & own["human"].notna()]
     _refuse_foreign_means(own)
     frame_ms = 1000.0 / own["fps"]
@@ -81,6 +87,19 @@ def judged(shifts: pd.DataFrame, source: str = JUDGE) -> pd.DataFrame:
         is_interval=high > low,
         verdict=_verdicts(own, mean),
     ).reset_index(drop=True)
+
+
+def of_one_distance(own: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one distance per dataset: ``signed``, or where it is missing the first by name.
+
+    >>> of_one_distance(pd.DataFrame({"dataset": ["d", "d"], "distance": ["flow", "signed"]}))
+      dataset distance
+    1       d   signed
+    """
+    if len(own[["dataset", "distance"]].drop_duplicates()) == own["dataset"].nunique():
+        return own
+    order = own["distance"].where(own["distance"] != PRIMARY[1], "")
+    return own[order == order.groupby(own["dataset"]).transform("min")]
 
 
 def check_judge(source: str) -> None:

@@ -132,6 +132,7 @@ def _completed(shifts: pd.DataFrame) -> pd.DataFrame:
     windowed = shifts["window_low"].notna() & shifts["window_high"].notna()
     span = shifts["window_high"] - shifts["window_low"]
     _refuse(windowed & (span < 0), shifts, "window_high", "a frame not before window_low")
+    _refuse(shifts["freedom"] < 0, shifts, "freedom", "a number of frames, 0 or more")
     first, last = (shifts[c].fillna(shifts["human"]) for c in ("human_low", "human_high"))
     _refuse(first > last, shifts, "human_high", "a frame not before human_low")
     chosen = shifts["selected"]

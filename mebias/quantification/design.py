@@ -9,6 +9,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import listed
+from mebias.quantification.blind import JUDGE, of_one_distance
 from mebias.quantification.checks import DRAWN_TO_LABELS, drawn_to_labels, primary_source, usable
 from mebias.quantification.contrasts import PAIRED_GROUPS
 from mebias.quantification.identification import MANY, cut_at_labels, described, limits
@@ -26,6 +27,7 @@ def design_issues(
     clips: pd.DataFrame | None = None,
     definitions: Mapping[str, str] | None = None,
     margin_ms: float | None = None,
+    primary: tuple[str, str] | None = None,
 ) -> pd.DataFrame:
     """Everything the design check has to say about a shifts table.
 
@@ -39,6 +41,8 @@ def design_issues(
         Groups with fewer subjects are described, not tested.
     clips, definitions, margin_ms
         As in `identification.design_check`, whose warnings come first.
+    primary : tuple of str, optional
+        Source and distance that tests were asked to rest on.
 
     Returns
     -------
@@ -52,7 +56,8 @@ def design_issues(
         dataset = str(name)
         rows += _groups(part, dataset, min_subjects)
         rows += _unpaired(part, dataset, min_subjects)
-        rows += _primary(part, dataset, tests)
+        rows += _primary(part, dataset, tests, primary)
+        rows += _judged_by_one(part, dataset)
         rows += _drawn_to_labels(part, dataset)
         rows += _windows(part, estimates, dataset)
         rows += _left_out(part, dataset)
@@ -155,7 +160,20 @@ def _unpaired(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[R
         )
 
 
-def _primary(part: pd.DataFrame, dataset: str, tests: pd.DataFrame) -> Iterator[Row]:
+def _primary(
+    part: pd.DataFrame, dataset: str, tests: pd.DataFrame, named: tuple[str, str] | None
+) -> Iterator[Row]:
+    if named is not None and not (part[["source", "distance"]] == list(named)).all(axis=1).any():
+        yield tables.issue(
+            "warning",
+            f"no shifts are tested: tests were asked to rest on {' '.join(named).strip()}, which "
+            f"this dataset does not have.",
+            dataset=dataset,
+            field="source",
+            found=listed(part["source"].unique()),
+            expected=named[0],
+        )
+        return
     groups = set(part["ethnicity"]) - {tables.UNKNOWN, tables.ALL}
     tested = (tests["dataset"] == dataset) & (tests["family"] == "primary")
     if len(groups) < 2 or tested.any():
@@ -170,6 +188,22 @@ def _primary(part: pd.DataFrame, dataset: str, tests: pd.DataFrame) -> Iterator[
             field="source",
             found=listed(part["source"].unique()),
             expected="gamdss",
+        )
+
+
+def _judged_by_one(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
+    own = part[part["source"] == JUDGE]
+    distances = sorted(own["distance"].unique())
+    if len(distances) > 1:
+        chosen = str(of_one_distance(own)["distance"].iloc[0])
+        yield tables.issue(
+            "warning",
+            f"each label is judged once: of the distances that {JUDGE} comes with here, that is "
+            f"by {chosen}.",
+            dataset=dataset,
+            field="distance",
+            found=listed(distances),
+            expected=chosen,
         )
 
 

@@ -274,15 +274,17 @@ def _of_dataset(
         return
     found = pd.concat(kept)
     found = found.assign(within=1 - found["p"], away=-found["difference"].abs())
-    found = found.sort_values(["within", "away", "clip", "keyframe", "coder", "pass"])
+    found = found.sort_values(["within", "away", "clip", "subject", "keyframe", "coder", "pass"])
     running = found["within"].cumsum() / np.arange(1, len(found) + 1)
     chosen = found[(running <= fdr).to_numpy()]
     for rank, (_, row) in enumerate(chosen.iterrows(), start=1):
         yield {
             "dataset": row["dataset"],
             "clip": row["clip"],
+            "subject": row["subject"],
             "keyframe": row["keyframe"],
             "coder": row["coder"],
+            "pass": row["pass"],
             "human": row["human"],
             "posterior_mean": row["blind_frames"],
             "posterior_sd": row["selected_sd"],

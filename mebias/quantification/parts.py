@@ -9,7 +9,7 @@ import pandas as pd
 
 from mebias.quantification.agreement import agreement_estimates
 from mebias.quantification.annotation_error import error_estimates, has_rules, reduces_error
-from mebias.quantification.blind import BY_DEFINITION, JUDGE
+from mebias.quantification.blind import BY_DEFINITION, JUDGE, of_one_distance
 from mebias.quantification.checks import primary_source
 from mebias.quantification.contrasts import contrast_tables
 from mebias.quantification.covariates import adjusted_contrasts
@@ -142,7 +142,8 @@ def _has_covariates(shifts: pd.DataFrame) -> bool:
 
 def _judging_or_tested(shifts: pd.DataFrame, tested: pd.DataFrame) -> pd.DataFrame:
     """Rows of the blind posterior, and of the source and distance that tests rest on."""
-    wanted = shifts["source"] == JUDGE
+    judging = of_one_distance(shifts[shifts["source"] == JUDGE])
+    wanted = pd.Series(shifts.index.isin(judging.index), index=shifts.index)
     for dataset, part in tested.groupby("dataset", sort=False):
         chosen = primary_source(part)
         if chosen is not None:

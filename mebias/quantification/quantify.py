@@ -93,7 +93,7 @@ def quantify(
     tested = checked if primary is None else of_source(checked, *primary)
     with threadpool_limits(1, "blas"):  # many small products: threads would only wait
         parts = all_parts(checked, tested, options)
-    issues = design_issues(checked, parts.estimates, parts.tests, min_subjects)
+    issues = design_issues(checked, parts.estimates, parts.tests, min_subjects, primary=primary)
     return Findings(
         shifts=checked,
         estimates=parts.estimates,

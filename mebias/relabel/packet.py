@@ -30,7 +30,7 @@ from mebias.relabel.shown import numbers_of, runs, shown_frames
 from mebias.selection import reselect
 from mebias.workers import Jobs
 
-_LABEL = ["dataset", "clip", "coder", "keyframe"]
+_LABEL = ["dataset", "clip", "subject", "coder", "pass", "keyframe"]
 _SHOWN = 3
 """Frames that a clip needs to be coded at all."""
 

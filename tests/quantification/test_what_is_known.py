@@ -132,3 +132,45 @@ def test_a_class_that_is_only_predicted_has_no_part_in_uf1():
     rows = [c | {"arm": "human", "predicted": "sp"[int(c["clip"]) % 3 > 0]} for c in clips]
     told = mebias.gain(pd.DataFrame(rows), n_swaps=19).issues["message"]
     assert told.str.contains("class n are of 1 subject, who decide 1 / 2 of UF1").any()
+
+
+def test_frames_that_a_window_allows_are_not_negative():
+    with pytest.raises(TableError, match=r"row 4, column freedom: found -1\.0"):
+        checked_shifts(table(freedom=[0.0, 2.0, -1.0] * 30))
+
+
+def test_each_label_is_judged_once():
+    once = blind_shifts(14, datasets=("d",), blind_sd=(5, 5, 5), gross=0.3)
+    alone = mebias.quantify(once, n_permutations=19)
+    twice = pd.concat([once, once.assign(distance="flow", selected_sd=9.0)], ignore_index=True)
+    found = mebias.quantify(twice, n_permutations=19)
+    assert len(alone.flags)
+    pd.testing.assert_frame_equal(found.flags, alone.flags)
+    for family in ("equivalence", "annotation-error"):
+        one, both = (
+            f.tests[f.tests["family"].str.startswith(family)].reset_index(drop=True)
+            for f in (alone, found)
+        )
+        assert len(one)
+        pd.testing.assert_frame_equal(one, both)
+    assert found.issues["message"].str.contains("each label is judged once").sum() == 1
+
+
+def test_a_dataset_without_the_source_asked_for_is_told():
+    both = pd.concat(
+        [table(dataset="d", source="wide"), table(1, dataset="e", source="least")],
+        ignore_index=True,
+    ).assign(distance="signed")
+    issues = mebias.quantify(both, n_permutations=19, primary=("wide", "signed")).issues
+    told = issues[issues["message"].str.contains("asked to rest on wide signed")]
+    assert told["dataset"].tolist() == ["e"]
+
+
+def test_flags_tell_clips_of_one_name_apart():
+    shifts = blind_shifts(15, datasets=("d",), blind_sd=(5, 5, 5), gross=0.3)
+    number = shifts.groupby("subject")["clip"].transform(lambda own: pd.factorize(own)[0])
+    shifts = shifts.assign(clip=number.astype(str))
+    flags = mebias.quantify(shifts, n_permutations=19).flags
+    assert flags.duplicated(["clip", "keyframe"]).any()
+    by = ["clip", "subject", "keyframe", "human"]
+    assert len(flags.merge(shifts[by], on=by)) == len(flags)
