@@ -266,6 +266,7 @@ def test_what_the_data_do_not_allow_is_told_and_torch_is_not_asked(
     assert found.gains is None
 
 
+@pytest.mark.usefixtures("svg_only")
 def test_a_report_without_frames_says_what_recognition_lacks(cohort, tmp_path):
     made = mebias.report(replace(cohort, frames=None), out=tmp_path, rule="gamdss")
     page = made.path.read_text(encoding="utf-8")

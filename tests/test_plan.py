@@ -378,6 +378,7 @@ def test_an_option_that_repeats_the_plan_is_no_deviation(capsys, tmp_path):
     assert err == ""
 
 
+@pytest.mark.usefixtures("svg_only")
 def test_report_follows_a_plan_and_puts_it_into_provenance(capsys, tmp_path, folder):
     _, text, _ = run(capsys, "plan", "folder", "--root", folder, "--rule", "gamdss-wide",
                      "--min-subjects", "3", "--seed", "2")  # fmt: skip

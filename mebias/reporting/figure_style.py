@@ -35,6 +35,12 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F
 """Okabe and Ito's, in an order that keeps neighbors apart; markers differ too, for grey."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 MARK_STRIP_MM = 4.5
+FORMATS: Mapping[str, dict[str, Any]] = {
+    "svg": {"Date": None, "Creator": "mebias"},
+    "pdf": {"CreationDate": None, "Creator": "mebias", "Producer": "mebias"},
+    "png": {"Software": None},
+}
+"""What a figure is saved as, and metadata without date or host."""
 _MARK = "simulated-mark"
 
 _RC: dict[str, Any] = {
@@ -148,15 +154,10 @@ def save(figure: Figure, folder: Path, name: str, *, simulated: bool = False) ->
         )
     if simulated:
         mark(figure)
-    undated: Mapping[str, dict[str, Any]] = {
-        "svg": {"Date": None, "Creator": "mebias"},
-        "pdf": {"CreationDate": None, "Creator": "mebias", "Producer": "mebias"},
-        "png": {"Software": None},
-    }
     paths, layout = [], figure.get_layout_engine()
     try:
         with style():
-            for kind, metadata in undated.items():
+            for kind, metadata in FORMATS.items():
                 path = Path(folder) / f"{name}.{kind}"
                 partial = path.with_name(f".{path.name}.partial")
                 try:

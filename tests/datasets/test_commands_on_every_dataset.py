@@ -37,6 +37,7 @@ def test_audit_lists_what_was_planted(built, tmp_path):
         assert here.str.contains(word, case=False, regex=False).any(), (clip, word)
 
 
+@pytest.mark.usefixtures("svg_only")
 def test_report_is_written(built, tmp_path):
     assert run(built, "report", tmp_path, "--recognizer", "none") == 0
     assert (tmp_path / "report.html").stat().st_size > 10_000

@@ -73,6 +73,7 @@ def command(name, data, out):
     return [*known[name], "--out", str(out), "--quiet"]
 
 
+pytestmark = pytest.mark.usefixtures("svg_only")
 EACH = ["quantify", "simulate", "simulate --frames", "audit", "reselect", "export", "report",
         "coders", "relabel", "recognize", "calibrate"]  # fmt: skip
 QUICK = ["quantify", "simulate", "simulate --frames", "reselect", "export", "report", "coders"]

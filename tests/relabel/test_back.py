@@ -65,6 +65,7 @@ def test_several_coders_are_averaged_and_compared(packet, saved):
     assert apart["estimate"] == pytest.approx((1000 / 60) / 2**0.5, abs=1.5)
 
 
+@pytest.mark.usefixtures("svg_only")
 def test_errata_go_back_in(packet, saved, careless, tmp_path):
     """The round trip: corrections of a folder on disk, applied and reported."""
     from mebias.simulation.write import write_folder

@@ -96,6 +96,7 @@ def test_a_file_that_is_not_findings_is_told_in_one_sentence(tmp_path, text, tol
         read_earlier(file)
 
 
+@pytest.mark.usefixtures("svg_only")
 def test_from_the_command_line(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("MEBIAS_DATA", raising=False)
     small = mebias.simulate("4dme", n_subjects=8, n_clips=32, size=(32, 32))
