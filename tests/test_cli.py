@@ -156,6 +156,7 @@ def test_report_of_a_simulated_dataset_says_so_everywhere(capsys, tmp_path, monk
     assert json.loads((out / "provenance.json").read_text(encoding="utf-8"))
 
 
+@pytest.mark.usefixtures("svg_only")
 def test_report_of_ones_own_folder_is_not_marked_and_repeats_byte_for_byte(
     capsys, tmp_path, folder
 ):

@@ -19,6 +19,7 @@ from mebias.quantification.claim_recognition import recognition
 from mebias.quantification.gain import gain
 from mebias.quantification.measured import Measured, run_rows, with_recognition
 from mebias.recognition.record import data_hash, make_record, read_record, unlike, write_record
+from mebias.reporting import figure_style
 
 TINY = {"n_subjects": 6, "n_clips": 24, "size": (32, 32), "seed": 0}
 
@@ -58,6 +59,7 @@ def written(cohort, tmp_path_factory):
             experiment, "recognize_inputs", lambda *a, **o: whole(*a, **{**o, "epochs": 1})
         )
         patch.setitem(FORMS, "short", Form(2, 1, "cpu"))
+        patch.setattr(figure_style, "FORMATS", {"svg": figure_style.FORMATS["svg"]})
         out = tmp_path_factory.mktemp("report")
         return mebias.report(cohort, out=out, rule="gamdss", distance="signed")
 
@@ -138,6 +140,7 @@ def test_numbers_in_sentences_on_recognition_stand_in_a_table(written):
     assert numbers <= there
 
 
+@pytest.mark.usefixtures("svg_only")
 def test_the_same_report_again_takes_the_predictions_that_are_there_and_has_the_same_bytes(
     cohort, written, tmp_path, monkeypatch
 ):

@@ -1,6 +1,7 @@
 """Small tables made by hand, and reports written from them."""
 
 import math
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -40,11 +41,17 @@ def shift_rows(dataset, groups=("A", "B"), subjects=4, rule="gamdss"):
     return rows
 
 
+@cache
+def findings_of(dataset, groups):
+    """Made once for all tests, as are the parts that are computed when first asked for."""
+    return quantify(tables.from_rows(shift_rows(dataset, groups), "shifts"), min_subjects=2)
+
+
 def cohort_input(dataset="d", groups=("A", "B"), title="A title"):
     """What `write_report` takes for re-selected keyframes."""
-    findings = quantify(tables.from_rows(shift_rows(dataset, groups), "shifts"), min_subjects=2)
     return {
-        "title": title, "cohorts": [], "findings": findings, "keyframes": None,
+        "title": title, "cohorts": [], "findings": findings_of(dataset, tuple(groups)),
+        "keyframes": None,
         "extra_tables": {}, "provenance": RECORD,
     }  # fmt: skip
 

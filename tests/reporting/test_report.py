@@ -160,6 +160,7 @@ def test_csv_tables_read_back_as_they_were(written):
     pd.testing.assert_frame_equal(back, report.findings.estimates, rtol=1e-9)
 
 
+@pytest.mark.usefixtures("svg_only")
 @pytest.mark.parametrize("kind", ["cohort", "versions"])
 def test_names_of_users_are_text_not_markup(tmp_path, inputs, kind):
     if kind == "cohort":
@@ -272,6 +273,7 @@ def test_two_versions_tell_what_was_revised_apart_for_micro_and_macro(written):
     assert len(json.loads((report.out / "findings.json").read_text())["transitions"]) == 4
 
 
+@pytest.mark.usefixtures("svg_only")
 def test_quantities_that_are_not_there_are_left_out(tmp_path, inputs):
     given = inputs.cohort()
     findings = given["findings"]
@@ -290,6 +292,7 @@ def test_quantities_that_are_not_there_are_left_out(tmp_path, inputs):
     write_report(tmp_path / "c", **versions | {"findings": bare})
 
 
+@pytest.mark.usefixtures("svg_only")
 def test_several_datasets_have_figures_and_headings_of_their_own(tmp_path, inputs):
     first, second = inputs.cohort("d one")["findings"], inputs.cohort("d-one")["findings"]
     both = type(first)(**{
@@ -303,6 +306,7 @@ def test_several_datasets_have_figures_and_headings_of_their_own(tmp_path, input
     assert len(page.ids) == len(set(page.ids))
 
 
+@pytest.mark.usefixtures("svg_only")
 def test_progress_names_the_pieces(tmp_path, inputs):
     told = []
     write_report(tmp_path, **inputs.cohort(), progress=told.append)

@@ -10,6 +10,8 @@ import pytest
 from mebias.errors import OutputError
 from mebias.reporting import drawing, prepare_output, staging, write_report
 
+pytestmark = pytest.mark.usefixtures("svg_only")
+
 
 def snapshot(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes()
