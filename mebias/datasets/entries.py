@@ -258,7 +258,9 @@ class _Reader:
         if raw in self.annotation.missing.get(name, ()):
             return ""
         known: Mapping[str, Mapping[str, str]] = self.annotation.values
-        renamed = known[name].get(raw, raw) if name in known else raw
+        own = known.get(name, {})
+        alike = {written.casefold(): value for written, value in own.items()}
+        renamed = own.get(raw, alike.get(raw.casefold(), raw))
         self.seen.add((name, raw))
         if renamed != raw and renamed.casefold() == raw.casefold():
             key = (name, raw, renamed)

@@ -45,9 +45,12 @@ def test_an_emotion_in_two_spellings_is_one_label(make, tmp_path, written, read)
 def test_types_of_two_spellings_are_one_in_the_key(make, tmp_path):
     header = ["Subject", "Filename", "Onset", "Apex", "Offset", "Type"]
     rows = [["006", "006_1_1", 1, 2, 3, "MACRO"], ["006", "006_1_2", 1, 2, 3, "Macro"]]
+    rows += [["006", "006_1_1", 1, 2, 3, "micro - 1/2"]]
     make.xlsx(tmp_path / "SAMM_LongVideos_V2_Release.xlsx", [header, *rows], "FACS_Movement_Only")
     clips = load("samm-long", tmp_path).clips
-    assert clips["clip"].tolist() == ["006/006_1_1#macro", "006/006_1_2#macro"]
+    assert clips["clip"].tolist() == [
+        "006/006_1_1#macro", "006/006_1_2#macro", "006/006_1_1#micro",
+    ]  # fmt: skip
 
 
 def test_codes_of_one_number_in_other_letters_are_named(make, tmp_path):
