@@ -200,6 +200,9 @@ class _Reader:
             self._note_without_subject(row, cell)
             return
         if not cell:
+            if self.found.manifest.id != FOLDER and not self._is_filled(row, least=1):
+                self._note_remark(row, session)
+                return
             raise AnnotationError(
                 f"{self.table.where(row[0], 'clip')}: found a blank cell, expected the clip's "
                 f"name; fill it in or delete the row."
@@ -255,7 +258,9 @@ class _Reader:
         if raw in self.annotation.missing.get(name, ()):
             return ""
         known: Mapping[str, Mapping[str, str]] = self.annotation.values
-        renamed = known[name].get(raw, raw) if name in known else raw
+        own = known.get(name, {})
+        alike = {written.casefold(): value for written, value in own.items()}
+        renamed = own.get(raw, alike.get(raw.casefold(), raw))
         self.seen.add((name, raw))
         if renamed != raw and renamed.casefold() == raw.casefold():
             key = (name, raw, renamed)
@@ -316,19 +321,39 @@ class _Reader:
 
     def _note_without_subject(self, row: Row, cell: str) -> None:
         where = self.table.where(row[0], "subject")
-        if cell and (self.found.manifest.id == FOLDER or self._is_labeled(row)):
+        own = self.found.manifest.id == FOLDER
+        if (cell and own) or self._is_labeled(row) or (cell and self._is_filled(row, least=2)):
+            beside = f"the clip {cell!r}" if cell else "labeled frames"
             raise AnnotationError(
-                f"{where}: found a blank cell beside the clip {cell!r}, expected a subject (of "
+                f"{where}: found a blank cell beside {beside}, expected a subject (of "
                 f"merged cells only the first holds it); fill it in or delete the row."
             )
+        beside = f" beside {cell!r}" if cell else ""
         self.found.note(
             "note",
-            f"{where}: blank, so the row was taken for a totals row and skipped.",
+            f"{where}: blank{beside}, so the row was taken for a totals row and skipped.",
             "layout",
             field="subject",
             expected="a subject",
             cell=where,
         )
+
+    def _note_remark(self, row: Row, session: str) -> None:
+        where = self.table.where(row[0], "subject")
+        self.found.note(
+            "note",
+            f"{where}: found {session[:60]!r} without a clip or a keyframe, so the row was taken "
+            f"for a remark and skipped.",
+            "layout",
+            field="subject",
+            found=session[:60],
+            expected="a subject with a clip",
+            cell=where,
+        )
+
+    def _is_filled(self, row: Row, least: int) -> bool:
+        """Whether enough cells of keyframes hold anything."""
+        return sum(cells.text(self.table, row, k) != "" for k in tables.KEYFRAMES) >= least
 
     def _is_labeled(self, row: Row) -> bool:
         """Whether a row holds frames of an onset and an offset, which no row of totals does."""

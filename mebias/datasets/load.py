@@ -11,6 +11,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort, FrameSource
+from mebias.datasets.alike import fold_labels, note_alike, refuse_shared
 from mebias.datasets.annotations import cells_table, checked_fps, clips_table, keyframes_table
 from mebias.datasets.blinks import read_blinks
 from mebias.datasets.demographics import Groups, published_group, read_groups, stated_groups
@@ -182,6 +183,7 @@ def _read(root: Path, manifest: Manifest, source: Source, dataset: str) -> Entri
     else:
         opened = open_tables(source.paths, manifest, annotation)
     found = read_entries(opened, manifest, annotation, dataset)
+    fold_labels(found)
     if source.note:
         found.note("note", source.note[0].upper() + source.note[1:], "version", field="version")
     absent = set(annotation.parts) - {part for part, _ in source.paths}
@@ -196,6 +198,7 @@ def _read(root: Path, manifest: Manifest, source: Source, dataset: str) -> Entri
             expected=listed(annotation.parts),
         )
     refuse_repeats(found, clip_ids(found))
+    note_alike(found, found.ids)
     return found
 
 
@@ -243,6 +246,7 @@ def find_frames(
         patterns, places = _below_crops(patterns, places)
     patterns = below_root(look.crops or root, patterns, places)
     frames = FolderFrames.find(look.crops or root, patterns, places)
+    refuse_shared(found, found.ids, frames.folders)
     shifts, issues = renumbered(frames, clips, keyframes)
     frames.shifts.update(shifts)
     source: FrameSource = frames

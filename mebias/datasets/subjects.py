@@ -28,7 +28,7 @@ def _digits(text: str, prefixes: tuple[str, ...]) -> str:
     """The digits of a code without its prefix; empty where it is something else."""
     for prefix in sorted(filter(None, prefixes), key=len, reverse=True):
         if text.casefold().startswith(prefix.casefold()):
-            text = text[len(prefix) :]
+            text = text[len(prefix) :].lstrip("_- ")
             break
     return text if text.isascii() and text.isdecimal() else ""
 
@@ -42,4 +42,4 @@ def person(session: str, manifest: Manifest) -> str:
     """
     pattern = manifest.subjects.person
     match = re.fullmatch(pattern, session) if pattern else None
-    return match.group(1) if match else session
+    return canonical(match.group(1), manifest) if match else session

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mebias.datasets.alike import fold_labels
 from mebias.datasets.annotations import clips_table, keyframes_table
 from mebias.datasets.demographics import stated_groups
 from mebias.datasets.entries import Entries, open_tables, read_entries
@@ -126,6 +127,7 @@ def _read(path: Path, manifest: Manifest) -> Entries:
 def _opened(path: Path, manifest: Manifest, annotation: AnnotationFile) -> Entries:
     opened = open_tables([("", path)], manifest, annotation)
     entries = read_entries(opened, manifest, annotation, manifest.id)
+    fold_labels(entries)
     judge(entries, clip_ids(entries))
     return entries
 

@@ -1,15 +1,21 @@
 """Folds that are done are kept: a run goes on where it was, with the same result."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from recognition.maps import make_folds, make_maps
+from safetensors.torch import load_file
 
 from mebias.errors import CacheWarning, TrainingWarning, WeightsError
 from mebias.recognition import alone, ways
 from mebias.recognition.backbones import Tiny
+from mebias.recognition.inputs import make_inputs
+from mebias.recognition.models import JOINT
 from mebias.recognition.training import train_folds
 from mebias.recognition.weights import load_weights, save_weights
+from mebias.simulation import simulate
 
 MAPS, LABELS = make_maps(16, dtype="float32")
 FOLDS = make_folds([4, 5, 7])
@@ -206,3 +212,41 @@ def test_a_file_without_weights_is_refused(tmp_path):
     torch.save(Tiny(3, 3).state_dict(), path)  # a pickle
     with pytest.raises(WeightsError, match="holds no weights, or is damaged"):
         load_weights(Tiny(3, 3), path, "tiny")
+
+
+class Negated:
+    """Frames in which those of some clips are turned to their negative."""
+
+    def __init__(self, frames, clips):
+        self.frames, self.clips = frames, set(clips)
+
+    def numbers(self, clip):
+        return self.frames.numbers(clip)
+
+    def read(self, clip, number):
+        image = self.frames.read(clip, number)
+        return 255 - image[::-1] // 2 if clip in self.clips else image
+
+
+def test_pixels_of_a_test_subject_leave_the_weights_of_its_fold_as_they_are(tmp_path):
+    cohort = simulate("casme3", seed=3, n_subjects=2, n_clips=8, size=(24, 24))
+    people = cohort.clips["subject"].to_numpy()
+    tested = people == np.unique(people)[0]
+    changed = replace(cohort, frames=Negated(cohort.frames, cohort.clips["clip"][tested]))
+    labels = np.zeros(len(people), dtype=int)
+    labels[np.flatnonzero(~tested)[0]] = labels[np.flatnonzero(tested)[0]] = 1
+    folds = [(np.flatnonzero(~tested), np.flatnonzero(tested))]
+    folds += [(np.flatnonzero(tested), np.flatnonzero(~tested))]
+    written, scores = [], []
+    for name, own in (("as-filmed", cohort), ("changed", changed)):
+        maps = make_inputs(own, {"human": None}, size=16).maps("human")
+        found = run(tmp_path / name, maps=maps, labels=labels, folds=folds, keep_weights=True,
+                    falling_loss=True, augment=JOINT, class_weights=True,
+                    epochs=1)  # fmt: skip
+        files = (found.folder / f"fold-00{k}.safetensors" for k in range(2))
+        written.append([load_file(path) for path in files])
+        scores.append(found.probabilities)
+    (one, trained_on), (two, trained_on_changed) = written
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert not all(torch.equal(trained_on[key], trained_on_changed[key]) for key in trained_on)
+    assert not np.array_equal(scores[0][tested], scores[1][tested])
