@@ -124,7 +124,7 @@ def _cautions(content: Content, earlier: Earlier) -> Iterator[str]:
             has += [noun + listed(own)] if own else []
         if has:
             yield f"{whose} has {joined(has)}."
-    then, now = (dict(made.get("cohorts") or {}) for made in (earlier.setup, content.provenance))
+    then, now = (_mapping(m.get("cohorts")) for m in (earlier.setup, content.provenance))
     shared = [name for name in now if name in then]
     if shared and all(then[name] == now[name] for name in shared):
         yield "Both rest on the same clips, so that the two intervals are not independent."
@@ -147,9 +147,9 @@ def _runs(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str
     for part in _IN_BOTH:
         old, new = (_mapping(made.get(part)) for made in (then, now))
         for name in dict.fromkeys([*old, *new]):
-            pair = [_short(made.get(name)) for made in (old, new)]
-            if pair[0] != pair[1] and name not in ("since", "shareable"):
-                yield name.replace("_", " "), *pair
+            before, after = _short(old.get(name)), _short(new.get(name))
+            if before != after and name not in ("since", "shareable"):
+                yield name.replace("_", " "), before, after
     cohorts = [_mapping(made.get("cohorts")) for made in (then, now)]
     for name in cohorts[1]:
         old, new = (_mapping(made.get(name)) for made in cohorts)
