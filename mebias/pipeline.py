@@ -225,6 +225,7 @@ def report(
     hold(folder)
     if earlier is not None:
         earlier.refuse_other_kind(simulated=any(c.simulated for c in cohorts))
+        earlier.refuse_other_datasets(c.name for c in cohorts)
     selecting: dict[str, Any] = {"skip_bad_frames": skip_bad_frames, "jobs": jobs, "cache": cache}
     traces = Traces(scratch(folder))
     chosen = [

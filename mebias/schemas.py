@@ -210,7 +210,7 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "would_settle": text("what would settle it"),
     },
     "changes": {
-        "kind": text("estimate, test or claim", None),
+        "kind": text("estimate, test, claim or outcome (of what was planted)", None),
         "dataset": DATASET,
         "ethnicity": GROUP,
         "stratum": STRATUM,
@@ -219,6 +219,7 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "keyframe": KEYFRAME,
         "arm": text("arm of a recognition run"),
         "what": text("quantity, hypothesis or claim", None),
+        "family": text("family of a test"),
         "weighting": text("clip, subject, subject-mean"),
         "unit": text("of the numbers"),
         "before": real("estimate in the earlier report"),
@@ -229,10 +230,11 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "after_high": real("its upper bound"),
         "p_before": real("adjusted p-value in the earlier report"),
         "p_after": real("adjusted p-value now"),
-        "grade_before": text("grade in the earlier report"),
-        "grade_after": text("grade now"),
+        "grade_before": text("grade or outcome in the earlier report"),
+        "grade_after": text("grade or outcome now"),
         "change": text(
-            "same, moved, moved beyond its earlier interval, new, gone, other grade, crossed 5 %"
+            "same, moved, moved beyond its earlier interval, new, gone, other grade, "
+            "other outcome, crossed 5 %"
         ),
     },
     "calibration": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,25 +13,29 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import MixedDataError, OptionError, listed
 from mebias.quantification.findings import as_records
-from mebias.reporting.blocks import Block, Cell, Fold, Grid, Section, Text
-from mebias.reporting.formats import count, is_missing, joined, p_cell, with_interval
+from mebias.reporting.formats import is_missing
 
 if TYPE_CHECKING:
     from mebias.quantification import Findings
 
 SAME, MOVED, BEYOND = "same", "moved", "moved beyond its earlier interval"
 NEW, GONE, GRADE, CROSSED = "new", "gone", "other grade", "crossed 5 %"
+OUTCOME = "other outcome"
+ORDER = (SAME, MOVED, BEYOND, CROSSED, GRADE, OUTCOME, NEW, GONE)
+"""What may be said of a row, in the order of sentences."""
 _KEYS = {
     "estimate": ("dataset", "ethnicity", "stratum", "source", "distance", "keyframe", "arm",
                  "quantity", "unit", "weighting"),
     "test": ("dataset", "ethnicity", "stratum", "source", "distance", "keyframe", "family",
              "hypothesis", "unit"),
     "claim": ("dataset", "topic", "claim"),
+    "outcome": ("dataset", "ethnicity", "source", "distance", "keyframe", "hypothesis"),
 }  # fmt: skip
 _TABLES = {"estimate": "estimates", "test": "tests", "claim": "claims"}
-_WHAT = {"estimate": "quantity", "test": "hypothesis", "claim": "claim"}
+_WHAT = {
+    "estimate": "quantity", "test": "hypothesis", "claim": "claim", "outcome": "hypothesis",
+}  # fmt: skip
 _CLOSE = 1e-9
-_SHOWN = 25
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,33 @@ class Earlier:
                 f"{self.name} is of {kinds[own]} data and this report of {kinds[simulated]} ones, "
                 f"which do not mix; compare a report with one of its own kind."
             )
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of the datasets that its numbers are of."""
+        rows = (row for table in _TABLES.values() for row in self.found[table])
+        return tuple(dict.fromkeys(str(row["dataset"]) for row in rows if row.get("dataset")))
+
+    def refuse_other_datasets(self, names: Iterable[str]) -> None:
+        """Two reports have to have a dataset in common.
+
+        Raises
+        ------
+        OptionError
+            They have none.
+        """
+        own, names = self.datasets, list(names)
+        if own and not set(own) & set(names):
+            raise OptionError(
+                f"{self.name} is of {listed(own)} and this report of {listed(names)}, so that "
+                f"nothing can be compared; give the findings.json of a report on the same dataset."
+            )
+
+    @property
+    def setup(self) -> Mapping[str, Any]:
+        """How it was made: options, what the cohorts came from, versions; empty if not told."""
+        told = self.found.get("setup")
+        return told if isinstance(told, dict) else {}
 
 
 def read_earlier(path: str | Path) -> Earlier:
@@ -106,7 +137,11 @@ def read_earlier(path: str | Path) -> Earlier:
 
 
 def changes(
-    earlier: Earlier, findings: Findings, now: Mapping[str, Any] | None = None
+    earlier: Earlier,
+    findings: Findings,
+    now: Mapping[str, Any] | None = None,
+    *,
+    hide_gone: bool = False,
 ) -> pd.DataFrame:
     """Each number, test and claim, then and now.
 
@@ -119,6 +154,9 @@ def changes(
     now : mapping, optional
         Their tables as records, with those of recognition; by default those of the findings
         and the tests of all specifications.
+    hide_gone : bool
+        Without rows that only the earlier report has: they may be of small groups, which a
+        shareable report merges.
 
     Returns
     -------
@@ -135,86 +173,25 @@ def changes(
         own: Mapping[str, Any] = findings.to_dict()
         now = {**own, "tests": [*own["tests"], *as_records(findings.specification_tests)]}
     rows = [row for kind in _KEYS for row in _paired(kind, earlier.found, now)]
+    if hide_gone:
+        rows = [row for row in rows if row["change"] != GONE]
     return tables.from_rows(rows, "changes")
 
 
-def section(earlier: Earlier, changed: pd.DataFrame) -> Section:
-    """What changed, in words and tables."""
-    return Section("changes", "What changed", tuple(_blocks(earlier, changed)))
-
-
-def _blocks(earlier: Earlier, changed: pd.DataFrame) -> Iterator[Block]:
-    yield Text(_sentence(earlier, changed))
-    for kind, caption, wanted in (
-        ("claim", "Claims whose grade is another, new or gone", (GRADE, NEW, GONE)),
-        ("test", "Tests whose adjusted p-value crossed 5 %", (CROSSED,)),
-    ):
-        rows = changed[changed["kind"].eq(kind) & changed["change"].isin(wanted)]
-        if len(rows):
-            yield _grid(rows.head(_SHOWN), caption, len(rows))
-    moved = changed[changed["kind"].eq("estimate") & changed["change"].eq(BEYOND)]
-    if len(moved):
-        order = (moved["after"] - moved["before"]).abs() / (
-            (moved["before_high"] - moved["before_low"]).abs() + _CLOSE
-        )
-        shown = moved.loc[order.sort_values(ascending=False, kind="stable").index].head(_SHOWN)
-        caption = "Estimates now outside their earlier interval"
-        yield Fold(caption, (_grid(shown, caption, len(moved)),))
-
-
-def _sentence(earlier: Earlier, changed: pd.DataFrame) -> str:
-    told = []
-    for kind, noun in (("estimate", "number"), ("test", "test"), ("claim", "claim")):
-        counts = changed.loc[changed["kind"] == kind, "change"].value_counts()
-        parts = [f"{n} {name}" for name, n in counts.items() if n]
-        total = int(counts.sum())
-        if total:
-            told.append(f"{count(total, noun)}: {joined(parts)}")
-    same = bool(changed["change"].eq(SAME).all())
-    head = f"Compared with {earlier.name}"
-    if same:
-        return f"{head}, nothing changed: {joined(told)}."
-    return (
-        f"{head}. {'; '.join(told)}. Both reports may rest on the same clips, so that the two "
-        f"intervals are not independent: a number is called moved where it differs at all. "
-        f"tables/changes.csv has every row."
-    )
-
-
-def _grid(rows: pd.DataFrame, caption: str, total: int) -> Grid:
-    cells = []
-    for row in rows.to_dict("records"):
-        where = [row[k] for k in ("ethnicity", "source", "distance", "keyframe", "arm")]
-        cells.append((
-            Cell(str(row["what"]), head=True),
-            Cell(", ".join(str(w) for w in (row["dataset"], *where) if w)),
-            Cell(_then(row, "before"), numeric=row["kind"] != "claim"),
-            Cell(_then(row, "after"), numeric=row["kind"] != "claim"),
-            Cell(str(row["change"])),
-        ))  # fmt: skip
-    head = (("What", False), ("Of", False), ("Before", True), ("Now", True), ("Change", False))
-    notes = (f"{len(rows)} of {total} are shown.",) if total > len(rows) else ()
-    return Grid(caption, head, tuple(cells), notes, source="changes")
-
-
-def _then(row: Mapping[Hashable, Any], when: str) -> str:
-    if row["kind"] == "claim":
-        return str(row[f"grade_{when}"]) or "–"
-    text = with_interval(row[when], row[f"{when}_low"], row[f"{when}_high"], row["unit"])
-    unit = "" if row["unit"] == "share" else f" {row['unit']}"
-    p = f", p {p_cell(row[f'p_{when}'])}" if row["kind"] == "test" else ""
-    return f"{text}{unit}{p}"
+def setup(record: Mapping[str, object]) -> dict[str, object]:
+    """What of a run's record tells it from another run: options, cohorts, versions."""
+    return {name: record[name] for name in ("arguments", "cohorts", "versions") if name in record}
 
 
 def _paired(
     kind: str, before: Mapping[str, Any], now: Mapping[str, Any]
 ) -> Iterator[dict[str, object]]:
-    old, new = (_by_key(kind, found[_TABLES[kind]]) for found in (before, now))
+    old, new = (_by_key(kind, _rows(kind, found)) for found in (before, now))
     for key in dict.fromkeys([*new, *old]):
         then, at_last = old.get(key, {}), new.get(key, {})
         row = dict(zip(_KEYS[kind], key, strict=True))
         row["what"] = row.pop(_WHAT[kind])
-        row = {name: value for name, value in row.items() if name not in ("topic", "family")}
+        row = {name: value for name, value in row.items() if name != "topic"}
         row = {"source": "", "keyframe": "", **row}
         yield row | {
             "kind": kind,
@@ -223,6 +200,22 @@ def _paired(
             **_side("before", then),
             **_side("after", at_last),
         }
+
+
+def _rows(kind: str, found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Rows of a kind; outcomes of what was planted are given the names of the other tables."""
+    if kind != "outcome":
+        rows: list[dict[str, Any]] = found[_TABLES[kind]]
+        return rows
+    planted = found.get("planted")
+    named = {"ethnicity": "contrast", "estimate": "found_shift_ms", "grade": "outcome"}
+    return [
+        row
+        | {own: row.get(theirs) for own, theirs in named.items()}
+        | {"hypothesis": "what was planted", "unit": "ms"}
+        for row in (planted if isinstance(planted, list) else [])
+        if isinstance(row, dict)
+    ]
 
 
 def _side(when: str, row: Mapping[str, Any]) -> dict[str, object]:
@@ -246,6 +239,8 @@ def _change(kind: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         return GONE
     if kind == "claim" and then.get("grade") != now.get("grade"):
         return GRADE
+    if kind == "outcome" and then.get("grade") != now.get("grade"):
+        return OUTCOME
     p, q = (_number(row.get("p_adjusted")) for row in (then, now))
     if kind == "test" and not is_missing(p) and not is_missing(q) and (p < 0.05) != (q < 0.05):
         return CROSSED

@@ -127,7 +127,7 @@ class Content:
 
     @property
     def _told(self) -> dict[str, object]:
-        """Estimates, tests and claims as findings.json has them."""
+        """Estimates, tests, claims and what was planted as findings.json has them."""
         estimates = [self.findings.estimates, *(m.estimates for m in self.measured)]
         tests = [
             self.findings.tests, self.specification_tests, *(m.tests for m in self.measured),
@@ -136,6 +136,7 @@ class Content:
             "estimates": [row for table in estimates for row in as_records(table)],
             "tests": [row for table in tests for row in as_records(table)],
             "claims": as_records(self.findings.claims),
+            "planted": as_records(self.findings.planted),
         }
 
     @cached_property
@@ -146,7 +147,7 @@ class Content:
         return (
             tables.empty("changes")
             if self.earlier is None
-            else changes(self.earlier, self.findings, self._told)
+            else changes(self.earlier, self.findings, self._told, hide_gone=self.shareable)
         )
 
     @cached_property

@@ -13,6 +13,7 @@ import pandas as pd
 from mebias import tables
 from mebias.quantification.findings import as_records
 from mebias.recognition.record import write_record
+from mebias.reporting.changes import setup
 from mebias.reporting.content import Content
 from mebias.reporting.shareable import ROWS
 
@@ -133,7 +134,7 @@ def findings_json(content: Content) -> str:
     Returns
     -------
     str
-        JSON with the keys title, datasets, simulated, estimates, tests, claims, gains,
+        JSON with the keys title, setup, datasets, simulated, estimates, tests, claims, gains,
         planted, flags, issues and, where two versions were compared, transitions.
     """
     extra = {
@@ -147,6 +148,7 @@ def findings_json(content: Content) -> str:
     }  # fmt: skip
     found = {
         "title": content.title,
+        "setup": setup(content.provenance),
         **content.findings.to_dict(),
         **{name: as_records(table) for name, table in every.items()},
         "gains": [m.to_dict() for m in content.measured],

@@ -16,7 +16,14 @@ from markupsafe import Markup
 
 from mebias import tables
 from mebias.provenance import version
-from mebias.reporting import changes, cohort_sections, latex, methods, summary, version_sections
+from mebias.reporting import (
+    changes_section,
+    cohort_sections,
+    latex,
+    methods,
+    summary,
+    version_sections,
+)
 from mebias.reporting.blocks import (
     Block,
     Cards,
@@ -114,7 +121,7 @@ def _sections(
         told = any(isinstance(block, Cards) for block in answer.blocks)
         yield from (answer, short) if told else (short, answer)
     if content.earlier is not None:
-        yield changes.section(content.earlier, content.changes)
+        yield changes_section.section(content)
     yield Section("warnings", "Before you read the numbers", tuple(_warnings(content)))
     yield from room.sections(content, pictures)
     yield Section("methods", "Methods", tuple(_methods(content)))

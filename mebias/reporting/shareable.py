@@ -12,12 +12,15 @@ import pandas as pd
 from mebias import tables
 from mebias.cohort import Cohort
 from mebias.quantification.merging import OTHERS
+from mebias.reporting.formats import count
 
 if TYPE_CHECKING:
     from mebias.reporting.content import Content
 
 ROWS = ("clips", "boxes", "keyframes", "shifts", "nulls", "flags", "predictions", "subjects")
 """Tables with a row per clip or person: a shareable report is written without them."""
+_NAMING = ("folders", "such_as")
+"""What a cohort's settings quote of the layout on disk."""
 
 
 def large_groups(clips: pd.DataFrame, min_subjects: int) -> dict[str, str]:
@@ -107,8 +110,29 @@ def shareable(content: Content) -> Content:
     ]
     return replace(
         content, findings=findings, keyframes=None, extra_tables=extra, measured=measured,
-        shareable=True,
+        provenance=without_names(content.provenance), shareable=True,
     )  # fmt: skip
+
+
+def without_names(record: Mapping[str, object]) -> dict[str, object]:
+    """A run's record without names of folders and images, which in many layouts name people.
+
+    >>> record = {"cohorts": {"d": {"frames": {"from": "as stored", "such_as": "006_1.jpg"}}}}
+    >>> without_names(record)
+    {'cohorts': {'d': {'frames': {'from': 'as stored'}}}}
+    """
+    cohorts = record.get("cohorts")
+    if not isinstance(cohorts, Mapping):
+        return dict(record)
+    return {**record, "cohorts": {name: _unnamed(made) for name, made in cohorts.items()}}
+
+
+def _unnamed(settings: Mapping[str, object]) -> dict[str, object]:
+    frames = settings.get("frames")
+    if not isinstance(frames, Mapping):
+        return dict(settings)
+    kept = {key: value for key, value in frames.items() if key not in _NAMING}
+    return {**settings, "frames": kept}
 
 
 class _Names:
@@ -159,8 +183,8 @@ class _Names:
         kept = issues[~personal]
         rows = [
             {"dataset": dataset, "field": "privacy", "severity": "note", "found": str(n),
-             "message": f"{n} findings about single clips, cells or people are not told in a "
-             f"shareable report."}
+             "message": f"{count(n, 'finding')} about single clips, cells or people "
+             f"{'is' if n == 1 else 'are'} not told in a shareable report."}
             for dataset, n in issues.loc[personal, "dataset"].value_counts(sort=False).items()
         ]  # fmt: skip
         if not rows:

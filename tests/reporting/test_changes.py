@@ -1,6 +1,7 @@
 """What changed since an earlier report."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -108,3 +109,53 @@ def test_from_the_command_line(tmp_path, capsys, monkeypatch):
     assert "nothing changed" in (out / "report.html").read_text(encoding="utf-8")
     assert main([*ask, "--compare", str(tmp_path / "none.json")]) == 2
     assert "cannot be read" in capsys.readouterr().err
+
+
+def test_how_the_runs_differ_and_the_main_numbers_come_first(tmp_path, inputs, earlier):
+    before = json.loads(json.dumps(earlier.found))
+    before["setup"]["arguments"] |= {"seed": 7, "merge_small": True}
+    before["setup"]["cohorts"]["d"]["files"]["annotations.csv"] = "cd" * 32
+    for row in before["estimates"]:
+        if row["quantity"] == "mean_shift" and row["unit"] == "ms":
+            row["estimate"] -= 0.25
+    out = write_report(
+        tmp_path / "r", **inputs.cohort(), earlier=Earlier("then/findings.json", before)
+    ).out
+    page = (out / "report.html").read_text(encoding="utf-8")
+    words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    told = words[words.index("How the two runs differ") :]
+    assert re.search(r"seed 7 0 .*files of d changed", told)
+    assert "merge small yes none" in told
+    assert "cdcd" not in page
+    assert "all subjects, onset, gamdss (signed)" in told[told.index("The main numbers") :]
+    assert "the two intervals are not independent" in words
+
+
+def test_an_outcome_of_what_was_planted_that_is_another_is_told(inputs, earlier):
+    row = {"dataset": "d", "contrast": "A vs others", "source": "gamdss", "distance": "signed",
+           "keyframe": "offset", "found_shift_ms": -9.0, "outcome": "found"}  # fmt: skip
+    then = Earlier("a/findings.json", {**earlier.found, "planted": [row]})
+    now = {**earlier.found, "planted": [row | {"outcome": "missed", "found_shift_ms": -1.0}]}
+    found = changes(then, inputs.cohort()["findings"], now).query("kind == 'outcome'")
+    assert found["change"].tolist() == ["other outcome"]
+    assert found[["before", "after", "ethnicity"]].to_numpy().tolist() == [[-9, -1, "A vs others"]]
+
+
+def test_nothing_that_only_the_earlier_report_has_is_told_in_a_shareable_one(
+    tmp_path, inputs, earlier
+):
+    """The earlier report may tell of a group that this one merges."""
+    place = int(pd.DataFrame(earlier.found["estimates"])["conf_low"].notna().idxmax())
+    before = edited(earlier, "estimates", place, ethnicity="tiny-group")
+    for share, told in ((False, True), (True, False)):
+        out = write_report(
+            tmp_path / str(share), **inputs.cohort(), earlier=before, share=share
+        ).out
+        files = [path.read_bytes() for path in out.rglob("*") if path.is_file()]
+        assert any(b"tiny-group" in text for text in files) is told
+
+
+def test_reports_on_other_datasets_are_not_compared(earlier):
+    earlier.refuse_other_datasets(["e", "d"])
+    with pytest.raises(OptionError, match="is of d and this report of e, so that nothing"):
+        earlier.refuse_other_datasets(["e"])

@@ -39,6 +39,9 @@ def shared(tmp_path_factory, inputs):
         from dataclasses import replace
 
         given["findings"] = replace(given["findings"], issues=both)
+        layout = {"from": "as stored", "folders": {"Ada Person": 8}, "such_as": "Ada_1.jpg"}
+        settings = given["provenance"]["cohorts"]["d"] | {"frames": layout}
+        given["provenance"] = given["provenance"] | {"cohorts": {"d": settings}}
         out = tmp_path_factory.mktemp("shared") / str(share)
         made[share] = write_report(out, **given, share=share).out
     return made
@@ -50,7 +53,10 @@ def test_no_name_is_in_any_byte(shared):
             data = path.read_bytes()
             assert b"Ada" not in data, path
             assert b"secret" not in data, path
-    assert b"Ada" in (shared[False] / "tables" / "shifts.csv").read_bytes()
+    for name in ("tables/shifts.csv", "provenance.json", "report.html"):
+        assert b"Ada" in (shared[False] / name).read_bytes()
+    record = json.loads((shared[True] / "provenance.json").read_text(encoding="utf-8"))
+    assert record["cohorts"]["d"]["frames"] == {"from": "as stored"}
 
 
 def test_no_row_of_a_clip_is_written_and_numbers_are_the_same(shared):
