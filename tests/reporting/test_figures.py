@@ -401,9 +401,10 @@ def test_a_gain_without_interval_is_open_and_one_far_out_ends_in_an_arrow():
 
 def test_many_arms_groups_and_classes_stay_legible():
     arms = tuple(f"posterior-draws-{i}@both vs human" for i in range(5))
+    groups = tuple(dict.fromkeys("Ethnic group ABCDEFGHIJKL"))
     long = tuple(f"a class with a long name {i}" for i in range(8))
     with figures.style():
-        assert_legible(figures.gain_plot(gains("d", tuple("Ethnic group ABCDEFGHIJKL"), arms)))
+        assert_legible(figures.gain_plot(gains("d", groups, arms)))
         assert_legible(figures.confusion_plot(confusion("d", long, ("a", "b", "c", "d"))))
 
 
