@@ -178,6 +178,8 @@ class _Names:
 
     def without_persons(self, issues: pd.DataFrame) -> pd.DataFrame:
         """Issues about the whole dataset; one more says how many others there are."""
+        if issues.empty:
+            return issues
         texts = issues[["found", "expected", "message", "cell"]].astype(str).agg(" ".join, axis=1)
         personal = issues["clip"].ne("") | issues["cell"].ne("") | texts.map(self._names_someone)
         kept = issues[~personal]

@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 
 import mebias
+from mebias import tables
+from mebias.quantification.measured import Measured
 from mebias.reporting import write_report
-from mebias.reporting.shareable import large_groups
+from mebias.reporting.content import Content
+from mebias.reporting.shareable import large_groups, shareable
 
 NAMES = {"subject": "Ada Person", "clip": "Ada Person/secret take"}
 
@@ -107,3 +110,10 @@ def test_a_whole_report_to_pass_on(tmp_path):
     sizes = report.findings.shifts.groupby("ethnicity")["subject"].nunique()
     assert groups
     assert len(sizes) == 1 or sizes.min() >= 5
+
+
+def test_a_recognizer_that_noticed_nothing_is_no_obstacle(inputs):
+    given = inputs.cohort()
+    quiet = Measured("d", "short", issues=tables.empty("issues"))
+    shared = shareable(Content(**given, measured=[quiet]))
+    assert shared.measured[0].issues.empty
