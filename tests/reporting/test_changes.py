@@ -1,7 +1,6 @@
 """What changed since an earlier report."""
 
 import json
-import re
 
 import pandas as pd
 import pytest
@@ -9,8 +8,9 @@ import pytest
 import mebias
 from mebias.cli import main
 from mebias.errors import MixedDataError, OptionError
-from mebias.reporting import Earlier, read_earlier, write_report
-from mebias.reporting.changes import changes
+from mebias.reporting import Earlier, changes_section, read_earlier, write_report
+from mebias.reporting.changes import BEYOND, changes
+from mebias.reporting.content import Content
 
 
 @pytest.fixture
@@ -111,24 +111,23 @@ def test_from_the_command_line(tmp_path, capsys, monkeypatch):
     assert "cannot be read" in capsys.readouterr().err
 
 
-def test_how_the_runs_differ_and_the_main_numbers_come_first(tmp_path, inputs, earlier):
+def test_how_the_runs_differ_and_the_main_numbers_come_first(inputs, earlier):
     before = json.loads(json.dumps(earlier.found))
     before["setup"]["arguments"] |= {"seed": 7, "merge_small": True}
     before["setup"]["cohorts"]["d"]["files"]["annotations.csv"] = "cd" * 32
     for row in before["estimates"]:
         if row["quantity"] == "mean_shift" and row["unit"] == "ms":
             row["estimate"] -= 0.25
-    out = write_report(
-        tmp_path / "r", **inputs.cohort(), earlier=Earlier("then/findings.json", before)
-    ).out
-    page = (out / "report.html").read_text(encoding="utf-8")
-    words = " ".join(re.sub(r"<[^>]+>", " ", page).split())
-    told = words[words.index("How the two runs differ") :]
-    assert re.search(r"seed 7 0 .*files of d changed", told)
-    assert "merge small yes none" in told
-    assert "cdcd" not in page
-    assert "all subjects, onset, gamdss (signed)" in told[told.index("The main numbers") :]
-    assert "the two intervals are not independent" in words
+    content = Content(**inputs.cohort(), earlier=Earlier("then/findings.json", before))
+    told = changes_section.section(content).blocks
+    grids = {b.caption: [[c.text for c in r] for r in b.rows] for b in told if hasattr(b, "rows")}
+    assert grids["How the two runs differ"] == [
+        ["seed", "7", "0"], ["merge small", "yes", "none"], ["files of d", "", "changed"],
+    ]  # fmt: skip
+    main = grids["The main numbers, then and now"]
+    assert main[0][:2] == ["mean shift", "d, all subjects, onset, gamdss (signed)"]
+    assert {row[-1] for row in main[:3]} <= {"moved within its earlier interval", BEYOND}
+    assert "the two intervals are not independent" in told[1].text
 
 
 def test_an_outcome_of_what_was_planted_that_is_another_is_told(inputs, earlier):
@@ -141,18 +140,15 @@ def test_an_outcome_of_what_was_planted_that_is_another_is_told(inputs, earlier)
     assert found[["before", "after", "ethnicity"]].to_numpy().tolist() == [[-9, -1, "A vs others"]]
 
 
-def test_nothing_that_only_the_earlier_report_has_is_told_in_a_shareable_one(
-    tmp_path, inputs, earlier
-):
+def test_nothing_that_only_the_earlier_report_has_is_told_in_a_shareable_one(inputs, earlier):
     """The earlier report may tell of a group that this one merges."""
-    place = int(pd.DataFrame(earlier.found["estimates"])["conf_low"].notna().idxmax())
-    before = edited(earlier, "estimates", place, ethnicity="tiny-group")
-    for share, told in ((False, True), (True, False)):
-        out = write_report(
-            tmp_path / str(share), **inputs.cohort(), earlier=before, share=share
-        ).out
-        files = [path.read_bytes() for path in out.rglob("*") if path.is_file()]
-        assert any(b"tiny-group" in text for text in files) is told
+    before = edited(earlier, "estimates", 0, ethnicity="tiny-group")
+    own, shared = (Content(**inputs.cohort(), earlier=before, shareable=s) for s in (False, True))
+    assert "tiny-group" in set(own.changes["ethnicity"])
+    assert "tiny-group" not in set(shared.changes["ethnicity"])
+    assert "gone" not in set(shared.changes["change"])
+    assert "tiny-group" in str(changes_section.section(own).blocks)
+    assert "tiny-group" not in str(changes_section.section(shared).blocks)
 
 
 def test_reports_on_other_datasets_are_not_compared(earlier):
