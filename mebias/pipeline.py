@@ -77,15 +77,22 @@ def get_cohort(
     **reading
         Further options of `mebias.load`; refused where nothing is read.
 
+    Raises
+    ------
+    OptionError
+        An option that has nothing to do here, such as any but ``seed`` beside a cohort.
+
     Warns
     -----
     SimulatedDataWarning
         No root is set, so that the cohort is simulated.
     """
+    reading = {name: value for name, value in reading.items() if value is not None}
     if isinstance(data, Cohort):
+        given = {"root": root, "trimmed": trimmed, "plant": plant, "fps": fps, **reading}
+        _refuse_options([name for name, value in given.items() if value], data.name)
         return data
     manifest = get_manifest(data)
-    reading = {name: value for name, value in reading.items() if value is not None}
     found = resolve_root(data, root)
     if found is not None:
         if trimmed or plant:
@@ -110,6 +117,14 @@ def get_cohort(
         stacklevel=2,
     )
     return simulate(str(data), seed=seed, trimmed=trimmed, plant=plant, fps=fps)
+
+
+def _refuse_options(names: Sequence[str], cohort: str) -> None:
+    if names:
+        raise OptionError(
+            f"{listed(names)} would read or simulate data, or is no option at all, but {cohort} is "
+            f"there already; leave out {'it' if len(names) == 1 else 'them'}."
+        )
 
 
 @releasing

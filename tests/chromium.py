@@ -69,7 +69,7 @@ class Chromium:
         if self._session:
             message["sessionId"] = self._session
         os.write(self._out, json.dumps(message).encode() + b"\0")
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 60
         while self._number not in self._answers:
             self._read(deadline)
         found = self._answers.pop(self._number)
@@ -79,7 +79,7 @@ class Chromium:
 
     def _read(self, deadline):
         if not select.select([self._in], [], [], max(0, deadline - time.monotonic()))[0]:
-            raise TimeoutError("Chromium gave no answer within three minutes")
+            raise TimeoutError("Chromium gave no answer within a minute")
         data = os.read(self._in, 1 << 20)
         if not data:
             raise RuntimeError("Chromium ended")

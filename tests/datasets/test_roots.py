@@ -7,7 +7,7 @@ import pytest
 
 import mebias
 from mebias.datasets import datasets_table, load, resolve_root
-from mebias.errors import DataRootError, UnknownDatasetError
+from mebias.errors import DataRootError, OptionError, UnknownDatasetError
 
 
 def test_no_root_is_none():
@@ -70,3 +70,11 @@ def test_the_room_is_callable_whatever_was_imported_first():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == ("load", "")
+
+
+@pytest.mark.parametrize("option", [{"compare": "then"}, {"fps": 60.0}, {"root": "there"}])
+def test_an_option_that_would_do_nothing_beside_a_cohort_is_refused(tmp_path, option):
+    cohort = mebias.simulate("4dme", n_subjects=2, n_clips=2, size=(32, 32))
+    with pytest.raises(OptionError, match=f"{next(iter(option))} would read or simulate data"):
+        mebias.report(cohort, out=tmp_path / "r", **option)
+    assert not (tmp_path / "r").exists()
