@@ -26,9 +26,10 @@ class Batch:
 
     Attributes
     ----------
-    sizes, means : ndarray of float, shape (B, G)
-        Values per subject and their mean; size 0 and any finite mean where a subject is not
-        in the data set.
+    sizes : ndarray of float, shape (B, G), or (1, G) where they are the same in all
+        Values per subject; 0 where a subject is not in the data set.
+    means : ndarray of float, shape (B, G)
+        Their mean; any finite number where there are none.
     ss_within : ndarray of float, shape (B,)
         Sum of squares within subjects.
     """
@@ -38,11 +39,12 @@ class Batch:
     ss_within: np.ndarray
 
     def __len__(self) -> int:
-        return len(self.sizes)
+        return len(self.means)
 
     def rows(self, which: slice) -> Batch:
         """Some of the data sets."""
-        return Batch(self.sizes[which], self.means[which], self.ss_within[which])
+        sizes = self.sizes if len(self.sizes) == 1 else self.sizes[which]
+        return Batch(sizes, self.means[which], self.ss_within[which])
 
 
 @dataclass(frozen=True)
@@ -110,11 +112,11 @@ def contrasts(
     """
     if not batch.sizes.shape[1]:
         return Found(*np.full((3, len(batch)), np.nan))
-    sides = [np.broadcast_to(np.asarray(m, dtype=float), batch.sizes.shape) for m in members]
+    sides = [np.asarray(m, dtype=float) + np.zeros_like(batch.sizes) for m in members]
     if weighting == "clip":
-        weight = batch.sizes
+        weight = np.broadcast_to(batch.sizes, batch.means.shape)
     elif weighting == "subject-mean":
-        weight = (batch.sizes > 0).astype(float)
+        weight = np.broadcast_to((batch.sizes > 0).astype(float), batch.means.shape)
     else:
         ratio = variance_ratios(batch, sides) if ratio is None else ratio
         weight = batch.sizes / (1 + ratio[:, None] * batch.sizes)
@@ -153,7 +155,7 @@ def variance_ratios(batch: Batch, members: Sequence[np.ndarray]) -> np.ndarray:
     ----------
     batch : Batch
         B data sets.
-    members : sequence of ndarray, shape (B, G)
+    members : sequence of ndarray, shape (B, G) or (1, G)
         1 for the subjects of each side.
 
     Returns
@@ -164,7 +166,9 @@ def variance_ratios(batch: Batch, members: Sequence[np.ndarray]) -> np.ndarray:
     """
     step = max(1, _CHUNK // (batch.sizes.shape[1] * len(RATIOS)))
     parts = [
-        _ratios(batch.rows(slice(i, i + step)), [m[i : i + step] for m in members])
+        _ratios(
+            batch.rows(slice(i, i + step)), [m if len(m) == 1 else m[i : i + step] for m in members]
+        )
         for i in range(0, len(batch), step)
     ]
     return np.concatenate(parts)

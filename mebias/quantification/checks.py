@@ -73,12 +73,22 @@ def usable(shifts: pd.DataFrame) -> pd.Series:
     not known to be wrong. Between two human versions every pair of written frames counts:
     what was changed is asked, not what is right.
     """
-    there = shifts["human"].notna() & shifts["selected"].notna()
-    chosen = shifts["human_status"].isin(USABLE_HUMAN) & shifts["selected_status"].isin(
-        USABLE_SELECTED
-    )
-    versions = shifts["human_status"].isin(WRITTEN) & shifts["selected_status"].isin(WRITTEN)
-    return there & (chosen | versions)
+    there = shifts["human"].notna().to_numpy() & shifts["selected"].notna().to_numpy()
+    label, frame = (_Texts(shifts[c]) for c in ("human_status", "selected_status"))
+    chosen = label.among(USABLE_HUMAN) & frame.among(USABLE_SELECTED)
+    versions = label.among(WRITTEN) & frame.among(WRITTEN)
+    return pd.Series(there & (chosen | versions), index=shifts.index)
+
+
+class _Texts:
+    """A column of few different texts, looked up once for several questions."""
+
+    def __init__(self, texts: pd.Series) -> None:
+        self.codes, self.found = pd.factorize(texts.to_numpy())
+
+    def among(self, wanted: Sequence[str]) -> np.ndarray:
+        """Which rows hold one of these texts."""
+        return np.array([text in wanted for text in self.found], dtype=bool)[self.codes]
 
 
 def complete(shifts: pd.DataFrame) -> pd.Series:
@@ -101,13 +111,24 @@ def primary_source(part: pd.DataFrame) -> tuple[str, str] | None:
     The only one but for posteriors of the movement, where these stand beside it. Never
     ``motion``: a posterior that is drawn towards the labels cannot judge them.
     """
-    there = list(part[["source", "distance"]].drop_duplicates().itertuples(index=False, name=None))
+    there = different_pairs(part, "source", "distance")
     if PRIMARY in there:
         return PRIMARY
     if len(there) > 1:
         there = [one for one in there if not is_posterior(one[0])]
     only = len(there) == 1 and not drawn_to_labels(there[0][0])
-    return (str(there[0][0]), str(there[0][1])) if only else None
+    return there[0] if only else None
+
+
+def different_pairs(rows: pd.DataFrame, one: str, other: str) -> list[tuple[str, str]]:
+    """The different pairs of texts of two columns, in the order of their first rows.
+
+    >>> rows = pd.DataFrame({"a": list("xyx"), "b": list("zzz")})
+    >>> different_pairs(rows, "a", "b")
+    [('x', 'z'), ('y', 'z')]
+    """
+    pairs = zip(rows[one].to_numpy().tolist(), rows[other].to_numpy().tolist(), strict=True)
+    return list(dict.fromkeys(pairs))
 
 
 def drawn_to_labels(source: str) -> bool:

@@ -17,19 +17,18 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import OptionError
-from mebias.quantification.checks import CODING, checked_shifts, usable
+from mebias.quantification.cells import Row, n_different, part_of
+from mebias.quantification.checks import checked_shifts, usable
 from mebias.quantification.interval import Interval, undefined
 from mebias.quantification.means import mean_interval
 from mebias.quantification.shares import METHOD, share_interval
 from mebias.selection.rules import get_rules, pick_of
 
-Row = dict[str, object]
 PAIR, ANY = "onset and apex", "any"
 """What stands in the ``keyframe`` column where more than one keyframe is meant."""
 VERSUS = "uint8 vs signed"
 """What stands in the ``distance`` column where the two distances are compared."""
 _PART = ["dataset", "source", "distance"]
-_OF_PART = [column for column in CODING if column not in _PART]
 _NO_WINDOWS = "no windows are known"
 _MEANT: dict[str, tuple[str, ...]] = {PAIR: ("onset", "apex"), ANY: tables.KEYFRAMES}
 
@@ -92,7 +91,7 @@ def disagreement_of_checked(shifts: pd.DataFrame, *, conf_level: float = 0.95) -
     rows: list[Row] = []
     for key, part in shifts.groupby(_PART, sort=False):
         of_part = dict(zip(_PART, key, strict=True))
-        rows += [of_part | row for row in _against_human(_by_coding(part), conf_level)]
+        rows += [of_part | row for row in _against_human(part, conf_level)]
     for (dataset, source), part in shifts.groupby(["dataset", "source"], sort=False):
         of_part = {"dataset": dataset, "source": source, "distance": VERSUS}
         rows += [of_part | row for row in _between_distances(part, conf_level)]
@@ -169,77 +168,121 @@ def takes_the_largest(source: str) -> bool:
     return not hasattr(rule, "locate") and pick_of(rule) in ("largest", "return")
 
 
-def _by_coding(part: pd.DataFrame) -> pd.DataFrame:
-    """One row per coding; of each keyframe four values, NaN where it is not usable.
+class _Codings:
+    """The codings of clips that have a usable keyframe.
 
-    These are whether it moved, its freedom, the frame, and the share of its window's frames
-    that count as the human one.
+    ``subject`` and ``clip`` (C,) number whose they are, ``owner`` (N,) the coding of each usable
+    row and ``keyframe`` its place in `mebias.tables.KEYFRAMES`.
     """
-    rows = part[usable(part)]
+
+    def __init__(self, part: pd.DataFrame) -> None:
+        self.rows = part[usable(part)]
+        whole = part_of(self.rows, [])
+        owner = whole["clip"]
+        for column in ("coder", "pass"):
+            codes, found = pd.factorize(self.rows[column].to_numpy(), use_na_sentinel=False)
+            owner = pd.factorize(owner * len(found) + codes)[0]
+        first = np.unique(owner, return_index=True)[1]
+        self.subject, self.clip = whole["subject"][first], whole["clip"][first]
+        self.owner = owner
+        place = [tables.KEYFRAMES.index(name) for name in whole.names["keyframe"]]
+        self.keyframe = np.array(place, dtype=int)[whole["keyframe"]]
+
+    def table(self, values: pd.Series, where: np.ndarray | None = None) -> np.ndarray:
+        """A row per coding and a column per keyframe (C, 3), NaN where there is no such row."""
+        found = np.full((len(self.subject), len(tables.KEYFRAMES)), np.nan)
+        here = slice(None) if where is None else where
+        found[self.owner[here], self.keyframe[here]] = values.to_numpy(dtype=float)[here]
+        return found
+
+
+def _places(keyframes: Iterable[str]) -> list[int]:
+    return [tables.KEYFRAMES.index(keyframe) for keyframe in keyframes]
+
+
+def _unmoved_share(rows: pd.DataFrame) -> pd.Series:
+    """Share of each window's frames that count as the human one."""
     low = rows["human_low"].fillna(rows["human"]).clip(lower=rows["window_low"])
     high = rows["human_high"].fillna(rows["human"]).clip(upper=rows["window_high"])
     size = rows["window_high"] - rows["window_low"] + 1
-    rows = rows.assign(
-        moved=(rows["shift_frames"] != 0).astype(float),
-        unmoved_share=((high - low + 1).clip(lower=0) / size).where(size.notna()),
+    return ((high - low + 1).clip(lower=0) / size).where(size.notna())
+
+
+def _against_human(part: pd.DataFrame, conf_level: float) -> Iterator[Row]:
+    codings = _Codings(part)
+    has_moved, freedom, unmoved = (
+        codings.table(values)
+        for values in (
+            codings.rows["shift_frames"] != 0,
+            codings.rows["freedom"],
+            _unmoved_share(codings.rows),
+        )
     )
-    values = ["moved", "freedom", "unmoved_share", "selected"]
-    wide = rows.pivot(index=_OF_PART, columns="keyframe", values=values)  # noqa: PD010 (no means)
-    columns = pd.MultiIndex.from_product([values, tables.KEYFRAMES])
-    return wide.reindex(columns=columns).astype(float)
-
-
-def _values(codings: pd.DataFrame, value: str, keyframes: Iterable[str]) -> pd.DataFrame:
-    return codings[[(value, keyframe) for keyframe in keyframes]]
-
-
-def _against_human(codings: pd.DataFrame, conf_level: float) -> Iterator[Row]:
     for meant, chosen in _MEANT.items():
-        name = "pair" if meant == PAIR else "any"
-        whole = codings[_values(codings, "moved", chosen).notna().all(axis=1)]
+        name, own = "pair" if meant == PAIR else "any", _places(chosen)
+        whole = np.asarray(np.isfinite(has_moved[:, own]).all(axis=1))
         lacking = f"no clip with usable {', '.join(chosen)}"
-        moved = (_values(whole, "moved", chosen) > 0).any(axis=1)
-        yield _row(f"share_{name}_moved", meant, _share(moved, lacking, conf_level), moved)
-        freedom = _values(whole, "freedom", chosen)
-        known = freedom.notna().all(axis=1)
-        free = known & (freedom > 0).any(axis=1)
-        if len(whole):
+        moved = np.asarray((has_moved[:, own] > 0).any(axis=1))
+        yield _share(codings, f"share_{name}_moved", meant, moved, whole, lacking, conf_level)
+        known = whole & np.isfinite(freedom[:, own]).all(axis=1)
+        free = known & (freedom[:, own] > 0).any(axis=1)
+        if whole.any():
             lacking = "no clip could move" if known.any() else _NO_WINDOWS
-        movable = moved[free]
-        found = _share(movable, lacking, conf_level)
-        yield _row(f"share_{name}_moved_movable", meant, found, movable)
+        quantity = f"share_{name}_moved_movable"
+        yield _share(codings, quantity, meant, moved, free, lacking, conf_level)
         if meant == PAIR:
-            null = 1 - _values(whole, "unmoved_share", chosen)[free].prod(axis=1, skipna=False)
-            null = null[null.notna()]
-            found = _mean(null, lacking if movable.empty else _NO_WINDOWS, conf_level)
-            yield _row("uniform_null_share_pair_moved", meant, found, null)
+            lacking = _NO_WINDOWS if free.any() else lacking
+            yield _null(codings, meant, 1 - unmoved[:, own].prod(axis=1), free, lacking, conf_level)
 
 
 def _between_distances(part: pd.DataFrame, conf_level: float) -> Iterator[Row]:
     if not {"uint8", "signed"} <= set(part["distance"]):
         return
-    one, two = (_by_coding(part[part["distance"] == name]) for name in ("uint8", "signed"))
-    both = one.index.intersection(two.index, sort=False)
-    one, two = one.loc[both], two.loc[both]
-    known, differ = one.notna() & two.notna(), one != two
+    codings = _Codings(part)
+    one, two = (
+        codings.table(codings.rows["selected"], (codings.rows["distance"] == name).to_numpy())
+        for name in ("uint8", "signed")
+    )
+    known = np.isfinite(one) & np.isfinite(two)
     for meant, chosen in {**{k: (k,) for k in tables.KEYFRAMES}, **_MEANT}.items():
-        whole = _values(known, "selected", chosen).all(axis=1)
-        hits = _values(differ, "selected", chosen)[whole].any(axis=1)
+        own = _places(chosen)
+        whole = known[:, own].all(axis=1)
+        differ = np.asarray((one[:, own] != two[:, own]).any(axis=1))
         lacking = f"no clip with usable {', '.join(chosen)} by both distances"
-        found = _share(hits, lacking, conf_level)
-        yield _row("share_distances_disagree", meant, found, hits)
+        quantity = "share_distances_disagree"
+        yield _share(codings, quantity, meant, differ, whole, lacking, conf_level)
 
 
-def _share(hits: pd.Series, lacking: str, conf_level: float) -> Interval:
-    if hits.empty:
-        return _nothing(lacking, METHOD, conf_level)
-    return share_interval(hits.to_numpy(dtype=bool), _subjects(hits), conf_level)
+def _share(
+    codings: _Codings,
+    quantity: str,
+    meant: str,
+    hits: np.ndarray,
+    where: np.ndarray,
+    lacking: str,
+    conf_level: float,
+) -> Row:
+    """The share of hits among some codings."""
+    found = _nothing(lacking, METHOD, conf_level)
+    if where.any():
+        found = share_interval(hits[where], codings.subject[where], conf_level)
+    return _row(quantity, meant, found, codings.clip[where])
 
 
-def _mean(values: pd.Series, lacking: str, conf_level: float) -> Interval:
-    if values.empty:
-        return _nothing(lacking, "exact by clip", conf_level)
-    return mean_interval(values.to_numpy(), _subjects(values), "clip", conf_level)
+def _null(
+    codings: _Codings,
+    meant: str,
+    values: np.ndarray,
+    free: np.ndarray,
+    lacking: str,
+    conf_level: float,
+) -> Row:
+    """The mean share that would have moved at random, of the codings whose windows are known."""
+    where = free & np.isfinite(values)
+    found = _nothing(lacking, "exact by clip", conf_level)
+    if where.any():
+        found = mean_interval(values[where], codings.subject[where], "clip", conf_level)
+    return _row("uniform_null_share_pair_moved", meant, found, codings.clip[where])
 
 
 def _nothing(reason: str, method: str, conf_level: float) -> Interval:
@@ -248,16 +291,11 @@ def _nothing(reason: str, method: str, conf_level: float) -> Interval:
     )
 
 
-def _subjects(values: pd.Series) -> np.ndarray:
-    return values.index.get_level_values("subject").to_numpy(dtype=object)
-
-
-def _row(quantity: str, meant: str, found: Interval, values: pd.Series) -> Row:
-    n_clips = len(values.index.to_frame()[["subject", "clip"]].drop_duplicates())
+def _row(quantity: str, meant: str, found: Interval, clips: np.ndarray) -> Row:
     return found.row() | {
         "quantity": quantity,
         "keyframe": meant,
         "unit": "share",
         "weighting": "clip",
-        "n_clips": n_clips,
+        "n_clips": n_different(clips),
     }

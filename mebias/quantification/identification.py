@@ -198,9 +198,10 @@ def _uneven_labels(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
     rows = rows[~rows["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
     if rows["ethnicity"].nunique() < 2:
         return
+    lost = ~usable(rows)
     for keyframe in tables.KEYFRAMES:
-        own = rows[rows["keyframe"] == keyframe]
-        shares = (~usable(own)).groupby(own["ethnicity"]).mean()
+        own = (rows["keyframe"] == keyframe).to_numpy()
+        shares = lost[own].groupby(rows.loc[own, "ethnicity"]).mean()
         if len(shares) > 1 and shares.max() - shares.min() >= UNEVEN:
             text = ", ".join(f"{group} {share:.0%}" for group, share in shares.items())
             yield tables.issue(

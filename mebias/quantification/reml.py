@@ -34,7 +34,7 @@ def weights(sizes: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
     >>> weights(np.array([1.0, 4.0]), 0.0).tolist()
     [1.0, 4.0]
     """
-    return np.asarray(sizes / (1 + np.asarray(ratio) * sizes))
+    return sizes / (1 + ratio * sizes)
 
 
 def variance_ratio(data: Clusters, members: Sequence[np.ndarray] | None = None) -> float:
@@ -145,8 +145,8 @@ def _minima(value: np.ndarray) -> np.ndarray:
     last = len(_COARSE) - 1
     lowest = np.argmin(value, axis=1)
     start = np.minimum(np.maximum(lowest - 2, 0), last - 4)
-    rows = np.arange(len(value))[:, None]
-    found = value[rows, start[:, None] + np.arange(5)] - value[rows, start[:, None]]
+    found = value[np.arange(len(value))[:, None], start[:, None] + np.arange(5)]
+    found -= found[:, :1].copy()
     _, b, c, d, e = np.einsum("nij,nj->in", _QUARTICS[start], found)
     middle = _COARSE[start + 2]
     low = _COARSE[np.maximum(lowest - 1, 0)] - middle
@@ -156,7 +156,8 @@ def _minima(value: np.ndarray) -> np.ndarray:
     for _ in range(4):  # Newton's method on the derivative, kept between the neighbors
         slope = ((e4 * at + d3) * at + c2) * at + b
         bend = (e12 * at + d6) * at + c2
-        step = np.divide(slope, bend, out=np.zeros_like(at), where=bend > 0)
+        steep = bend > 0
+        step = np.where(steep, slope, 0.0) / np.where(steep, bend, 1.0)
         at = np.minimum(np.maximum(at - step, low), high)
     return np.asarray(at + middle)
 

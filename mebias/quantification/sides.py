@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import OptionError, listed
-from mebias.quantification.checks import complete, primary_source
+from mebias.quantification.checks import complete, different_pairs, primary_source
 
 MIN_MARGIN_MS = 10.0
 
@@ -135,7 +136,7 @@ def largest_first(rows: pd.DataFrame) -> tuple[str, ...]:
     if rows.empty:
         return ()
     subjects = group_subjects(rows)
-    clips = {str(g): int(n) for g, n in rows["ethnicity"].value_counts().items()}
+    clips = Counter(rows["ethnicity"].to_numpy().tolist())
     return tuple(sorted(subjects, key=lambda g: (-subjects[g], -clips[g], g)))
 
 
@@ -146,8 +147,7 @@ def group_subjects(rows: pd.DataFrame) -> dict[str, int]:
     >>> group_subjects(rows)["B"]
     2
     """
-    owners = rows[["subject", "ethnicity"]].drop_duplicates()["ethnicity"].value_counts()
-    return {str(g): int(n) for g, n in owners.items()}
+    return dict(Counter(group for _, group in different_pairs(rows, "subject", "ethnicity")))
 
 
 def check_margin(margin_ms: float | None) -> None:
