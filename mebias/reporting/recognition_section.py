@@ -122,7 +122,7 @@ def in_short(measured: Measured) -> str:
         return missing_sentence(measured)
     short = measured.record is not None and measured.record.short
     told = gain_sentence(measured.conclusions, measured.gains.estimates)
-    return f"{told} {MARK}: no claim is graded on it." if short else told
+    return f"{MARK}: no claim is graded on it. {told}" if short else told
 
 
 def missing_sentence(measured: Measured | None) -> str:
