@@ -46,10 +46,10 @@ def corrections(
         if own.duplicated("keyframe").any():
             several.append(str(clip))
             continue
-        changed = set(wrong["keyframe"])
-        if not _in_order(own, changed):
+        changed, whole = set(wrong["keyframe"]), labels[labels["clip"] == clip]
+        if not _in_order(whole, changed):
             changed = set(own["keyframe"])
-            if not _in_order(labels[labels["clip"] == clip], changed):
+            if not _in_order(whole, changed):
                 left.append(str(clip))
                 continue
         for row in own[own["keyframe"].isin(changed)].to_dict("records"):
