@@ -121,3 +121,12 @@ def listed(items: Iterable[object], limit: int = 5) -> str:
     texts = [str(item) for item in items]
     shown = ", ".join(texts[:limit])
     return shown if len(texts) <= limit else f"{shown} and {len(texts) - limit} more"
+
+
+def per_cent(share: float, decimals: int = 0) -> str:
+    """A share in a sentence.
+
+    >>> per_cent(0.584), per_cent(0.0512, 1)
+    ('58 %', '5.1 %')
+    """
+    return f"{100 * share:.{decimals}f} %"

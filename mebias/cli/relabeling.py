@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mebias.cli.shared import cache, data_options, progress, say, writable, write
-from mebias.errors import OptionError, listed, suggest
+from mebias.errors import OptionError, listed, per_cent, suggest
 from mebias.locking import hold
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def calibrate_relabel(options: argparse.Namespace) -> None:
     shown = table[(table["keyframe"] == "all") & (table["quantity"] == "flag_precision")]
     for row in shown.to_dict("records"):
         lines.append(
-            f"  {row['cell']}: {row['value']:.0%} of flags confirmed, {row['truth']:.0%} right; "
-            f"covered {row['coverage']:.1%}"
+            f"  {row['cell']}: {per_cent(row['value'])} of flags confirmed, "
+            f"{per_cent(row['truth'])} right; covered {per_cent(row['coverage'], 1)}"
         )
     lines += [
         f"  {cell}: no label is flagged" for cell in table[table["n_packets"] == 0]["cell"].unique()
@@ -178,5 +178,5 @@ def _share(value: float, low: float, high: float) -> str:
     if not math.isfinite(value):
         return "can't be told"
     if not math.isfinite(low):
-        return f"{value:.0%}"
-    return f"{value:.0%} [{low:.0%}, {high:.0%}]"
+        return f"{per_cent(value)}"
+    return f"{per_cent(value)} [{per_cent(low)}, {per_cent(high)}]"

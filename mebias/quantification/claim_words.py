@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from mebias.errors import per_cent
 from mebias.quantification.blind import JUDGE, RELATIVE
 from mebias.quantification.claim_rows import (
     NOT_SUPPORTED,
@@ -125,13 +126,13 @@ def p_words(p: float) -> str:
     return "p < 0.001" if p < 0.0005 else f"p = {p:.3f}"
 
 
-def per_cent(share: float) -> str:
-    """A share in per cent.
+def two_digits(share: float) -> str:
+    """A share in per cent, to two digits.
 
-    >>> per_cent(0.05), per_cent(0.0123), per_cent(0.984)
-    ('5 %', '1.2 %', '98 %')
+    >>> two_digits(0.05), two_digits(0.0123), two_digits(0.984), two_digits(0.996)
+    ('5 %', '1.2 %', '98 %', '100 %')
     """
-    return f"{100 * share:.2g} %" if share < 1 else "100 %"
+    return f"{100 * share:.2g} %" if share < 0.995 else per_cent(share)
 
 
 def in_unit(value: float, unit: str) -> str:
@@ -141,7 +142,7 @@ def in_unit(value: float, unit: str) -> str:
     ('10 ms', '5 %', '0')
     """
     if unit == "share":
-        return per_cent(value)
+        return two_digits(value)
     return f"{value:.3g} ms" if unit == "ms" else f"{value:.3g}"
 
 

@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from mebias.errors import per_cent
 from mebias.quantification.interval import Interval, t_half_width, undefined
 from mebias.quantification.spread import MIN_SUBJECTS
 
@@ -245,10 +246,10 @@ def too_wide(found: Variances, place: int) -> str:
     total, blind = float(found.total[place]), float(found.blind[place])
     if blind <= MAX_SHARE * total:
         return ""
-    share = f"{blind / total:.0%} of" if 0 < blind < total else "more than"
+    share = f"{per_cent(blind / total)} of" if 0 < blind < total else "more than"
     return (
         f"can't be told: the posterior's own variance is {share} the variance of human - blind "
-        f"mean, more than {MAX_SHARE:.0%}"
+        f"mean, more than {per_cent(MAX_SHARE)}"
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import listed
+from mebias.errors import listed, per_cent
 from mebias.quantification.checks import checked_shifts, primary_source, usable
 from mebias.quantification.comparison import FEW_SUBJECTS
 from mebias.quantification.sides import MIN_MARGIN_MS, check_margin, largest_first
@@ -171,7 +171,7 @@ def _truncated(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
             dataset=dataset,
             field="selected_status",
             found=listed(found),
-            expected=f"below {MANY:.0%}",
+            expected=f"below {per_cent(MANY)}",
         )
 
 
@@ -203,7 +203,7 @@ def _uneven_labels(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
         own = (rows["keyframe"] == keyframe).to_numpy()
         shares = lost[own].groupby(rows.loc[own, "ethnicity"]).mean()
         if len(shares) > 1 and shares.max() - shares.min() >= UNEVEN:
-            text = ", ".join(f"{group} {share:.0%}" for group, share in shares.items())
+            text = ", ".join(f"{group} {per_cent(share)}" for group, share in shares.items())
             yield tables.issue(
                 "warning",
                 f"missing, imputed or failed {PLURAL[keyframe]} are not equally frequent in the "
@@ -211,7 +211,7 @@ def _uneven_labels(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
                 dataset=dataset,
                 field=keyframe,
                 found=text,
-                expected=f"within {UNEVEN:.0%}",
+                expected=f"within {per_cent(UNEVEN)}",
             )
 
 
@@ -227,7 +227,7 @@ def _dominant(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
             dataset=dataset,
             field="subject",
             found=int(counts.iloc[0]),
-            expected=f"below {DOMINANT:.0%}",
+            expected=f"below {per_cent(DOMINANT)}",
         )
 
 
@@ -248,7 +248,9 @@ def described(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[R
     windowed = rows[rows["freedom"].notna() & usable(rows)]
     if len(windowed):
         free = (windowed["freedom"] > 0).groupby(windowed["keyframe"]).mean()
-        text = ", ".join(f"{free[k]:.0%} of the {PLURAL[k]}" for k in tables.KEYFRAMES if k in free)
+        text = ", ".join(
+            f"{per_cent(free[k])} of the {PLURAL[k]}" for k in tables.KEYFRAMES if k in free
+        )
         source = rows["source"].iloc[0]
         yield note | {"field": "freedom", "message": f"{source} could move {text}."}
     yield note | {"field": "ethnicity", "message": _identifiable(part, min_subjects)}
