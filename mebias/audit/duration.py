@@ -8,7 +8,7 @@ import numpy as np
 
 from mebias.audit.labels import Labels, Row, places
 from mebias.audit.robust import far_above
-from mebias.errors import listed, per_cent
+from mebias.errors import counted, listed, per_cent
 
 _MANY = 10
 
@@ -111,8 +111,9 @@ def _rounding(labels: Labels, limit: _Limit, within: np.ndarray) -> Row:
     return labels.row(
         "note",
         "duration",
-        f"{len(names)} expressions have a {limit.column} that misses {limit.words} by one frame "
-        f"or less (a frame lasts {frame} ms), which rounding to frames explains: {listed(names)}.",
+        f"{counted(len(names), 'expression has', 'expressions have')} a {limit.column} that "
+        f"misses {limit.words} by one frame or less (a frame lasts {frame} ms), which rounding to "
+        f"frames explains: {listed(names)}.",
         field=limit.column,
         found=len(names),
         expected=limit.words,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mebias.cli.shared import cache, data_options, progress, say, writable, write
-from mebias.errors import OptionError, listed, per_cent, suggest
+from mebias.errors import OptionError, counted, listed, per_cent, suggest
 from mebias.locking import hold
 
 if TYPE_CHECKING:
@@ -108,18 +108,19 @@ def _told(options: argparse.Namespace, packet: Packet, written: Written) -> list
     flagged, controls = int(roles.get("flagged", 0)), int(roles.get("control", 0))
     clips = packet.flags["clip"].nunique()
     lines = [
-        f"{packet.cohort.name}: {len(packet.flags)} labels in {clips} clips are flagged; packet "
-        f"{packet.id} has {flagged} of these clips and {controls} controls, shuffled",
+        f"{packet.cohort.name}: {counted(len(packet.flags), 'label')} in {counted(clips, 'clip')} "
+        f"flagged; packet {packet.id} has {flagged} of these clips and "
+        f"{counted(controls, 'control')}, shuffled",
         f"for coders: {written.page.parent} ({written.megabytes:.0f} MB)",
         f"stays with you: {written.key}, which tells the two apart",
     ]
     if written.files:
         lines.append(
-            f"frames are {written.files} files beside the page, which would exceed "
+            f"frames are in {counted(written.files, 'file')} beside the page, which would exceed "
             f"{options.max_mb:g} MB with them inside: hand over the whole folder"
         )
     if controls < options.controls:
-        lines.append(f"there are no more than {controls} clips without a flag")
+        lines.append(f"no more than {counted(controls, 'clip')} without a flag")
     if how_many_cut(packet.key):
         n = int(packet.key.groupby("item")["cut"].any().sum())
         lines.append(
@@ -170,7 +171,7 @@ def _headline(found: SecondLook, cohort: Cohort) -> list[str]:
                 f"the old label ({low:.0f} to {high:.0f}, adjusted p {tested['p_adjusted']:.3f})"
             )
     rows = len(found.errata)
-    lines.append(f"{rows} corrections in errata.csv, to be applied with --errata")
+    lines.append(f"{counted(rows, 'correction')} in errata.csv, to be applied with --errata")
     return lines
 
 

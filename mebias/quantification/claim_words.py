@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from mebias.errors import per_cent
+from mebias.errors import counted, per_cent
 from mebias.quantification.blind import JUDGE, RELATIVE
 from mebias.quantification.claim_rows import (
     NOT_SUPPORTED,
@@ -99,8 +99,8 @@ def basis(evidence: Evidence, lead: str, aside: str = "") -> str:
     """
     parts = [
         lead,
-        f"{evidence.n_subjects:.0f} subjects",
-        f"{evidence.n_clips:.0f} clips",
+        counted(evidence.n_subjects, "subject"),
+        counted(evidence.n_clips, "clip"),
     ]
     if evidence.p_adjusted is not None:
         p = evidence.p_adjusted

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import OptionError
+from mebias.errors import OptionError, counted
 from mebias.quantification import cr2
 from mebias.quantification.checks import usable
 from mebias.quantification.comparison import Comparison, Row
@@ -327,7 +327,7 @@ def _not_testable(
         if n < min_subjects:
             who = names[0] if len(names) == 1 else "the others"
             return (
-                f"{who}: {n} subject{'' if n == 1 else 's'} with a usable {comparison.keyframe} "
+                f"{who}: {counted(n, 'subject')} with a usable {comparison.keyframe} "
                 f"and all covariates, {min_subjects} needed"
             )
     return f"all {len(values)} shifts are equal" if np.ptp(values) == 0 else ""

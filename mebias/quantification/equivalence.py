@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import special
 
 from mebias import tables
-from mebias.errors import OptionError, per_cent
+from mebias.errors import OptionError, counted, per_cent
 from mebias.quantification.batch import Batch, contrasts
 from mebias.quantification.blind import JUDGE, judged, one_sided
 from mebias.quantification.checks import different_pairs, drawn_to_labels, usable
@@ -169,7 +169,7 @@ def _tested(
     told = {"estimate": found.estimate, "conf_low": found.conf_low, "conf_high": found.conf_high}
     reason = _refusal(own, part, margin, level, seed) or found.reason
     if not reason and n_subjects < min_subjects:
-        reason = f"{n_subjects} subjects with a usable keyframe, {min_subjects} needed"
+        reason = f"{counted(n_subjects, 'subject')} with a usable keyframe, {min_subjects} needed"
     if reason:
         return test | told | {"reason": reason}, []
     return _passed_or_not(test | told, found, margin, level)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import listed, per_cent
+from mebias.errors import counted, listed, per_cent
 from mebias.quantification.checks import checked_shifts, primary_source, usable
 from mebias.quantification.comparison import FEW_SUBJECTS
 from mebias.quantification.sides import MIN_MARGIN_MS, check_margin, largest_first
@@ -240,8 +240,8 @@ def described(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[R
     note: Row = {"severity": "note", "dataset": dataset}
     yield note | {
         "field": "subject",
-        "message": f"{_count(len(per_subject), 'subject')} ({sizes}) with "
-        f"{_count(len(clips), 'clip')}, "
+        "message": f"{counted(len(per_subject), 'subject')} ({sizes}) with "
+        f"{counted(len(clips), 'clip')}, "
         f"{per_subject.min()} to {per_subject.max()} each (median {per_subject.median():g}).",
     }
     rows = _of_primary(part)
@@ -256,10 +256,6 @@ def described(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[R
     yield note | {"field": "ethnicity", "message": _identifiable(part, min_subjects)}
 
 
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
-
-
 def _identifiable(part: pd.DataFrame, min_subjects: int) -> str:
     stated = part[~part["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
     groups = largest_first(stated.drop_duplicates(["subject", "clip"]))
@@ -272,7 +268,7 @@ def _identifiable(part: pd.DataFrame, min_subjects: int) -> str:
     rest = int(sizes.sum() - sizes[groups[0]]) if groups else 0
     if len(groups) < 2 or not tested or rest < min_subjects:
         return f"identifiable within this dataset: no contrast between groups; {never}."
-    text = f"{groups[0]} ({sizes[groups[0]]} subjects) against all others ({rest})"
+    text = f"{groups[0]} ({counted(sizes[groups[0]], 'subject')}) against all others ({rest})"
     others = [g for g in tested if g != groups[0]]
     if len(groups) > 2 and others:
         text += f", and each of {listed(others)} against the rest"

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import special
 
 from mebias import tables
-from mebias.errors import OptionError
+from mebias.errors import OptionError, counted
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.designs import (
     MOST_SUBJECTS,
@@ -170,8 +170,8 @@ def _reason(primary: Primary, counts: list[int], values: np.ndarray, min_subject
         return f"{stated}: there is no contrast within this dataset"
     for name, count in zip((primary.groups[0], "the others"), counts, strict=True):
         if count < max(2, min_subjects):
-            plural = "" if count == 1 else "s"
-            return f"{name}: {count} subject{plural} with a usable label, {min_subjects} needed"
+            told = counted(count, "subject")
+            return f"{name}: {told} with a usable label, {min_subjects} needed"
     return f"all {len(values)} shifts are equal" if np.ptp(values) == 0 else ""
 
 
