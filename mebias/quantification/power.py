@@ -13,6 +13,7 @@ from scipy import special
 from mebias import tables
 from mebias.errors import OptionError, counted
 from mebias.quantification.checks import checked_shifts
+from mebias.quantification.comparison import SPREAD_RATIO
 from mebias.quantification.designs import (
     MOST_SUBJECTS,
     Design,
@@ -26,7 +27,6 @@ from mebias.quantification.sides import Primary, check_margin, primaries
 
 Row = dict[str, object]
 FAMILY_SIZE = len(tables.KEYFRAMES)
-SPREAD_RATIO = (2 / 3, 3 / 2)
 _GRID = 12
 METHOD = (
     "noncentral t of the CR2 test with Satterthwaite df; variance components by REML, the same "
