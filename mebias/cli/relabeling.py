@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mebias.cli.shared import cache, data_options, progress, say, writable, write
+from mebias.cli.shared import cache, data_options, progress, say, writable, write, writing
 from mebias.errors import OptionError, counted, listed, per_cent, suggest
 from mebias.locking import hold
 
@@ -140,7 +140,8 @@ def _read(options: argparse.Namespace, cohort: Cohort, out: Path) -> None:
     key = read_key(options.key or out / KEY)
     found = second_look(cohort, key, options.read, partial=options.partial)
     writable(out)
-    found.to_csv(out)
+    with writing(out):
+        found.to_csv(out)
     for message in found.issues.loc[found.issues["severity"] != "note", "message"]:
         print(f"mebias: {message}", file=sys.stderr)
     say(options, "\n".join([*_headline(found, cohort), f"tables in {out}"]))

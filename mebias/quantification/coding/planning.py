@@ -142,8 +142,9 @@ class StudyPlan:
         found = {"study": self.table, "study_components": self.components}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for name, table in found.items():
-                tables.write_csv(table, folder / f"{name}.csv")
+            with tables.together():
+                for name, table in found.items():
+                    tables.write_csv(table, folder / f"{name}.csv")
         except OSError as error:
             raise OutputError(f"{folder} cannot be written ({error.strerror}).") from None
         return [folder / f"{name}.csv" for name in found]
