@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import FrameError, OptionError, suggest
+from mebias.errors import FrameError, OptionError, counted, suggest
 from mebias.manifests import Manifest
 
 
@@ -170,8 +170,9 @@ class Cohort:
         groups = sorted(self.clips["ethnicity"].unique())
         frames = "with frames" if self.frames is not None else "annotations only"
         return (
-            f"Cohort({self.name}: {len(self.clips)} clips, "
-            f"{self.clips['subject'].nunique()} subjects, groups {', '.join(groups)}, {frames})"
+            f"Cohort({self.name}: {counted(len(self.clips), 'clip')}, "
+            f"{counted(self.clips['subject'].nunique(), 'subject')}, "
+            f"groups {', '.join(groups)}, {frames})"
         )
 
     def _repr_html_(self) -> str:

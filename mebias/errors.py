@@ -121,3 +121,21 @@ def listed(items: Iterable[object], limit: int = 5) -> str:
     texts = [str(item) for item in items]
     shown = ", ".join(texts[:limit])
     return shown if len(texts) <= limit else f"{shown} and {len(texts) - limit} more"
+
+
+def counted(n: float, one: str, many: str = "") -> str:
+    """A number of things.
+
+    >>> counted(1, "event"), counted(2, "event"), counted(0, "row writes", "rows write")
+    ('1 event', '2 events', '0 rows write')
+    """
+    return f"{n:.0f} {one if n == 1 else many or one + 's'}"
+
+
+def per_cent(share: float, decimals: int = 0) -> str:
+    """A share in a sentence.
+
+    >>> per_cent(0.584), per_cent(0.0512, 1)
+    ('58 %', '5.1 %')
+    """
+    return f"{100 * share:.{decimals}f} %"

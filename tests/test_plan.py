@@ -232,7 +232,7 @@ def test_exclusions_are_applied_counted_and_checked():
     text = " | ".join(row["message"] for row in rows)
     assert "(subject s0, nobody): 9 rows of 3 clips" in text
     assert "leaves out subject nobody, which the table does not have" in text
-    assert "(clip c1-0): 3 rows of 1 clips" in text
+    assert "(clip c1-0): 3 rows of 1 clip" in text
     assert "(truncated selections): 16 rows" in text
     with pytest.raises(TableError, match="no rows"):
         planned(shifts({"A": 9, "B": 7}),

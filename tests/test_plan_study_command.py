@@ -80,8 +80,8 @@ def test_one_sentence_and_exit_code_2(tmp_path, capsys):
     for arguments, words in (
         (["--coders", "4..2"], "write the smaller number first"),
         (["--coders", "1..2"], "one coder's error shows nowhere"),
-        (["--double-coded", "0..50"], "double_coded is 0%"),
-        (["--double-coded", "120"], "double_coded is 120%"),
+        (["--double-coded", "0..50"], "double_coded is 0 %"),
+        (["--double-coded", "120"], "double_coded is 120 %"),
         (["--fps", "fast"], "is not a number, a list or a range"),
         (["--subjects", "4"], "a side has fewer than 3"),
         (["--group", "10,20"], "--group takes one percentage"),

@@ -8,6 +8,7 @@ import numpy as np
 
 from mebias import tables
 from mebias.audit.labels import Labels, Row
+from mebias.errors import per_cent
 
 CHANCE = 0.2
 _ALPHA = 0.05
@@ -20,7 +21,7 @@ _HEAP = 0.2
 
 @dataclass(frozen=True)
 class RoundShare:
-    """Share of numbers that end in 0 or 5, its 95% interval, and two p-values against 0.2.
+    """Share of numbers that end in 0 or 5, its 95 % interval, and two p-values against 0.2.
 
     ``p_exact`` is binomial and takes every number as drawn apart; ``low``, ``high`` and
     ``p_subject`` take subjects as the unit (linearized ratio, t with one less than the
@@ -115,13 +116,13 @@ def why_untold(values: np.ndarray, subjects: np.ndarray) -> str:
     is there again and again (clips that all begin at frame 1).
 
     >>> why_untold(np.ones(50), np.arange(50))
-    '90% of them lie within 0 frames'
+    '90 % of them lie within 0 frames'
     """
     if len(values) < _FEWEST or len(np.unique(subjects.astype(str))) < _SUBJECTS:
         return f"fewer than {_FEWEST} values or {_SUBJECTS} subjects"
     low, high = np.quantile(values, [0.05, 0.95])
     if high - low < _SPAN:
-        return f"90% of them lie within {high - low:.0f} frames"
+        return f"90 % of them lie within {high - low:.0f} frames"
     numbers, counts = np.unique(values, return_counts=True)
     if counts[0] > _HEAP_FIRST * len(values):
         return f"{counts[0]} of {len(values)} are {numbers[0]:.0f}, the first frame"
@@ -132,14 +133,15 @@ def why_untold(values: np.ndarray, subjects: np.ndarray) -> str:
 
 
 def _words(found: RoundShare) -> str:
-    return f"{found.share:.1%} (95% CI {found.low:.1%} to {found.high:.1%})"
+    low, high = per_cent(found.low, 1), per_cent(found.high, 1)
+    return f"{per_cent(found.share, 1)} (95 % CI {low} to {high})"
 
 
 def _preferred(labels: Labels, name: str, found: RoundShare, tests: int) -> Row:
     return labels.row(
         "warning",
         "digits",
-        f"{_words(found)} of {found.n} {name} end in 0 or 5, where chance gives 20%: "
+        f"{_words(found)} of {found.n} {name} end in 0 or 5, where chance gives 20 %: "
         f"p = {_p(found.p_subject)} with the {found.n_subjects} subjects as the unit, "
         f"{_p(found.p_exact)} exact binomial; the larger one, times {tests} tests, is below 0.05.",
         field=name.split()[0],
@@ -156,7 +158,7 @@ def _rest(labels: Labels, quiet: dict[str, RoundShare], untold: dict[str, list[s
     parts = []
     if quiet:
         shares = ", ".join(f"{name} {_words(found)}" for name, found in quiet.items())
-        parts.append(f"last digits show no preference for 0 and 5 beyond chance (20%): {shares}")
+        parts.append(f"last digits show no preference for 0 and 5 beyond chance (20 %): {shares}")
     if untold:
         names = (f"{', '.join(names)} ({reason})" for reason, names in untold.items())
         parts.append(f"nothing can be told of last digits of {'; '.join(names)}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from mebias.audit.labels import Labels, Row, places
 from mebias.audit.robust import far_above
-from mebias.errors import listed
+from mebias.errors import counted, listed, per_cent
 
 _MANY = 10
 
@@ -94,7 +94,7 @@ def _summary(labels: Labels, limit: _Limit, count: int, looked: int) -> Row:
     return labels.row(
         "note",
         "duration",
-        f"{count} of {looked} expressions ({share:.0%}) have a {limit.column} that is not "
+        f"{count} of {looked} expressions ({per_cent(share)}) have a {limit.column} that is not "
         f"{limit.words}, by more than one frame.{doubt}",
         field=limit.column,
         found=count,
@@ -111,8 +111,9 @@ def _rounding(labels: Labels, limit: _Limit, within: np.ndarray) -> Row:
     return labels.row(
         "note",
         "duration",
-        f"{len(names)} expressions have a {limit.column} that misses {limit.words} by one frame "
-        f"or less (a frame lasts {frame} ms), which rounding to frames explains: {listed(names)}.",
+        f"{counted(len(names), 'expression has', 'expressions have')} a {limit.column} that "
+        f"misses {limit.words} by one frame or less (a frame lasts {frame} ms), which rounding to "
+        f"frames explains: {listed(names)}.",
         field=limit.column,
         found=len(names),
         expected=limit.words,

@@ -6,7 +6,7 @@ import numpy as np
 
 from mebias import tables
 from mebias.audit.labels import Labels, Row, places
-from mebias.errors import listed
+from mebias.errors import counted, listed
 
 
 def order_issues(labels: Labels, known: list[Row]) -> list[Row]:
@@ -85,8 +85,8 @@ def censored_issues(labels: Labels, known: list[Row]) -> list[Row]:
         labels.row(
             "note",
             "censored",
-            f"{int(np.sum(censored))} onsets equal their apex at the start of their recording and "
-            f"are censored: {listed(names)}.",
+            f"{counted(len(names), 'onset equals its', 'onsets equal their')} apex at the start of "
+            f"the recording and {'is' if len(names) == 1 else 'are'} censored: {listed(names)}.",
             field="onset",
             found=len(names),
         )

@@ -164,7 +164,7 @@ def _apart(labels: Labels, coder: str, keyframe: str, away: pd.Series, tests: in
         "warning",
         "coders",
         f"coder {coder}: the {keyframe} is {abs(mean):.0f} ms {'later' if mean > 0 else 'earlier'} "
-        f"than that of the other coders in the same clips (95% CI {mean - reach:.0f} to "
+        f"than that of the other coders in the same clips (95 % CI {mean - reach:.0f} to "
         f"{mean + reach:.0f} ms, {len(away)} subjects as the unit; p times {tests} tests below "
         f"{_ALPHA}).",
         field=keyframe,

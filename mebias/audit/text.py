@@ -8,6 +8,7 @@ import pandas as pd
 
 from mebias.audit.consequences import SEVERITIES, consequences
 from mebias.cohort import Cohort
+from mebias.errors import counted
 
 _WIDTH = 100
 _SHOWN = 8
@@ -60,7 +61,7 @@ def summary_text(issues: pd.DataFrame, cohort: Cohort) -> str:
 def _head(cohort: Cohort) -> str:
     types = cohort.clips["expression_type"]
     counts = types[types != ""].value_counts()
-    parts = [f"{len(cohort)} clips", f"{cohort.clips['subject'].nunique()} subjects"]
+    parts = [counted(len(cohort), "clip"), counted(cohort.clips["subject"].nunique(), "subject")]
     parts += [f"{count} {kind}" for kind, count in counts.items()]
     version = cohort.settings.get("version")
     of = f" ({version})" if version else ""
@@ -69,7 +70,7 @@ def _head(cohort: Cohort) -> str:
 
 def _counts(issues: pd.DataFrame) -> str:
     counts = {s: int((issues["severity"] == s).sum()) for s in SEVERITIES}
-    return ", ".join(f"{n} {s}{'' if n == 1 else 's'}" for s, n in counts.items())
+    return ", ".join(f"{counted(n, s)}" for s, n in counts.items())
 
 
 def _rows(rows: pd.DataFrame) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from mebias import tables
 from mebias.audit.labels import Labels, Row
+from mebias.errors import per_cent
 
 _LONG_MS = 600.0
 _IMPLAUSIBLE_MS = 5000.0
@@ -48,7 +49,8 @@ def unit_issues(labels: Labels) -> list[Row]:
     if not (on_grid or too_long):
         return []
     grid = (
-        f"; {whole:.0%} of the labels are whole frame periods in ms ({chance:.0%} by chance)"
+        f"; {per_cent(whole)} of the labels are whole frame periods in ms "
+        f"({per_cent(chance)} by chance)"
         if told.any()
         else ""
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mebias.cli.shared import progress, say, writable, write
-from mebias.errors import OptionError
+from mebias.errors import OptionError, per_cent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,9 +43,10 @@ def calibrate_selection(options: argparse.Namespace) -> None:
     write(out, {name: rows.round(4).assign(**made) for name, rows in found.items()})
     shown = table[(table["split"] == "all") & (table["source"] == "motion")]
     lines = [
-        f"{row.cell}, {row.keyframe}: motion errs by {row.mae_ms:.1f} ms, {row.ratio_human:.2f} of "
-        f"the coders' error; {row.coverage:.0%} of its 95 % intervals hold the truth"
-        for row in shown.itertuples()
+        f"{row['cell']}, {row['keyframe']}: motion errs by {row['mae_ms']:.1f} ms, "
+        f"{row['ratio_human']:.2f} of the coders' error; {per_cent(row['coverage'])} of its 95 % "
+        f"intervals hold the truth"
+        for row in shown.to_dict("records")
     ]
     say(options, "\n".join(["SIMULATED cohorts", *lines, f"tables in {out}"]))
 
@@ -138,7 +139,7 @@ def _calibrate_recovery(options: argparse.Namespace) -> None:
     for row in banded[banded["met"] == "no"].to_dict("records"):
         lines.append(
             f"  missed at {row['fps']:g} fps, {row['frames']}, {row['level']}, {row['labels']}: "
-            f"{row['proof']} {row['rule']} {row['keyframe']}: {row['value']:.1%}"
+            f"{row['proof']} {row['rule']} {row['keyframe']}: {per_cent(row['value'], 1)}"
         )
     say(options, "\n".join(["SIMULATED cohorts", *lines, f"tables in {out}"]))
 
@@ -158,8 +159,9 @@ def _summary(table: pd.DataFrame) -> list[str]:
     for row in own[own["met"] == "no"].to_dict("records"):
         name = " ".join(str(row[c]) for c in ("quantity", "weighting", "method") if row[c])
         lines.append(
-            f"  missed in {row['cell']}: {name}: {row['measure']} {row['value']:.1%} +- "
-            f"{row['mc_error']:.1%}, expected {row['band_low']:.0%} to {row['band_high']:.0%}"
+            f"  missed in {row['cell']}: {name}: {row['measure']} {per_cent(row['value'], 1)} +- "
+            f"{per_cent(row['mc_error'], 1)}, expected {per_cent(row['band_low'])} to "
+            f"{per_cent(row['band_high'])}"
         )
     return lines
 

@@ -20,7 +20,7 @@ from mebias.cli.shared import (
     write_text,
     writing,
 )
-from mebias.errors import OptionError
+from mebias.errors import OptionError, counted
 from mebias.locking import hold
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def simulate(options: argparse.Namespace) -> None:
     if options.frames:
         hold(out, beside=True)
         write_folder(cohort, out, progress=progress(options))
-        say(options, f"{cohort.name}: {len(cohort)} clips with frames in {out}")
+        say(options, f"{cohort.name}: {counted(len(cohort), 'clip')} with frames in {out}")
         return
     writable(out)
     assert cohort.truth is not None and cohort.planted is not None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mebias.cli import protocols
 from mebias.cli.shared import say, writable, write
-from mebias.errors import OptionError
+from mebias.errors import OptionError, counted
 
 if TYPE_CHECKING:
     from mebias.recognition.inputs import Inputs
@@ -54,7 +54,8 @@ def recognize_maps(options: argparse.Namespace) -> None:
     for message in inputs.issues["message"]:
         print(f"mebias: {message}", file=sys.stderr)
     if options.dry_run:
-        print(f"{_what(inputs)}; {len(folds)} folds x {options.seeds} seeds; nothing was written.")
+        runs = f"{counted(len(folds), 'fold')} x {counted(options.seeds, 'seed')}"
+        print(f"{_what(inputs)}; {runs}; nothing was written.")
         return
     out = options.out or Path("reports") / options.inputs.stem
     writable(out)
@@ -69,7 +70,8 @@ def recognize_maps(options: argparse.Namespace) -> None:
     for message in gains.issues.loc[gains.issues["severity"] != "note", "message"]:
         print(f"mebias: {message}", file=sys.stderr)
     whole = gains.estimates[gains.estimates["ethnicity"] == tables.ALL]
-    lines = [f"{_what(inputs)}; {len(folds)} folds, {options.seeds} seeds, {options.model}"]
+    trained = f"{counted(len(folds), 'fold')}, {counted(options.seeds, 'seed')}, {options.model}"
+    lines = [f"{_what(inputs)}; {trained}"]
     for quantity in ("uf1", "uar", "accuracy"):
         row = whole[whole["quantity"] == quantity].iloc[0]
         lines.append(
@@ -90,5 +92,5 @@ def training(options: argparse.Namespace) -> dict[str, object]:
 
 
 def _what(inputs: Inputs) -> str:
-    people, classes = len(set(inputs.people)), ", ".join(inputs.classes)
-    return f"{len(inputs)} clips of {people} subjects, classes {classes}"
+    people = counted(len(set(inputs.people)), "subject")
+    return f"{counted(len(inputs), 'clip')} of {people}, classes {', '.join(inputs.classes)}"

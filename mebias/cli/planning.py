@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from mebias.cli.shared import say, writable, write, write_text, writing
-from mebias.errors import OptionError
+from mebias.errors import OptionError, per_cent
 
 
 def plan_study(options: argparse.Namespace) -> None:
@@ -58,10 +58,8 @@ def calibrate_plan_study(options: argparse.Namespace) -> None:
     met = table["met"] == "yes"
     lines = ["SIMULATED studies", f"{met.sum()} of {len(table)} predictions meet their band"]
     power = table[table["quantity"].str.endswith("_power")]
-    lines.append(
-        f"power: predicted within {power['difference'].abs().max():.1%} of simulated power in "
-        f"{len(power)} contrasts"
-    )
+    off = per_cent(power["difference"].abs().max(), 1)
+    lines.append(f"power: predicted within {off} of simulated power in {len(power)} contrasts")
     for row in table[~met].to_dict("records"):
         lines.append(
             f"  missed in {row['cell']}: {row['quantity']}: predicted {row['predicted']:.3g}, "

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mebias.cli.shared import progress, write
-from mebias.errors import TrainingWarning
+from mebias.errors import TrainingWarning, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,9 +177,10 @@ def about(options: argparse.Namespace, inputs: Inputs, folds: Folds, epochs: int
     whole = tables.pooled_name(names)
     name = whole if len(names) == 1 else f"{whole} of {', '.join(map(str, names))}"
     return (
-        f"{name}: {len(inputs)} clips of {len(set(inputs.people))} subjects, classes "
-        f"{', '.join(inputs.classes)}; {options.model}, {how} ({len(folds)} folds), "
-        f"{options.seeds} seeds, {epochs} epochs"
+        f"{name}: {counted(len(inputs), 'clip')} of {counted(len(set(inputs.people)), 'subject')}, "
+        f"classes {', '.join(inputs.classes)}; {options.model}, {how} "
+        f"({counted(len(folds), 'fold')}), {counted(options.seeds, 'seed')}, "
+        f"{counted(epochs, 'epoch')}"
     )
 
 

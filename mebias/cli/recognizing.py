@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mebias.cli import protocols
 from mebias.cli.given_maps import check_sources, recognize_maps, training
 from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write, writing
-from mebias.errors import OptionError
+from mebias.errors import OptionError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,8 @@ def recognize(options: argparse.Namespace) -> None:
         dry_run(cohorts, [arm.source for arm in arms if arm.source != "human"], options.jobs or 1)
         subjects = sum(cohort.clips["subject"].nunique() for cohort in cohorts)
         folds = len(cohorts) if options.lodo else min(options.folds or subjects, subjects)
-        print(f"Training comes on top: {len(arms)} arms x {options.seeds} seeds x {folds} folds.")
+        runs = ((len(arms), "arm"), (options.seeds, "seed"), (folds, "fold"))
+        print(f"Training comes on top: {' x '.join(counted(n, name) for n, name in runs)}.")
         return
     out = options.out or Path("reports") / "-".join(cohort.manifest.id for cohort in cohorts)
     writable(out)
@@ -164,8 +165,8 @@ def _summary(gains: Gains) -> str:
         what = "gains UF1" if row["quantity"] == "uf1_gain" else "UF1"
         lines.append(
             f"{row['arm']}: {what} {_number(row['estimate'])} ({_number(row['conf_low'])} to "
-            f"{_number(row['conf_high'])}), {row['n_clips']:.0f} clips, {row['n_subjects']:.0f} "
-            f"subjects"
+            f"{_number(row['conf_high'])}), {counted(row['n_clips'], 'clip')}, "
+            f"{counted(row['n_subjects'], 'subject')}"
         )
     lines += _by_dataset(gains)
     for row in gains.conclusions[gains.conclusions["quantity"] == "uf1"].to_dict("records"):
@@ -183,8 +184,8 @@ def _by_dataset(gains: Gains) -> list[str]:
     own = own[own["dataset"] != e["dataset"].iloc[0]]
     return [
         f"{row['dataset']}, {row['arm']}: UF1 {_number(row['estimate'])} "
-        f"({_number(row['conf_low'])} to {_number(row['conf_high'])}), {row['n_clips']:.0f} clips, "
-        f"{row['n_subjects']:.0f} subjects"
+        f"({_number(row['conf_low'])} to {_number(row['conf_high'])}), "
+        f"{counted(row['n_clips'], 'clip')}, {counted(row['n_subjects'], 'subject')}"
         for row in own.to_dict("records")
     ]
 

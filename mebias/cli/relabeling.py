@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mebias.cli.shared import cache, data_options, progress, say, writable, write
-from mebias.errors import OptionError, listed, suggest
+from mebias.cli.shared import cache, data_options, progress, say, writable, write, writing
+from mebias.errors import OptionError, counted, listed, per_cent, suggest
 from mebias.locking import hold
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ def calibrate_relabel(options: argparse.Namespace) -> None:
     shown = table[(table["keyframe"] == "all") & (table["quantity"] == "flag_precision")]
     for row in shown.to_dict("records"):
         lines.append(
-            f"  {row['cell']}: {row['value']:.0%} of flags confirmed, {row['truth']:.0%} right; "
-            f"covered {row['coverage']:.1%}"
+            f"  {row['cell']}: {per_cent(row['value'])} of flags confirmed, "
+            f"{per_cent(row['truth'])} right; covered {per_cent(row['coverage'], 1)}"
         )
     lines += [
         f"  {cell}: no label is flagged" for cell in table[table["n_packets"] == 0]["cell"].unique()
@@ -108,18 +108,19 @@ def _told(options: argparse.Namespace, packet: Packet, written: Written) -> list
     flagged, controls = int(roles.get("flagged", 0)), int(roles.get("control", 0))
     clips = packet.flags["clip"].nunique()
     lines = [
-        f"{packet.cohort.name}: {len(packet.flags)} labels in {clips} clips are flagged; packet "
-        f"{packet.id} has {flagged} of these clips and {controls} controls, shuffled",
+        f"{packet.cohort.name}: {counted(len(packet.flags), 'label')} in {counted(clips, 'clip')} "
+        f"flagged; packet {packet.id} has {flagged} of these clips and "
+        f"{counted(controls, 'control')}, shuffled",
         f"for coders: {written.page.parent} ({written.megabytes:.0f} MB)",
         f"stays with you: {written.key}, which tells the two apart",
     ]
     if written.files:
         lines.append(
-            f"frames are {written.files} files beside the page, which would exceed "
+            f"frames are in {counted(written.files, 'file')} beside the page, which would exceed "
             f"{options.max_mb:g} MB with them inside: hand over the whole folder"
         )
     if controls < options.controls:
-        lines.append(f"there are no more than {controls} clips without a flag")
+        lines.append(f"no more than {counted(controls, 'clip')} without a flag")
     if how_many_cut(packet.key):
         n = int(packet.key.groupby("item")["cut"].any().sum())
         lines.append(
@@ -139,7 +140,8 @@ def _read(options: argparse.Namespace, cohort: Cohort, out: Path) -> None:
     key = read_key(options.key or out / KEY)
     found = second_look(cohort, key, options.read, partial=options.partial)
     writable(out)
-    found.to_csv(out)
+    with writing(out):
+        found.to_csv(out)
     for message in found.issues.loc[found.issues["severity"] != "note", "message"]:
         print(f"mebias: {message}", file=sys.stderr)
     say(options, "\n".join([*_headline(found, cohort), f"tables in {out}"]))
@@ -170,7 +172,7 @@ def _headline(found: SecondLook, cohort: Cohort) -> list[str]:
                 f"the old label ({low:.0f} to {high:.0f}, adjusted p {tested['p_adjusted']:.3f})"
             )
     rows = len(found.errata)
-    lines.append(f"{rows} corrections in errata.csv, to be applied with --errata")
+    lines.append(f"{counted(rows, 'correction')} in errata.csv, to be applied with --errata")
     return lines
 
 
@@ -178,5 +180,5 @@ def _share(value: float, low: float, high: float) -> str:
     if not math.isfinite(value):
         return "can't be told"
     if not math.isfinite(low):
-        return f"{value:.0%}"
-    return f"{value:.0%} [{low:.0%}, {high:.0%}]"
+        return f"{per_cent(value)}"
+    return f"{per_cent(value)} [{per_cent(low)}, {per_cent(high)}]"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mebias.cli.shared import cache, data_options, dry_run, progress, say, writable, write
-from mebias.errors import OptionError, listed
+from mebias.errors import OptionError, counted, listed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,8 @@ def reselect(options: argparse.Namespace) -> None:
     write(out, made)
     counts = keyframes.drop_duplicates(["source", "distance", "clip", "coder", "pass"])
     lines = [
-        f"{', '.join(str(name) for name in key if name)}: {len(part)} clips, {_failures(part)}"
+        f"{', '.join(str(name) for name in key if name)}: {counted(len(part), 'clip')}, "
+        f"{_failures(part)}"
         for key, part in counts.groupby(["source", "distance"], sort=False)
     ]
     say(options, "\n".join([cohort.name, *lines, *sentences(found), f"tables in {out}"]))
@@ -117,7 +118,8 @@ def _draw_clips(
     for problem in problems:
         print(f"mebias: {problem}", file=sys.stderr)
     faces = "faces among them" if options.faces else "no faces (--faces draws film strips)"
-    say(options, f"{len(paths)} files with pictures of {len(clips)} clips, {faces}, in {folder}")
+    files, shown = counted(len(paths), "file"), counted(len(clips), "clip")
+    say(options, f"{files} with pictures of {shown}, {faces}, in {folder}")
 
 
 def _failures(part: pd.DataFrame) -> str:

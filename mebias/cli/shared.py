@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mebias.errors import OptionError, OutputError
+from mebias.errors import OptionError, OutputError, counted
 from mebias.locking import hold
 from mebias.text_cells import visible
 
@@ -81,7 +81,7 @@ def dry_run(cohorts: Sequence[Cohort], rules: Sequence[str], jobs: Jobs) -> None
     for cohort in cohorts:
         work = estimate_work(cohort, rules, jobs=jobs)
         print(
-            f"{cohort.name}: {work.clips} clips, {work.frames} frames to read, about "
+            f"{cohort.name}: {counted(work.clips, 'clip')}, {work.frames} frames to read, about "
             f"{work.seconds:.0f} s and {work.megabytes:.0f} MB; nothing was written."
         )
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from mebias.datasets.entries import Entries, Entry
-from mebias.errors import AnnotationError, listed
+from mebias.errors import AnnotationError, counted, listed
 from mebias.manifests import FOLDER, Manifest
 
 _LABELS = ("emotion", "expression_type")
@@ -29,9 +29,10 @@ def fold_labels(found: Entries) -> None:
         renamed = dict(_renamed(counts, _known(found.manifest)))
         for raw, usual in renamed.items():
             place = next(e for e in found.entries if e.texts.get(name) == raw)
+            rows = counted(counts[raw], "row writes", "rows write")
             found.note(
                 "note",
-                f"{found.table.file}: {counts[raw]} rows write the {name.replace('_', ' ')} "
+                f"{found.table.file}: {rows} the {name.replace('_', ' ')} "
                 f"{raw!r}, read as {usual!r} like the others.",
                 "spelling",
                 field=name,

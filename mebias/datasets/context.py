@@ -12,7 +12,7 @@ import pandas as pd
 from mebias import tables
 from mebias.cohort import FrameSource
 from mebias.datasets.frames import FolderFrames, Place, Several
-from mebias.errors import DataRootError, FrameError, OptionError, listed
+from mebias.errors import DataRootError, FrameError, OptionError, counted, listed
 from mebias.manifests import Manifest
 
 Row = dict[str, object]
@@ -184,7 +184,7 @@ def _leave_outside(
     return [
         tables.issue(
             "warning",
-            f"the labels of {len(outside)} clips lie outside of the recording found for them, so "
+            f"the labels of {counted(len(outside), 'clip')} lie outside of the recording found, so "
             f"that its frames count otherwise; they stay as they are: {listed(outside)}.",
             dataset=str(clips["dataset"].iloc[0]),
             field="context",

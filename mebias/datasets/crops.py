@@ -19,7 +19,14 @@ from mebias import tables
 from mebias.cohort import FrameSource
 from mebias.datasets import cells
 from mebias.datasets.workbook import find_table
-from mebias.errors import AnnotationError, FrameError, OptionError, UnusableClipError, listed
+from mebias.errors import (
+    AnnotationError,
+    FrameError,
+    OptionError,
+    UnusableClipError,
+    listed,
+    per_cent,
+)
 from mebias.provenance import file_hash
 
 Box = tuple[int, int, int, int]
@@ -172,7 +179,8 @@ def prepare(
         words.append(f"cut to the boxes of {boxes.name} (SHA-256 {file_hash(boxes)[:12]})")
     elif crop == "auto":
         found, how, issues = detected_boxes(frames, clips, keyframes)
-        words.append(f"cut to one detected box per clip, widened by {MARGIN:.0%} on each side")
+        side = per_cent(MARGIN)
+        words.append(f"cut to one detected box per clip, widened by {side} on each side")
     if mask is not None:
         words.append("eyes blanked" if mask == "eyes" else "all but the mouth blanked")
     table = tables.from_rows(
@@ -434,8 +442,8 @@ def _uncropped(shares: np.ndarray, looked: int, dataset: str) -> list[Row]:
     return [
         tables.issue(
             "warning",
-            f"frames look uncropped: the face takes {np.median(known):.0%} of their width (median "
-            f"of {len(known)} clips looked at).",
+            f"frames look uncropped: the face takes {per_cent(np.median(known))} of their width "
+            f"(median of {len(known)} clips looked at).",
             dataset=dataset,
             field="frames",
             found=f"{np.median(known):.2f}",

@@ -12,7 +12,7 @@ from mebias import tables
 from mebias.datasets import cells
 from mebias.datasets.subjects import canonical, person
 from mebias.datasets.workbook import Row, Table, find_table, lookup_table, positional_table
-from mebias.errors import AnnotationError, ManifestError, listed
+from mebias.errors import AnnotationError, ManifestError, counted, listed
 from mebias.manifests import FOLDER, AnnotationFile, Derived, Manifest
 from mebias.text_cells import is_unseen
 
@@ -369,8 +369,8 @@ class _Reader:
                 continue  # a name of ours, not another spelling within the table
             self.found.note(
                 "note",
-                f"{self.table.file}: {count} rows write the {name.replace('_', ' ')} {raw!r}, read "
-                f"as {renamed!r} like the others.",
+                f"{self.table.file}: {counted(count, 'row writes', 'rows write')} the "
+                f"{name.replace('_', ' ')} {raw!r}, read as {renamed!r} like the others.",
                 "spelling",
                 field=name,
                 found=raw,

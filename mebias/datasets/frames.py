@@ -19,7 +19,7 @@ from mebias import tables
 from mebias.cohort import FrameSource
 from mebias.datasets.pixels import decode
 from mebias.datasets.video import SUFFIXES, VideoFrames
-from mebias.errors import FrameError, ManifestError, listed
+from mebias.errors import FrameError, ManifestError, counted, listed
 from mebias.reading import folders_in, leads_out, out_of_root, read_plain
 
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
@@ -375,9 +375,9 @@ def renumbered(
     clip, shift = next(iter(shifts.items()))
     issue = tables.issue(
         "note",
-        f"{len(shifts)} clips are numbered from their own beginning on disk, while their labels "
-        f"count along the recording, such as {clip}, where file {frames.numbers(clip)[0]} is "
-        f"taken for frame {frames.numbers(clip)[0] + shift}.",
+        f"{counted(len(shifts), 'clip is', 'clips are')} numbered from the clip's own beginning on "
+        f"disk, while the labels count along the recording, such as {clip}, where file "
+        f"{frames.numbers(clip)[0]} is taken for frame {frames.numbers(clip)[0] + shift}.",
         dataset=str(clips["dataset"].iloc[0]),
         field="frames",
         found=len(shifts),

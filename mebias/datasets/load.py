@@ -112,7 +112,7 @@ def load(
     >>> text = "clip,subject,onset,apex,offset,fps\nc1,s1,3,8,15,100\n"
     >>> _ = (root / "annotations.csv").write_text(text)
     >>> load("folder", root)
-    Cohort(folder: 1 clips, 1 subjects, groups unknown, annotations only)
+    Cohort(folder: 1 clip, 1 subject, groups unknown, annotations only)
     """
     manifest = get_manifest(name)
     fps = checked_fps(fps)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from mebias import tables
 from mebias.datasets import cells
 from mebias.datasets.entries import Entries, Entry
-from mebias.errors import AnnotationError, listed
+from mebias.errors import AnnotationError, counted, listed
 from mebias.manifests import FOLDER
 
 _LEFT_OUT = "its keyframes that cannot stand are left out of every comparison; the clip stays"
@@ -215,8 +215,8 @@ def _note_censored(found: Entries, ids: Sequence[str]) -> None:
     if censored:
         found.note(
             "note",
-            f"{len(censored)} onsets up to frame {found.manifest.censored_onset} equal their apex "
-            f"and are censored, since the recording began later: {listed(censored)}.",
+            f"{counted(len(censored), 'onset')} up to frame {found.manifest.censored_onset} at the "
+            f"apex, taken as censored, since the recording began later: {listed(censored)}.",
             "censored",
             field="onset",
             found=len(censored),

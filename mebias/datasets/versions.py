@@ -15,7 +15,7 @@ from mebias.datasets.identity import by_clip, clip_ids, refuse_repeats
 from mebias.datasets.roots import name_matches
 from mebias.datasets.status import judge
 from mebias.datasets.workbook import has_sheet
-from mebias.errors import AnnotationError, DataRootError, listed
+from mebias.errors import AnnotationError, DataRootError, counted, listed
 from mebias.manifests import FOLDER, AnnotationFile, Manifest, known_manifests
 from mebias.provenance import file_hash
 
@@ -189,8 +189,8 @@ def _one_sided(
         if clips:
             entries.note(
                 "warning",
-                f"{len(clips)} clips of {entries.table.file} are not in {other.table.file} and "
-                f"are left out of the comparison: {listed(clips)}.",
+                f"{counted(len(clips), 'clip')} of {entries.table.file} not in "
+                f"{other.table.file}, left out of the comparison: {listed(clips)}.",
                 "layout",
                 field="clip",
                 found=len(clips),

@@ -9,7 +9,15 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort, FrameSource
-from mebias.errors import FrameError, MebiasError, MixedDataError, OptionError, TableError, listed
+from mebias.errors import (
+    FrameError,
+    MebiasError,
+    MixedDataError,
+    OptionError,
+    TableError,
+    counted,
+    listed,
+)
 
 WRITTEN = ("selected", "truncated")
 """Status of the keyframes that are written; all others keep the human cell."""
@@ -83,7 +91,7 @@ def _chosen(cohort: Cohort, keyframes: pd.DataFrame) -> pd.DataFrame:
     unknown = chosen.loc[~chosen["clip"].isin(cohort.clips["clip"]), "clip"].unique()
     if len(unknown):
         raise OptionError(
-            f"the keyframes name {_counted(len(unknown), 'clip')} that {cohort.name} lacks: "
+            f"the keyframes name {counted(len(unknown), 'clip')} that {cohort.name} lacks: "
             f"{listed(unknown)}; select them on this dataset as it was loaded."
         )
     other = sorted(set(chosen["keyframe"]) - set(tables.KEYFRAMES))
@@ -121,7 +129,7 @@ def _refuse_doubled(chosen: pd.DataFrame, keys: list[str], cells: pd.DataFrame) 
     ]
     if len(several):
         raise OptionError(
-            f"{_counted(several.nunique(), 'clip')} ({listed(several.unique())}) of the authors' "
+            f"{counted(several.nunique(), 'clip')} ({listed(several.unique())}) of the authors' "
             f"table have several coders or passes, but the keyframes name none; add the columns "
             f"coder and pass."
         )
@@ -182,7 +190,3 @@ def _named(rows: pd.DataFrame) -> str:
 def _names(rows: pd.DataFrame) -> Iterator[str]:
     for clip, keyframe in zip(rows["clip"], rows["keyframe"], strict=True):
         yield f"the {keyframe} of {clip}"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}" + "s" * (number != 1)

@@ -154,8 +154,8 @@ def one_sided(own: pd.DataFrame) -> str:
         return ""
     if cut:
         return (
-            f"can't be told: all {cut} clips with visible motion are cut at the human {keyframe}, "
-            f"so that {unseen} cannot be seen"
+            f"can't be told: {_all(cut)} with visible motion {'is' if cut == 1 else 'are'} cut at "
+            f"the human {keyframe}, so that {unseen} cannot be seen"
         )
     if counts.empty:
         return f"no {keyframe} that a human labeled"
@@ -203,7 +203,12 @@ def cut_reason(keyframe: str, n_clips: int) -> str:
         where, unseen = f"the human {keyframe}", _LEAD[keyframe][1]
     else:
         where, unseen = "the human onset or offset", "the movement as a whole"
-    return f"can't be told: all {n_clips} clips are cut at {where}, so that {unseen} cannot be seen"
+    told = f"{_all(n_clips)} {'is' if n_clips == 1 else 'are'} cut at {where}"
+    return f"can't be told: {told}, so that {unseen} cannot be seen"
+
+
+def _all(n_clips: int) -> str:
+    return "the only clip" if n_clips == 1 else f"all {n_clips} clips"
 
 
 def groups_of(part: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

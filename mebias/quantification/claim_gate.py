@@ -16,7 +16,7 @@ from scipy import special
 
 from mebias.errors import TableError, listed
 from mebias.quantification.checks import is_posterior
-from mebias.quantification.claim_words import per_cent
+from mebias.quantification.claim_words import two_digits
 from mebias.quantification.coverage import table_path
 
 COLUMNS = ("fps", "amplitude", "rule", "distance", "claim", "share_false", "n_cohorts")
@@ -138,7 +138,7 @@ def _at_rate(own: pd.DataFrame, rule: str, fps: float) -> Gate:
             False,
             f"not calibrated at {fps:g} fps: rule and judge share the pixels",
             f"a calibration of {rule} at {fps:g} fps: in how many simulated cohorts in which it "
-            f"corrects nothing it is graded supported, below {per_cent(MAX_FALSE)} is needed "
+            f"corrects nothing it is graded supported, below {two_digits(MAX_FALSE)} is needed "
             f"({f'there is one at {rates} fps' if rates else 'there is none'})",
         )
     bounds = [
@@ -148,20 +148,20 @@ def _at_rate(own: pd.DataFrame, rule: str, fps: float) -> Gate:
     worst = near.iloc[max(range(len(bounds)), key=bounds.__getitem__)]
     share, n, bound = float(worst["share_false"]), float(worst["n_cohorts"]), max(bounds)
     told = (
-        f"falsely supported in {per_cent(share)} of {n:.0f} simulated cohorts at "
-        f"{worst['fps']:g} fps and {worst['amplitude']:g} pixels (at most {per_cent(bound)})"
+        f"falsely supported in {two_digits(share)} of {n:.0f} simulated cohorts at "
+        f"{worst['fps']:g} fps and {worst['amplitude']:g} pixels (at most {two_digits(bound)})"
     )
-    needed = f"below {per_cent(MAX_FALSE)} is needed"
+    needed = f"below {two_digits(MAX_FALSE)} is needed"
     if bound < MAX_FALSE:
         return Gate(True, told)
     if share < MAX_FALSE:
         return Gate(
             False, told,
             f"more simulated cohorts than {n:.0f}: the share of false claims may be "
-            f"{per_cent(bound)}, {needed}",
+            f"{two_digits(bound)}, {needed}",
         )  # fmt: skip
     return Gate(
         False, told,
-        f"a rule and a judge that do not share pixels: {per_cent(share)} of simulated cohorts "
+        f"a rule and a judge that do not share pixels: {two_digits(share)} of simulated cohorts "
         f"without a correction are graded supported, {needed}",
     )  # fmt: skip

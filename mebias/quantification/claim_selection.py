@@ -28,9 +28,9 @@ from mebias.quantification.claim_words import (
     judge_it,
     of_judge,
     open_end,
-    per_cent,
     plainly,
     relative,
+    two_digits,
     without_judge,
 )
 from mebias.quantification.disagreement import PAIR, takes_the_largest
@@ -75,7 +75,7 @@ def durations(scope: Scope) -> Iterator[Row]:
     sentences = (
         f"{change} changes durations on average",
         f"{change} changes the micro or macro status (duration of at most "
-        f"{MICRO_DURATION_MS:.0f} ms) of more than {per_cent(SHARE_MARGIN)} of clips",
+        f"{MICRO_DURATION_MS:.0f} ms) of more than {two_digits(SHARE_MARGIN)} of clips",
     )
     leads = ("selected - human duration", "clips whose status changes")
     if scope.versions:
@@ -97,7 +97,7 @@ def curve(scope: Scope) -> Iterator[Row]:
         return
     sentence = (
         f"The largest difference is not at the human onset and apex in more than "
-        f"{per_cent(SHARE_MARGIN)} of clips that could move"
+        f"{two_digits(SHARE_MARGIN)} of clips that could move"
     )
     row = scope.of_rule("share_pair_moved_movable", keyframe=PAIR)
     if row is None or not math.isfinite(row["conf_low"]):
@@ -112,7 +112,7 @@ def curve(scope: Scope) -> Iterator[Row]:
     chance = math.nan if null is None else float(null["estimate"])
     aside = "noise alone does this too"
     if math.isfinite(chance):
-        aside += f"; with frames drawn at random from the windows: {per_cent(chance)}"
+        aside += f"; with frames drawn at random from the windows: {two_digits(chance)}"
     made = plainly(
         scope, CURVE, sentence, evidence, lead=scope.rule_name, aside=aside,
         supported="nothing more about how often; why, the curves of single clips show",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from mebias.errors import counted, per_cent
 from mebias.quantification.blind import JUDGE, RELATIVE
 from mebias.quantification.claim_rows import (
     NOT_SUPPORTED,
@@ -98,8 +99,8 @@ def basis(evidence: Evidence, lead: str, aside: str = "") -> str:
     """
     parts = [
         lead,
-        f"{evidence.n_subjects:.0f} subjects",
-        f"{evidence.n_clips:.0f} clips",
+        counted(evidence.n_subjects, "subject"),
+        counted(evidence.n_clips, "clip"),
     ]
     if evidence.p_adjusted is not None:
         p = evidence.p_adjusted
@@ -125,13 +126,13 @@ def p_words(p: float) -> str:
     return "p < 0.001" if p < 0.0005 else f"p = {p:.3f}"
 
 
-def per_cent(share: float) -> str:
-    """A share in per cent.
+def two_digits(share: float) -> str:
+    """A share in per cent, to two digits.
 
-    >>> per_cent(0.05), per_cent(0.0123), per_cent(0.984)
-    ('5 %', '1.2 %', '98 %')
+    >>> two_digits(0.05), two_digits(0.0123), two_digits(0.984), two_digits(0.996)
+    ('5 %', '1.2 %', '98 %', '100 %')
     """
-    return f"{100 * share:.2g} %" if share < 1 else "100 %"
+    return f"{100 * share:.2g} %" if share < 0.995 else per_cent(share)
 
 
 def in_unit(value: float, unit: str) -> str:
@@ -141,7 +142,7 @@ def in_unit(value: float, unit: str) -> str:
     ('10 ms', '5 %', '0')
     """
     if unit == "share":
-        return per_cent(value)
+        return two_digits(value)
     return f"{value:.3g} ms" if unit == "ms" else f"{value:.3g}"
 
 

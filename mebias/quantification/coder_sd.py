@@ -13,6 +13,7 @@ from functools import partial
 
 import numpy as np
 
+from mebias.errors import per_cent
 from mebias.quantification.interval import Interval, t_half_width, undefined
 from mebias.quantification.spread import MIN_SUBJECTS
 
@@ -20,7 +21,6 @@ METHOD = (
     "sqrt(half the mean squared difference of human - blind mean between clips of different "
     "subjects - mean posterior variance), jackknife over subjects on the log scale, t(G - 1)"
 )
-RATIO_METHOD = "log ratio of the coders' SDs in complete clips, jackknife over subjects, t(G - 1)"
 MAX_SHARE = 0.5
 """Share of the posterior's variance in the total above which the rest can't be told."""
 MAX_WIDTH_RATIO = 2.0
@@ -146,70 +146,6 @@ def coder_sd_interval(
     return with_sd_bounds(bare(estimate, ""), np.log(found.left_rest[:, 0]) / 2)
 
 
-def log_ratio_interval(
-    errors: np.ndarray,
-    blind: np.ndarray,
-    subjects: np.ndarray,
-    names: tuple[str, str],
-    conf_level: float = 0.95,
-) -> Interval:
-    """Log of the ratio of the coders' SDs at two keyframes of the same clips.
-
-    Parameters
-    ----------
-    errors, blind : ndarray of float, shape (N, 2)
-        Human - blind mean, and variance of the posterior, at both keyframes.
-    subjects : ndarray of str, shape (N,)
-        Whose clips they are.
-    names : (str, str)
-        The keyframes, for the reasons.
-    conf_level : float
-        Level of the interval.
-
-    Returns
-    -------
-    Interval
-        log(s of the first / s of the second). NaN with a reason where one s cannot be told
-        (as in `coder_sd_interval`), its variance is not separable from 0 at this level, or the
-        posterior is more than twice as wide at one keyframe as at the other. No bounds with
-        fewer than 8 subjects.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(0)
-    >>> errors = rng.normal(0, [20, 10], (200, 2))
-    >>> subjects = np.repeat(np.arange(20), 10)
-    >>> found = log_ratio_interval(errors, np.ones((200, 2)), subjects, ("offset", "onset"))
-    >>> found.conf_low < math.log(2) < found.conf_high
-    True
-    """
-    n_subjects = len(np.unique(np.asarray(subjects).astype(str)))
-    bare = partial(
-        undefined,
-        conf_level=conf_level,
-        n_clips=len(errors),
-        n_subjects=n_subjects,
-        method=RATIO_METHOD,
-    )
-    if n_subjects < 2:
-        return bare(math.nan, "a single subject" if n_subjects else "no complete clip")
-    if not np.isfinite(blind).all():
-        return bare(math.nan, "the SD of the posterior is missing")
-    if (np.ptp(errors, axis=0) == 0).any():
-        return bare(math.nan, "all errors of a keyframe are equal")
-    found = variances(errors, blind, subjects)
-    reason = _not_comparable(found, names, conf_level)
-    if reason:
-        return bare(math.nan, reason)
-    estimate = float(np.log(found.rest[0] / found.rest[1]) / 2)
-    if n_subjects < MIN_SUBJECTS:
-        return bare(estimate, f"fewer than {MIN_SUBJECTS} subjects")
-    if not (found.left_rest > 0).all():
-        return bare(estimate, "the spread rests on one subject")
-    logs = np.log(found.left_rest) / 2
-    return with_ratio_bounds(bare(estimate, ""), logs[:, 0] - logs[:, 1])
-
-
 def with_sd_bounds(found: Interval, left_out: np.ndarray) -> Interval:
     """An SD with bounds from the jackknife of its log, given the logs without each subject."""
     df = len(left_out) - 1
@@ -245,10 +181,10 @@ def too_wide(found: Variances, place: int) -> str:
     total, blind = float(found.total[place]), float(found.blind[place])
     if blind <= MAX_SHARE * total:
         return ""
-    share = f"{blind / total:.0%} of" if 0 < blind < total else "more than"
+    share = f"{per_cent(blind / total)} of" if 0 < blind < total else "more than"
     return (
         f"can't be told: the posterior's own variance is {share} the variance of human - blind "
-        f"mean, more than {MAX_SHARE:.0%}"
+        f"mean, more than {per_cent(MAX_SHARE)}"
     )
 
 
@@ -260,18 +196,6 @@ def jackknife_error(left_out: np.ndarray) -> float:
     """
     g = len(left_out)
     return math.sqrt((g - 1) / g * float(((left_out - left_out.mean()) ** 2).sum()))
-
-
-def _not_comparable(found: Variances, names: tuple[str, str], conf_level: float) -> str:
-    g = len(found.left_rest)
-    for place, name in enumerate(names):
-        reason = too_wide(found, place)
-        if reason:
-            return reason.replace("can't be told", f"can't be told for the {name}", 1)
-        half = t_half_width(jackknife_error(found.left_rest[:, place]), g - 1, conf_level)
-        if g >= MIN_SUBJECTS and found.rest[place] <= half:
-            return f"can't be told: the coders' SD at the {name} is not separable from 0"
-    return unlike_widths(found.blind, names)
 
 
 def unlike_widths(blind: np.ndarray, names: tuple[str, str]) -> str:

@@ -82,7 +82,8 @@ def _nearest_human(paired: pd.DataFrame) -> pd.Series:
         return human
     low = paired["human_low"].fillna(human)
     high = paired["human_high"].fillna(human)
-    return paired["selected"].clip(low, high).where(paired["selected"].notna(), human)
+    there = paired["selected"].notna() & human.notna()
+    return paired["selected"].clip(low, high).where(there, human)
 
 
 def _human(cohort: Cohort) -> pd.DataFrame:

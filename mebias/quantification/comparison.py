@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mebias.errors import counted
 from mebias.quantification import wald
 from mebias.quantification.interval import Clusters, clusters, coded, t_half_width
 from mebias.quantification.means import WEIGHTINGS, Mean
@@ -130,7 +131,7 @@ def _not_testable(
             who = names[0] if len(names) == 1 else "the others"
             having = f" with a usable {comparison.keyframe}" if what == "shift" else ""
             having += " in a complete clip" if options.complete_clips else ""
-            told = f"{who}: {n} subject{'' if n == 1 else 's'}{having}"
+            told = f"{who}: {counted(n, 'subject')}{having}"
             return f"{told}, {options.min_subjects} needed"
     if np.ptp(values) == 0:
         return f"all {len(values)} {what}s are equal"

@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import OptionError
+from mebias.errors import OptionError, counted
 from mebias.quantification import cr2
+from mebias.quantification.blind import JUDGE
 from mebias.quantification.checks import usable
 from mebias.quantification.comparison import Comparison, Row
 from mebias.quantification.contrasts import families_of, holm_adjusted, primary_parts
 from mebias.quantification.interval import t_half_width
 
-BLIND = "motion-blind"
 POOLED = "other"
 MIN_LEVEL_SUBJECTS = 3
 """Levels of a covariate with fewer subjects are pooled."""
@@ -165,15 +165,15 @@ def _phases(rows: pd.DataFrame, shifts: pd.DataFrame, phase: str) -> pd.Series |
         for keyframe, length in of_keyframe.items():
             lengths = lengths.where(rows["keyframe"] != keyframe, length)
         return lengths
-    if rows["source"].iloc[0] == BLIND:
+    if rows["source"].iloc[0] == JUDGE:
         raise OptionError(
-            f"the phase of {BLIND} is part of its own shifts; adjust them with phase='without'."
+            f"the phase of {JUDGE} is part of its own shifts; adjust them with phase='without'."
         )
-    blind = shifts[(shifts["source"] == BLIND) & (shifts["dataset"] == rows["dataset"].iloc[0])]
+    blind = shifts[(shifts["source"] == JUDGE) & (shifts["dataset"] == rows["dataset"].iloc[0])]
     if blind.empty:
         raise OptionError(
-            f"the table has no rows of {BLIND} to take the phase from; re-select with the rule "
-            f"{BLIND} too, or take phase='without'."
+            f"the table has no rows of {JUDGE} to take the phase from; re-select with the rule "
+            f"{JUDGE} too, or take phase='without'."
         )
     placed = blind[blind["selected_status"] == "selected"]
     wide = placed.pivot_table(index=_CLIP, columns="keyframe", values="selected", observed=True)
@@ -327,7 +327,7 @@ def _not_testable(
         if n < min_subjects:
             who = names[0] if len(names) == 1 else "the others"
             return (
-                f"{who}: {n} subject{'' if n == 1 else 's'} with a usable {comparison.keyframe} "
+                f"{who}: {counted(n, 'subject')} with a usable {comparison.keyframe} "
                 f"and all covariates, {min_subjects} needed"
             )
     return f"all {len(values)} shifts are equal" if np.ptp(values) == 0 else ""

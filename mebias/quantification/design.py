@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import listed
+from mebias.errors import listed, per_cent
 from mebias.quantification.blind import JUDGE, of_one_distance
 from mebias.quantification.checks import DRAWN_TO_LABELS, drawn_to_labels, primary_source, usable
 from mebias.quantification.contrasts import PAIRED_GROUPS
@@ -242,7 +242,8 @@ def _windows(part: pd.DataFrame, estimates: pd.DataFrame, dataset: str) -> Itera
     ):  # fmt: skip
         many = here[(here["quantity"] == quantity) & (here["estimate"] >= MANY)]
         shares = [
-            f"{e:.0%} of the {k}" for k, e in zip(many["keyframe"], many["estimate"], strict=True)
+            f"{per_cent(e)} of the {k}"
+            for k, e in zip(many["keyframe"], many["estimate"], strict=True)
         ]
         if shares:
             yield tables.issue(

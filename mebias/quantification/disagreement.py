@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import OptionError
+from mebias.errors import OptionError, counted
 from mebias.quantification.cells import Row, n_different, part_of
 from mebias.quantification.checks import checked_shifts, usable
 from mebias.quantification.interval import Interval, undefined
@@ -150,9 +150,7 @@ def _of_pair(of: Mapping[Any, Mapping[Any, Any]], source: str) -> str:
 
 def _told(row: Mapping[Any, Any]) -> str:
     share, low, high = (100 * row[c] for c in ("estimate", "conf_low", "conf_high"))
-    count = int(row["n_clips"])
-    clips = "clip" if count == 1 else "clips"
-    return f"{share:.0f} % [{low:.0f}, {high:.0f}] of the {count} {clips}"
+    return f"{share:.0f} % [{low:.0f}, {high:.0f}] of the {counted(row['n_clips'], 'clip')}"
 
 
 def takes_the_largest(source: str) -> bool:

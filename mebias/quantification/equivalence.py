@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import special
 
 from mebias import tables
-from mebias.errors import OptionError
+from mebias.errors import OptionError, counted, per_cent
 from mebias.quantification.batch import Batch, contrasts
 from mebias.quantification.blind import JUDGE, judged, one_sided
 from mebias.quantification.checks import different_pairs, drawn_to_labels, usable
@@ -169,7 +169,7 @@ def _tested(
     told = {"estimate": found.estimate, "conf_low": found.conf_low, "conf_high": found.conf_high}
     reason = _refusal(own, part, margin, level, seed) or found.reason
     if not reason and n_subjects < min_subjects:
-        reason = f"{n_subjects} subjects with a usable keyframe, {min_subjects} needed"
+        reason = f"{counted(n_subjects, 'subject')} with a usable keyframe, {min_subjects} needed"
     if reason:
         return test | told | {"reason": reason}, []
     return _passed_or_not(test | told, found, margin, level)
@@ -188,7 +188,7 @@ def _passed_or_not(
     least = smallest_margin(found.estimate, found.std_error, found.df, level)
     half = float(special.stdtrit(found.df, 1 - level)) * found.std_error
     method = (
-        f"two one-sided t tests; {_METHOD}; the {1 - 2 * level:.0%} interval is "
+        f"two one-sided t tests; {_METHOD}; the {per_cent(1 - 2 * level)} interval is "
         f"{found.estimate - half:.2f} to {found.estimate + half:.2f} ms, and the smallest margin "
         f"that would pass {least:.2f} ms"
     )
@@ -253,7 +253,7 @@ def _refusal(own: pd.DataFrame, part: pd.DataFrame, margin: float, level: float,
     if passed > level:
         return (
             f"frames drawn at random from the windows of {source} pass the same test in "
-            f"{passed:.0%} of {N_DRAWS} draws: passing it would show nothing"
+            f"{per_cent(passed)} of {N_DRAWS} draws: passing it would show nothing"
         )
     return ""
 

@@ -22,7 +22,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import TableError
-from mebias.quantification.blind import cut_at_labels, cut_reason
+from mebias.quantification.blind import cut_at_labels, cut_reason, groups_of
 from mebias.quantification.checks import usable
 from mebias.quantification.interval import Interval, t_half_width, undefined
 from mebias.quantification.means import mean_interval
@@ -107,7 +107,7 @@ def excess_estimates(
     joined["null_ms"] = 1000.0 * joined["mean"] / joined["fps"]
     rows: list[Row] = []
     for key, part in joined.groupby(_PART, sort=False):
-        for group, in_group in _groups(part):
+        for group, in_group in groups_of(part):
             for keyframe in tables.KEYFRAMES:
                 own = in_group[in_group["keyframe"] == keyframe]
                 if len(own):
@@ -138,14 +138,6 @@ def _refuse_other_labels(joined: pd.DataFrame) -> None:
             f"{row['clip']} is frame {row['human_null']:g} there and {row['human']:g} in the "
             f"shifts table; compute the nulls anew."
         )
-
-
-def _groups(part: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The whole, then each group; a table without stated groups has the whole only."""
-    names = sorted(part["ethnicity"].unique())
-    if set(names) <= {tables.ALL, tables.UNKNOWN}:
-        return [(tables.ALL, part)]
-    return [(tables.ALL, part), *((n, part[part["ethnicity"] == n]) for n in names)]
 
 
 def _sd_errors(part: pd.DataFrame) -> np.ndarray:

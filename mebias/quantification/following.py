@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mebias import provenance, tables
-from mebias.errors import listed
+from mebias.errors import counted, listed
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.findings import Findings
 from mebias.quantification.merging import merge_small_groups
@@ -252,7 +252,7 @@ def _left_out(rows: pd.DataFrame, dataset: str, what: str) -> Row:
     clips = len(rows.drop_duplicates(["subject", "clip"]))
     return tables.issue(
         "note",
-        f"left out as planned ({what}): {len(rows)} rows of {clips} clips.",
+        f"left out as planned ({what}): {counted(len(rows), 'row')} of {counted(clips, 'clip')}.",
         dataset=dataset,
         field="exclude",
         found=len(rows),

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import OptionError, OutputError, listed, suggest
+from mebias.errors import OptionError, OutputError, counted, listed, suggest
 from mebias.quantification.findings import as_records
 from mebias.quantification.gain_conclusions import conclusion_rows
 from mebias.quantification.gain_coverage import with_gain_notes
@@ -322,7 +322,7 @@ def _issues(
     if n_seeds < ENOUGH_SEEDS:
         yield tables.issue(
             "warning",
-            f"scores rest on {n_seeds} seed{'' if n_seeds == 1 else 's'}: another training run may "
+            f"scores rest on {counted(n_seeds, 'seed')}: another training run may "
             f"give another gain; run {ENOUGH_SEEDS} or more.",
             dataset=whole.dataset,
             field="seed",
@@ -344,7 +344,8 @@ def _issues(
     if len(counts.subjects) < min_subjects:
         yield tables.issue(
             "warning",
-            f"{len(counts.subjects)} subjects are too few to test a gain; {min_subjects} needed.",
+            f"{counted(len(counts.subjects), 'subject is', 'subjects are')} too few to test a "
+            f"gain; {min_subjects} needed.",
             dataset=whole.dataset,
             field="subject",
             found=len(counts.subjects),
@@ -372,14 +373,14 @@ def _rare_classes(whole: Scored, least: int = 5) -> Iterator[Row]:
     for place, name in enumerate(whole.counts.classes):
         n = int((clips[:, place] > 0).sum())
         if 0 < n < least:
+            who = counted(n, "subject, who decides", "subjects, who decide")
             yield tables.issue(
                 "warning",
-                f"the {int(clips[:, place].sum())} clips of class {name} are of {n} subject"
-                f"{'' if n == 1 else 's'}, who decide 1 / {n_true} of UF1 and "
-                f"UAR: their intervals may be too short.",
+                f"class {name} rests on {counted(clips[:, place].sum(), 'clip')} of {who} "
+                f"1 / {n_true} of UF1 and UAR: their intervals may be too short.",
                 dataset=whole.dataset,
                 field="label",
-                found=f"{name}: {n} subjects",
+                found=f"{name}: {counted(n, 'subject')}",
                 expected=f"{least} or more",
                 check="gain",
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import optimize
 
+from mebias.errors import per_cent
 from mebias.quantification import holm
 from mebias.quantification.designs import MOST_SUBJECTS, noncentral_power
 from mebias.quantification.equivalence import tost
@@ -79,8 +80,8 @@ def _concluded(tested: Compared, p_equivalence: float, asked: Asked, family_size
         "n_clips": gain.n_clips,
         "n_subjects": gain.n_subjects,
         "would_settle": settle,
-        "method": f"swap test and two one-sided t tests at {ALPHA:.0%}, Holm in a family of "
-        f"{family_size}; power: noncentral t at {ALPHA:.0%} / {family_size}",
+        "method": f"swap test and two one-sided t tests at {per_cent(ALPHA)}, Holm in a family of "
+        f"{family_size}; power: noncentral t at {per_cent(ALPHA)} / {family_size}",
     }
 
 
@@ -90,12 +91,12 @@ def _would_settle(design: Design, power: float, needed: float, margin: float, re
     if power >= POWER:
         return (
             f"more subjects: with {design.n_subjects} a gain of {margin:g} is neither found nor "
-            f"excluded, though {POWER:.0%} of such gains would be found"
+            f"excluded, though {per_cent(POWER)} of such gains would be found"
         )
     about = f"about {needed:.0f}" if not math.isnan(needed) else f"more than {MOST_SUBJECTS}"
     return (
-        f"{about} subjects instead of {design.n_subjects}: with these {power:.0%} of gains of "
-        f"{margin:g} are found, {POWER:.0%} are asked for"
+        f"{about} subjects instead of {design.n_subjects}: with these {per_cent(power)} of gains "
+        f"of {margin:g} are found, {per_cent(POWER)} are asked for"
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
+from mebias.errors import counted
 from mebias.quantification.interval import Interval
 from mebias.quantification.score_intervals import (
     accuracy_interval,
@@ -145,7 +146,7 @@ def discordant(of: Scored, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
 
 def too_few(rows: Iterator[Row], n_subjects: int, min_subjects: int) -> Iterator[Row]:
     """Rows of a small group: described by an estimate, without bounds."""
-    reason = f"{n_subjects} subject{'' if n_subjects == 1 else 's'}, {min_subjects} needed"
+    reason = f"{counted(n_subjects, 'subject')}, {min_subjects} needed"
     for row in rows:
         nan = float("nan")
         bare: Row = {"std_error": nan, "df": nan, "conf_low": nan, "conf_high": nan}

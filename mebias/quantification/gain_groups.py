@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mebias import tables
+from mebias.errors import counted
 from mebias.quantification.contrasts import holm_adjusted
 from mebias.quantification.gain_estimates import GIVEN, Pair, Row, Scored
 from mebias.quantification.gain_tests import BY_GROUP, NAMES, Asked
@@ -167,13 +168,13 @@ def _cannot(of: Scored, stated: np.ndarray, side: np.ndarray, largest: str, aske
     for place, name in enumerate(names):
         n = int((side == place).sum())
         if n < asked.min_subjects:
-            return f"{n} subjects in {name}, {asked.min_subjects} needed"
+            return f"{counted(n, 'subject')} in {name}, {asked.min_subjects} needed"
     clips = of.counts.counts[0, 0][stated].sum(axis=-1) > 0
     for place, label in enumerate(of.counts.classes):
         for number, name in enumerate(names):
             n = int(clips[side == number, place].sum())
             if clips[:, place].any() and n < LEAST:
-                return f"class {label} is of {n} subjects in {name}, {LEAST} needed"
+                return f"class {label} is of {counted(n, 'subject')} in {name}, {LEAST} needed"
     return ""
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mebias import tables
+from mebias.errors import counted
 from mebias.quantification.comparison import Comparison, Options, Sample, compare_sides
 from mebias.quantification.contrasts import holm_adjusted
 from mebias.quantification.gain_estimates import Pair, Row, Scored, discordant, gain_of
@@ -96,7 +97,7 @@ def _test_row(
     arm, other = (of.counts.of_arm(name) for name in pair)
     reason = ""
     if n_subjects < asked.min_subjects:
-        reason = f"{n_subjects} subjects, {asked.min_subjects} needed"
+        reason = f"{counted(n_subjects, 'subject')}, {asked.min_subjects} needed"
     elif np.array_equal(arm, other):
         reason = "both arms give every subject the same predictions"
     statistic = gain.estimate / gain.std_error if gain.std_error > 0 else math.nan

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import listed
+from mebias.errors import counted, listed, per_cent
 from mebias.quantification.checks import checked_shifts, primary_source, usable
 from mebias.quantification.comparison import FEW_SUBJECTS
 from mebias.quantification.sides import MIN_MARGIN_MS, check_margin, largest_first
@@ -171,7 +171,7 @@ def _truncated(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
             dataset=dataset,
             field="selected_status",
             found=listed(found),
-            expected=f"below {MANY:.0%}",
+            expected=f"below {per_cent(MANY)}",
         )
 
 
@@ -203,7 +203,7 @@ def _uneven_labels(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
         own = (rows["keyframe"] == keyframe).to_numpy()
         shares = lost[own].groupby(rows.loc[own, "ethnicity"]).mean()
         if len(shares) > 1 and shares.max() - shares.min() >= UNEVEN:
-            text = ", ".join(f"{group} {share:.0%}" for group, share in shares.items())
+            text = ", ".join(f"{group} {per_cent(share)}" for group, share in shares.items())
             yield tables.issue(
                 "warning",
                 f"missing, imputed or failed {PLURAL[keyframe]} are not equally frequent in the "
@@ -211,7 +211,7 @@ def _uneven_labels(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
                 dataset=dataset,
                 field=keyframe,
                 found=text,
-                expected=f"within {UNEVEN:.0%}",
+                expected=f"within {per_cent(UNEVEN)}",
             )
 
 
@@ -227,7 +227,7 @@ def _dominant(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
             dataset=dataset,
             field="subject",
             found=int(counts.iloc[0]),
-            expected=f"below {DOMINANT:.0%}",
+            expected=f"below {per_cent(DOMINANT)}",
         )
 
 
@@ -240,22 +240,20 @@ def described(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[R
     note: Row = {"severity": "note", "dataset": dataset}
     yield note | {
         "field": "subject",
-        "message": f"{_count(len(per_subject), 'subject')} ({sizes}) with "
-        f"{_count(len(clips), 'clip')}, "
+        "message": f"{counted(len(per_subject), 'subject')} ({sizes}) with "
+        f"{counted(len(clips), 'clip')}, "
         f"{per_subject.min()} to {per_subject.max()} each (median {per_subject.median():g}).",
     }
     rows = _of_primary(part)
     windowed = rows[rows["freedom"].notna() & usable(rows)]
     if len(windowed):
         free = (windowed["freedom"] > 0).groupby(windowed["keyframe"]).mean()
-        text = ", ".join(f"{free[k]:.0%} of the {PLURAL[k]}" for k in tables.KEYFRAMES if k in free)
+        text = ", ".join(
+            f"{per_cent(free[k])} of the {PLURAL[k]}" for k in tables.KEYFRAMES if k in free
+        )
         source = rows["source"].iloc[0]
         yield note | {"field": "freedom", "message": f"{source} could move {text}."}
     yield note | {"field": "ethnicity", "message": _identifiable(part, min_subjects)}
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _identifiable(part: pd.DataFrame, min_subjects: int) -> str:
@@ -270,7 +268,7 @@ def _identifiable(part: pd.DataFrame, min_subjects: int) -> str:
     rest = int(sizes.sum() - sizes[groups[0]]) if groups else 0
     if len(groups) < 2 or not tested or rest < min_subjects:
         return f"identifiable within this dataset: no contrast between groups; {never}."
-    text = f"{groups[0]} ({sizes[groups[0]]} subjects) against all others ({rest})"
+    text = f"{groups[0]} ({counted(sizes[groups[0]], 'subject')}) against all others ({rest})"
     others = [g for g in tested if g != groups[0]]
     if len(groups) > 2 and others:
         text += f", and each of {listed(others)} against the rest"

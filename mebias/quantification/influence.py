@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
+from mebias.errors import counted
 from mebias.quantification import holm
 from mebias.quantification.batch import Batch, Found, contrasts
 from mebias.quantification.checks import checked_shifts
@@ -201,8 +202,8 @@ def _reason(
     for name, member in zip(names, members, strict=True):
         count = int((present & member.astype(bool)).sum())
         if count < min_subjects:
-            plural = "" if count == 1 else "s"
-            return f"{name}: {count} subject{plural} with a usable label, {min_subjects} needed"
+            told = counted(count, "subject")
+            return f"{name}: {told} with a usable label, {min_subjects} needed"
     return "all subjects of a side have the same mean shift" if flat else ""
 
 

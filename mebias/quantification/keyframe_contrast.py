@@ -64,7 +64,7 @@ def keyframe_contrasts(
     -----
     The ratios are as right as the posterior's SDs and what `mebias.quantification.flags.MISSED`
     allows for. How often intervals hold what was planted stands in
-    `reports/validation/recovery.csv`, beside those by moments (`log_ratio_interval`).
+    `reports/validation/recovery.csv`.
     """
     tests: list[Row] = []
     estimates: list[Row] = []

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import OptionError, listed, suggest
+from mebias.errors import OptionError, counted, listed, suggest
 from mebias.quantification.plan import Exclusions, Plan
 from mebias.reading import read_plain
 
@@ -76,7 +76,8 @@ def _shape(plan: Plan, clips: pd.DataFrame | None) -> list[str]:
     counts = clips.groupby("ethnicity").agg(subjects=("subject", "nunique"), clips=("clip", "size"))
     for group, row in counts.iterrows():
         name = "group not stated" if group == tables.UNKNOWN else json.dumps(str(group))
-        lines.append(f"# {name}: {row['subjects']} subjects, {row['clips']} clips")
+        subjects = counted(row["subjects"], "subject")
+        lines.append(f"# {name}: {subjects}, {counted(row['clips'], 'clip')}")
     return lines
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import MixedDataError, TableError, listed
+from mebias.errors import MixedDataError, TableError, counted, listed
 from mebias.quantification.interval import t_half_width
 from mebias.quantification.meta import Pooled, random_effects
 
@@ -187,7 +187,7 @@ def _of_cell(cell: pd.DataFrame, place: Row, conf_level: float) -> list[Row]:
     quantity = str(place["quantity"])
     left_out = f"; {len(cell) - k} without a standard error left out" if k < len(cell) else ""
     if k < MIN_DATASETS:
-        several = f"{k} dataset{'' if k == 1 else 's'}" + (f" ({names})" if k else "")
+        several = counted(k, "dataset") + (f" ({names})" if k else "")
         reason = f"{several} with this contrast{left_out}: pooling needs {MIN_DATASETS}"
         own = [_plain(row) for row in cell.to_dict("records")]
         return [

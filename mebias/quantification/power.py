@@ -11,8 +11,9 @@ import pandas as pd
 from scipy import special
 
 from mebias import tables
-from mebias.errors import OptionError
+from mebias.errors import OptionError, counted
 from mebias.quantification.checks import checked_shifts
+from mebias.quantification.comparison import SPREAD_RATIO
 from mebias.quantification.designs import (
     MOST_SUBJECTS,
     Design,
@@ -26,7 +27,6 @@ from mebias.quantification.sides import Primary, check_margin, primaries
 
 Row = dict[str, object]
 FAMILY_SIZE = len(tables.KEYFRAMES)
-SPREAD_RATIO = (2 / 3, 3 / 2)
 _GRID = 12
 METHOD = (
     "noncentral t of the CR2 test with Satterthwaite df; variance components by REML, the same "
@@ -170,8 +170,8 @@ def _reason(primary: Primary, counts: list[int], values: np.ndarray, min_subject
         return f"{stated}: there is no contrast within this dataset"
     for name, count in zip((primary.groups[0], "the others"), counts, strict=True):
         if count < max(2, min_subjects):
-            plural = "" if count == 1 else "s"
-            return f"{name}: {count} subject{plural} with a usable label, {min_subjects} needed"
+            told = counted(count, "subject")
+            return f"{name}: {told} with a usable label, {min_subjects} needed"
     return f"all {len(values)} shifts are equal" if np.ptp(values) == 0 else ""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import OptionError
+from mebias.errors import OptionError, counted
 from mebias.quantification import holm
 from mebias.quantification.batch import Batch, contrasts
 from mebias.quantification.checks import checked_shifts, complete
@@ -155,8 +155,7 @@ def _analyzed(
         found = contrasts(batch, members, weighting)
         reason = "" if first is not None else NO_TEST
         if min(counts) < needed:
-            reason = f"{min(counts)} subject{'' if min(counts) == 1 else 's'} on a side, "
-            reason += f"{needed} needed"
+            reason = f"{counted(min(counts), 'subject')} on a side, {needed} needed"
         elif not found.std_error[0] > 0:
             reason = "no spread between subjects"
         told = reason in ("", NO_TEST)

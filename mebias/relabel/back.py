@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import TableError, listed
+from mebias.errors import TableError, counted, listed
 from mebias.relabel.elan import read_elan
 from mebias.relabel.shown import numbers_of
 
@@ -88,7 +88,7 @@ def read_back(
     for keyframe in tables.KEYFRAMES:
         n = int(marked[keyframe].isna().sum())
         if n:
-            noticed.append(f"the {keyframe} was left open in {n} codings of clips.")
+            noticed.append(f"the {keyframe} was left open in {counted(n, 'coding')} of clips.")
     return table, noticed
 
 

@@ -45,11 +45,12 @@ class SecondLook:
     errata: pd.DataFrame
 
     def to_csv(self, out: str | Path) -> None:
-        """Write each table under its name into a folder that is there."""
+        """Write each table under its name into a folder that is there, all of them or none."""
         folder = Path(out)
-        for name in ("estimates", "tests", "issues", "errata"):
-            tables.write_csv(getattr(self, name), folder / f"{name}.csv")
-        tables.write_csv(self.labels, folder / "relabeled.csv")
+        with tables.together():
+            for name in ("estimates", "tests", "issues", "errata"):
+                tables.write_csv(getattr(self, name), folder / f"{name}.csv")
+            tables.write_csv(self.labels, folder / "relabeled.csv")
 
     def of(self, quantity: str, keyframe: str = tables.ALL, arm: str = "") -> pd.Series:
         """One row of the estimates."""

@@ -7,7 +7,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.datasets.errata import COLUMNS
-from mebias.errors import listed
+from mebias.errors import counted, listed
 
 
 def corrections(
@@ -46,10 +46,10 @@ def corrections(
         if own.duplicated("keyframe").any():
             several.append(str(clip))
             continue
-        changed = set(wrong["keyframe"])
-        if not _in_order(own, changed):
+        changed, whole = set(wrong["keyframe"]), labels[labels["clip"] == clip]
+        if not _in_order(whole, changed):
             changed = set(own["keyframe"])
-            if not _in_order(labels[labels["clip"] == clip], changed):
+            if not _in_order(whole, changed):
                 left.append(str(clip))
                 continue
         for row in own[own["keyframe"].isin(changed)].to_dict("records"):
@@ -72,13 +72,13 @@ def corrections(
     noticed = []
     if several:
         noticed.append(
-            f"{len(several)} clips were labeled several times, and corrections name no coder: "
-            f"none are written for {listed(several)}."
+            f"{counted(len(several), 'clip was', 'clips were')} labeled several times, and "
+            f"corrections name no coder: none are written for {listed(several)}."
         )
     if left:
         noticed.append(
-            f"in {len(left)} clips corrected labels would be out of order with those that the "
-            f"second look left open: none are written for {listed(left)}."
+            f"in {counted(len(left), 'clip')} corrected labels would be out of order with those "
+            f"that the second look left open: none are written for {listed(left)}."
         )
     return pd.DataFrame(rows, columns=[*COLUMNS, "version"], dtype=str), noticed
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from mebias import tables
+from mebias.errors import counted
 
 FEW_SUBJECTS = 8
 """Below this many subjects an interval over subjects is a rough one."""
@@ -50,7 +51,7 @@ def notes(labels: pd.DataFrame, dataset: str, noticed: Sequence[str]) -> pd.Data
         rows.append(
             tables.issue(
                 "warning",
-                f"the {len(flagged)} flagged labels that were looked at come from {n} subjects: "
+                f"looked at: {counted(len(flagged), 'flagged label')} of {counted(n, 'subject')}; "
                 f"intervals over so few subjects are rough.",
                 dataset=dataset,
                 field="subject",

@@ -7,13 +7,13 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from mebias import tables
+from mebias.errors import counted
 from mebias.quantification.coding import CoderFindings
 from mebias.quantification.coding.culture import FAMILY, QUANTITY
 from mebias.quantification.coding.detection import EVERYONE
 from mebias.quantification.coding.words import (
     SPREADS,
     brackets,
-    counted,
     keyframe_rows,
     number,
     share,

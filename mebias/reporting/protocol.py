@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING
 
 from mebias import tables
-from mebias.quantification.coding.plan_words import bounds, culture, design, percent
+from mebias.errors import per_cent
+from mebias.quantification.coding.plan_words import bounds, culture, design
 
 if TYPE_CHECKING:
     from mebias.quantification.coding.planning import StudyPlan
@@ -68,7 +69,7 @@ def _numbers(plan: StudyPlan, rows: list[_Row]) -> str:
         f"{design(plan.recommended.iloc[0])} ({goals.minutes:g} minutes a coding and "
         f"{goals.training_hours:g} hours of training a coder, both assumed). It {verdict}: 95 % of "
         f"published labels within {goals.tolerance_ms:.0f} ms, and a contrast of "
-        f"{goals.shift_ms:g} ms found with {percent(goals.power)} power "
+        f"{goals.shift_ms:g} ms found with {per_cent(goals.power)} power "
         f"({' and '.join(goals.contrasts) or 'none'}; each keyframe at {goals.level:.4f}).", "",
         "| keyframe | 95 % of labels within | coded by all | coded once | power, groups | "
         "power, coder culture x groups |",
@@ -79,7 +80,7 @@ def _numbers(plan: StudyPlan, rows: list[_Row]) -> str:
         lines.append(
             f"| {row['keyframe']} | {width} | "
             f"{row['several_tolerance_ms']:.0f} ms | {row['single_tolerance_ms']:.0f} ms | "
-            f"{percent(row['ethnicity_power'])}{bounds(row, 'ethnicity_power')} | {culture(row)} |"
+            f"{per_cent(row['ethnicity_power'])}{bounds(row, 'ethnicity_power')} | {culture(row)} |"
         )
     lines += ["", "In brackets: bounds from the size of the pilot."] if _told(rows) else []
     return "\n".join(lines)
@@ -141,13 +142,13 @@ def _double(rows: list[_Row]) -> str:
     k, share = row["coders"], row["double_coded"]
     once = (
         "" if share == 1 else
-        f" The other {percent(1 - share)} are coded by one coder each, dealt in turn within every "
+        f" The other {per_cent(1 - share)} are coded by one coder each, dealt in turn within every "
         "subject, so that each coder codes all groups alike."
     )  # fmt: skip
     own, other = int(k) - int(k) // 2, int(k) // 2
     return f"""## 4. Double-coding rule
 
-- {percent(share)} of the clips of *every* subject, drawn at random before coding, are coded by all
+- {per_cent(share)} of the clips of *every* subject, drawn at random before coding, are coded by all
   {k:.0f} coders independently: no talk, no sight of others' codings.{once}
 - Teams of two cultures: {own} and {other} coders. With fewer than two of each, culture cannot be
   told from the coder, and no statement about cultures is made.

@@ -64,6 +64,7 @@ def _spread_of(table: pd.DataFrame) -> Spread:
     rows = tables.conform(table, "estimates")
     rows = rows[
         (rows["quantity"] == "coder_sd")
+        & ~rows["source"].str.startswith("motion-blind:")  # of another definition
         & (rows["unit"] == "ms")
         & (rows["ethnicity"] == tables.ALL)
     ]

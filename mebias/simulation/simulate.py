@@ -12,7 +12,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
-from mebias.errors import OptionError
+from mebias.errors import OptionError, per_cent
 from mebias.manifests import Manifest, Shape, get_manifest, known_manifests
 from mebias.simulation.coders import Errors, Labels, errors_ms, label
 from mebias.simulation.faces import units_of
@@ -287,5 +287,5 @@ def _moved(dataset: str, group: str, keyframe: str, moved: int, total: int) -> R
         dataset=dataset,
         field=keyframe,
         found=f"{moved} of {total} moved",
-        expected=f"{_TOLD:.0%} at most",
+        expected=f"{per_cent(_TOLD)} at most",
     )

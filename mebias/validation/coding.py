@@ -74,8 +74,6 @@ _EVERY = 4
 _ERRORS = 3
 _FIXED = "coders as if fixed"
 _BANDS = {COVERAGE: (0.93, 0.97), REJECTED: (0.04, 0.06)}
-Hits = dict[tuple[str, str, str], float]
-"""1, 0 or NaN by quantity, method and measure."""
 
 
 def validate_coders(

@@ -67,7 +67,7 @@ def test_a_censored_onset_is_a_note_and_no_phase_of_no_frames(room):
     cohort = room.planted(change)
     assert room.found(cohort, "phase").empty
     (issue,) = room.found(cohort, "censored").to_dict("records")
-    assert issue["message"].startswith("1 onsets")
+    assert issue["message"].startswith("1 onset equals its apex")
 
 
 def test_a_keyframe_that_was_not_coded_is_a_note(room):

@@ -21,7 +21,7 @@ def test_a_planted_preference_is_found_with_estimate_and_interval(room):
     cohort = room.make(rounded(room.clean(), ["apex"], 0.5))
     issue, rest = room.found(cohort, "digits").to_dict("records")
     assert (issue["severity"], issue["field"]) == ("warning", "apex")
-    for word in ("95% CI", "end in 0 or 5", "12 subjects as the unit", "exact binomial"):
+    for word in ("95 % CI", "end in 0 or 5", "12 subjects as the unit", "exact binomial"):
         assert word in issue["message"]
     assert rest["severity"] == "note"
     assert "onset frame numbers" in rest["message"]
@@ -117,7 +117,7 @@ def test_a_late_coder_is_found(room):
     issues = room.found(room.make(coded(room.clean(), 6)), "coders")
     late = issues[issues["message"].str.startswith("coder C: the apex is")]
     assert len(late) == 1
-    assert "later" in late["message"].iloc[0] and "95% CI" in late["message"].iloc[0]
+    assert "later" in late["message"].iloc[0] and "95 % CI" in late["message"].iloc[0]
     assert not issues["field"].isin(["onset", "offset"]).any()
 
 

@@ -134,7 +134,7 @@ def test_two_tables_of_ones_own_are_paired_by_clip(make, tmp_path):
     assert info["versions"] == ["a", "b"]
     assert (info["only_old"], info["only_new"]) == (1, 2)
     messages = [i["message"] for i in info["issues"]]
-    assert any("1 clips of a.csv are not in b.csv" in m and "c2" in m for m in messages)
+    assert any("1 clip of a.csv not in b.csv" in m and "c2" in m for m in messages)
     assert set(old_clips["clip"]) & set(new_clips["clip"]) == {"c1"}
     assert new_keyframes.query("clip == 'c1' and keyframe == 'apex'")["frame"].item() == 7
 

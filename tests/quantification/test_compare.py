@@ -57,6 +57,13 @@ def test_shift_is_selected_minus_human_in_frames_ms_and_window():
     assert shifts["subject"].tolist() == ["s", "s"]
 
 
+def test_a_label_that_is_missing_has_no_shift():
+    rows = [("c", "", "onset", math.nan, "missing"), *ONE[1:]]
+    shifts = compare(cohort(rows), chosen([("c", "onset", 12), ("c", "apex", 20)]))
+    assert shifts["shift_frames"].isna().tolist() == [True, False]
+    assert shifts["shift_ms"].isna().tolist() == [True, False]
+
+
 def test_the_base_of_frame_numbers_changes_no_shift():
     selected = chosen([("c", "onset", 12), ("c", "apex", 19)])
     later = [(c, coder, k, f + 7) for c, coder, k, f in ONE]

@@ -49,7 +49,7 @@ def test_a_sound_design_has_nothing_to_say_but_edges():
         ({"window": (-3, 0)}, "offset only earlier"),
         (
             {"window": (0, 0)},
-            "100% of the onset, 100% of the apex, 100% of the offset labels could not move",
+            "100 % of the onset, 100 % of the apex, 100 % of the offset labels could not move",
         ),
         ({"window": (-1, 1)}, "lie at its edge"),
     ],
@@ -122,7 +122,7 @@ def test_a_sound_design_is_described_without_a_warning():
     assert checked(table) == ""
     notes = checked(table, "note")
     assert "12 subjects (A 6, B 6) with 48 clips, 4 to 4 each (median 4)" in notes
-    assert "gamdss could move 100% of the onsets, 100% of the apexes" in notes
+    assert "gamdss could move 100 % of the onsets, 100 % of the apexes" in notes
     assert "identifiable within this dataset: A (6 subjects) against all others (6)" in notes
     assert "fewer than 8 subjects the larger of two p-values decides" in notes
     assert "never a difference to another dataset" in notes
@@ -190,7 +190,7 @@ def test_labels_missing_unevenly_are_told_by_group():
     table = shifts()
     lost = (table["keyframe"] == "apex") & (table["ethnicity"] == "A") & (table.index % 3 > 0)
     table.loc[lost & (table["clip"].str[-1] == "0"), "human_status"] = "imputed"
-    assert "apexes are not equally frequent in the groups (A 25%, B 0%)" in checked(table)
+    assert "apexes are not equally frequent in the groups (A 25 %, B 0 %)" in checked(table)
     table.loc[(table["keyframe"] == "apex") & (table["clip"].str[-1] == "0"), "human_status"] = (
         "imputed"
     )

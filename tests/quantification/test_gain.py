@@ -361,7 +361,11 @@ def test_a_class_of_one_subject_is_an_issue():
     rare = table["clip"].isin(["c000"])
     table["label"] = table["label"].mask(rare, "rare")
     found = mebias.gain(table, n_swaps=19)
-    assert found.issues["message"].str.contains("1 clips of class rare are of 1 subject,").any()
+    assert (
+        found.issues["message"]
+        .str.contains("class rare rests on 1 clip of 1 subject, who decides 1 / ")
+        .any()
+    )
     row = row_of(found, "x", "f1_rare")
     assert math.isnan(row["conf_low"])
     assert "one subject alone" in row["reason"]

@@ -131,7 +131,7 @@ def test_a_class_that_is_only_predicted_has_no_part_in_uf1():
     clips = [{"clip": str(i), "subject": f"{i % 8}", "label": "pn"[i % 8 == 0]} for i in range(32)]
     rows = [c | {"arm": "human", "predicted": "sp"[int(c["clip"]) % 3 > 0]} for c in clips]
     told = mebias.gain(pd.DataFrame(rows), n_swaps=19).issues["message"]
-    assert told.str.contains("class n are of 1 subject, who decide 1 / 2 of UF1").any()
+    assert told.str.contains("class n rests on 4 clips of 1 subject, who decides 1 / 2 of").any()
 
 
 def test_frames_that_a_window_allows_are_not_negative():

@@ -9,6 +9,7 @@ import mebias
 from mebias import tables
 from mebias.errors import MebiasError, TableError
 from mebias.relabel import read_key, second_look
+from mebias.relabel.corrections import corrections
 from mebias.relabel.elan import GAP, STEP_MS, eaf, read_elan, starts
 from mebias.relabel.packet import shown_of
 
@@ -95,6 +96,19 @@ def test_errata_never_put_a_clip_out_of_order(packet, saved, careless):
         frames[row["clip"], row["keyframe"]] = float(row["new"])
     wide = frames.reset_index().pivot_table(index="clip", columns="keyframe", values="frame")
     assert ((wide["onset"] <= wide["apex"]) & (wide["apex"] <= wide["offset"])).all()
+
+
+def test_no_correction_crosses_a_label_that_was_left_open():
+    labels = pd.DataFrame(
+        {"packet": "p", "item": "c01", "clip": "s/a", "keyframe": list(tables.KEYFRAMES),
+         "old": [10.0, 20.0, 40.0], "new": [25.0, float("nan"), float("nan")],
+         "move_ms": [150.0, float("nan"), float("nan")], "tolerance_ms": 33.0}
+    )  # fmt: skip
+    looked = pd.DataFrame({"item": ["c01"], "coder": ["A"]})
+    written, told = corrections(labels, looked)
+    assert written.empty and "none are written for s/a" in told[0]
+    before_apex = labels.assign(new=[15.0, float("nan"), float("nan")], move_ms=50.0)
+    assert corrections(before_apex, looked)[0]["new"].tolist() == ["15"]
 
 
 def test_missing_rows_are_named_and_allowed_only_when_asked(packet, saved):

@@ -484,14 +484,14 @@ def reselect(capsys, root, out, *more):
 
 def test_command_draws_a_number_or_named_clips(capsys, root, tmp_path):
     code, said = reselect(capsys, root, tmp_path / "n", "--figures", "1")
-    assert code == 0 and "12 files with pictures of 1 clips, no faces" in said.out
+    assert code == 0 and "12 files with pictures of 1 clip, no faces" in said.out
     assert len(list((tmp_path / "n/figures/clips").glob("*_motion.svg"))) == 1
     assert not list((tmp_path / "n").rglob("*film*"))
     code, said = reselect(
         capsys, root, tmp_path / "c", "--figures", "s02/s02_01", "--rule", "motion",
         "--faces",
     )  # fmt: skip
-    assert "18 files with pictures of 1 clips, faces among them" in said.out
+    assert "18 files with pictures of 1 clip, faces among them" in said.out
     drawn = {p.name for p in (tmp_path / "c/figures/clips").glob("*.png")}
     assert code == 0 and len(drawn) == 3 and all("s02_01" in name for name in drawn)
 

@@ -383,6 +383,9 @@ def test_an_estimated_spread_keeps_its_error(simulated):
     found = nulls(simulated, coder_sd_ms=spreads(), kinds="unbiased")
     apex = found[found["keyframe"] == "apex"]
     assert set(apex["coder_sd"]) == {11.0} and set(apex["coder_sd_error"]) == {2.0}
+    other = spreads(estimates=(1.0, 2.0, 3.0)).assign(source="motion-blind:offset=0.2")
+    both = nulls(simulated, coder_sd_ms=pd.concat([other, spreads()]), kinds="unbiased")
+    pd.testing.assert_frame_equal(both, found)
     unknown = nulls(simulated, coder_sd_ms=spreads(estimates=(12.0, math.nan, 22.0)))
     reasons = unknown.groupby("null")["reason"].agg(set)
     assert reasons["unbiased"] == {"the SD of the coders' apex is not known"}

@@ -113,8 +113,9 @@ class CoderFindings:
         folder = Path(folder)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for name in WRITTEN:
-                tables.write_csv(getattr(self, name), folder / f"{name}.csv")
+            with tables.together():
+                for name in WRITTEN:
+                    tables.write_csv(getattr(self, name), folder / f"{name}.csv")
         except OSError as error:
             raise OutputError(f"{folder} cannot be written ({error.strerror}).") from None
         return [folder / f"{name}.csv" for name in WRITTEN]

@@ -17,6 +17,7 @@ import numpy as np
 from scipy import optimize
 
 from mebias import tables
+from mebias.errors import counted
 from mebias.quantification import cr2
 from mebias.quantification.claim_rows import NOT_SUPPORTED, OPEN, SUPPORTED
 from mebias.quantification.coding.crossed import Crossed, crossed_contrasts
@@ -119,14 +120,13 @@ def culture_design(study: Study, min_subjects: int = 5) -> Design:
     few = min(n_group, n_rest)
     if few < max(min_subjects, 2):
         which = group if n_group <= n_rest else "the others"
-        reason = (f"{few} subjects of {which} have events coded by both sides; "
+        reason = (f"{counted(few, 'subject')} of {which} with events coded by both sides; "
                   f"{max(min_subjects, 2)} are needed")  # fmt: skip
         return Design(**(design.__dict__ | {"reason": reason}))
     if min(own, others) < FEWEST_CODERS:
-        plural, more = "" if own == 1 else "s", "" if others == 1 else "s"
         words = (
-            f"{own} coder{plural} of culture {culture} and {others} other{more}: culture is "
-            f"confounded with the coder; two of each are needed"
+            f"{counted(own, 'coder')} of culture {culture} and {counted(others, 'other')}: culture "
+            f"is confounded with the coder; two of each are needed"
         )
         return Design(**(design.__dict__ | {"confounded": words}))
     return design

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from mebias import tables
-from mebias.errors import listed
+from mebias.errors import counted, listed
 from mebias.quantification.coding.coverage import levels
 from mebias.quantification.coding.culture import Design
 from mebias.quantification.coding.detection import left_out_videos
@@ -44,8 +44,9 @@ def _issues(
     alone = left_out_videos(study)
     if alone:
         yield ("note", "video",
-               f"{alone} videos were looked at by one coder: they say nothing about agreement; a "
-               f"coder who looked and found nothing needs a row with blank times.")  # fmt: skip
+               f"{counted(alone, 'video was', 'videos were')} looked at by one coder: they say "
+               f"nothing about agreement; a coder who looked and found nothing needs a row with "
+               f"blank times.")  # fmt: skip
     if codings["apex_ms"].isna().all():
         yield "note", "apex", "no apex was coded; onset and offset are compared alone."
     if codings["fps"].isna().any():

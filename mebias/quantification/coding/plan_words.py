@@ -7,17 +7,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from mebias.errors import per_cent
+
 if TYPE_CHECKING:
     from mebias.quantification.coding.planning import StudyPlan
-
-
-def percent(share: float) -> str:
-    """Of a share.
-
-    >>> percent(0.8)
-    '80 %'
-    """
-    return f"{100 * share:.0f} %"
 
 
 def summary(plan: StudyPlan) -> str:
@@ -27,7 +20,7 @@ def summary(plan: StudyPlan) -> str:
     lines = [f"{len(plan.table) // len(rows)} designs; {plan.basis}"]
     wanted = (
         f"95 % of labels within {goals.tolerance_ms:.0f} ms, and {goals.shift_ms:g} ms found with "
-        f"{percent(goals.power)} power ({' and '.join(goals.contrasts) or 'no contrast'})"
+        f"{per_cent(goals.power)} power ({' and '.join(goals.contrasts) or 'no contrast'})"
     )
     if plan.reached:
         lines.append(f"recommended, the cheapest that reaches {wanted}:")
@@ -37,8 +30,9 @@ def summary(plan: StudyPlan) -> str:
     for row in rows.to_dict("records"):
         lines.append(
             f"  {row['keyframe']}: 95 % of labels within {row['tolerance_ms']:.0f} ms"
-            f"{bounds(row, 'tolerance', ' ms')}; power for groups {percent(row['ethnicity_power'])}"
-            f"{bounds(row, 'ethnicity_power')}, for coder cultures {culture(row)}"
+            f"{bounds(row, 'tolerance', ' ms')}; power for groups "
+            f"{per_cent(row['ethnicity_power'])}{bounds(row, 'ethnicity_power')}, for coder "
+            f"cultures {culture(row)}"
         )
     if plan.reached and (rows["tolerance_high"] > goals.tolerance_ms).any():
         lines.append(
@@ -53,7 +47,7 @@ def design(row: pd.Series) -> str:
     """One design."""
     return (
         f"{row['subjects']:.0f} subjects ({row['group_sizes']}), {row['n_clips']:.0f} clips, "
-        f"{row['coders']:.0f} coders, {percent(row['double_coded'])} of the clips coded by all of "
+        f"{row['coders']:.0f} coders, {per_cent(row['double_coded'])} of the clips coded by all of "
         f"them, {row['fps']:g} fps: {row['codings']:.0f} codings, {row['hours']:.0f} hours"
     )
 
@@ -65,7 +59,7 @@ def bounds(row: dict[object, float], name: str, unit: str = "") -> str:
         return ""
     if unit:
         return f" ({low:.0f} to {high:.0f}{unit})"
-    return f" ({percent(low)} to {percent(high)})"
+    return f" ({per_cent(low)} to {per_cent(high)})"
 
 
 def culture(row: dict[object, float]) -> str:
@@ -75,4 +69,4 @@ def culture(row: dict[object, float]) -> str:
         return (
             "none (needs two coders of each culture)" if few else f"none ({row['culture_reason']})"
         )
-    return f"{percent(row['culture_power'])}{bounds(row, 'culture_power')}"
+    return f"{per_cent(row['culture_power'])}{bounds(row, 'culture_power')}"

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import OptionError, OutputError
+from mebias.errors import OptionError, OutputError, per_cent
 from mebias.quantification.coding.pilot import (
     ASSUMED_CULTURE,
     ASSUMED_GROUP,
@@ -142,8 +142,9 @@ class StudyPlan:
         found = {"study": self.table, "study_components": self.components}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            for name, table in found.items():
-                tables.write_csv(table, folder / f"{name}.csv")
+            with tables.together():
+                for name, table in found.items():
+                    tables.write_csv(table, folder / f"{name}.csv")
         except OSError as error:
             raise OutputError(f"{folder} cannot be written ({error.strerror}).") from None
         return [folder / f"{name}.csv" for name in found]
@@ -325,18 +326,20 @@ def designs(
     if not (min(double_coded) > 0 and max(double_coded) <= 1):
         bad = min(double_coded) if min(double_coded) <= 0 else max(double_coded)
         raise OptionError(
-            f"double_coded is {bad:.0%}; expected a share of clips above 0 % and up to 100 %."
+            f"double_coded is {per_cent(bad)}; expected a share of clips above 0 % and up to 100 %."
         )
     if min(fps) <= 0:
         raise OptionError(f"fps is {min(fps):g}; expected a number above 0.")
     if min(clips) < 1:
         raise OptionError(f"clips per subject is {min(clips):g}; expected 1 or more.")
     if not 0 < group < 1:
-        raise OptionError(f"group is {group:.0%}; expected a share of subjects from 0 to 100 %.")
+        raise OptionError(
+            f"group is {per_cent(group)}; expected a share of subjects from 0 to 100 %."
+        )
     few = min(subjects)
     if min(round(few * group), few - round(few * group)) < 3:
         raise OptionError(
-            f"subjects is {few:g} with {group:.0%} in the group: a side has fewer than 3; a "
+            f"subjects is {few:g} with {per_cent(group)} in the group: a side has fewer than 3; a "
             f"contrast needs 3 subjects or more on each side."
         )
     n = math.prod(len(set(values)) for values in given.values())

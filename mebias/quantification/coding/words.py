@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mebias import tables
+from mebias.errors import counted
 from mebias.quantification.coding.culture import FAMILY, QUANTITY
 from mebias.quantification.coding.detection import EVERYONE
 from mebias.quantification.coverage import LEAST, falls_short
@@ -94,15 +95,6 @@ def brackets(found: CoderFindings) -> str:
     if told["coverage_note"].map(falls_short).any():
         text += f"; those with a star covered less than {100 * LEAST:.0f} % in simulation"
     return f"{text} (coverage_note in estimates.csv)"
-
-
-def counted(n: int, name: str) -> str:
-    """A number of things.
-
-    >>> counted(1, "event"), counted(2, "event")
-    ('1 event', '2 events')
-    """
-    return f"{n} {name}{'' if n == 1 else 's'}"
 
 
 def keyframe_rows(found: CoderFindings, quantity: str, source: str) -> list[dict[Hashable, Any]]:
