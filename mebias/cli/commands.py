@@ -89,7 +89,8 @@ def export(options: argparse.Namespace) -> None:
     if cohort.root is None:
         raise OptionError(
             f"{cohort.name} is simulated and has no authors' file to write back to; give --root "
-            f"DIR, or write the simulation with: mebias simulate {options.dataset} --frames."
+            f"DIR, or write the simulation with: python -m mebias simulate "
+            f"{options.dataset} --frames."
         )
     out = options.out or Path("reports") / f"{cohort.manifest.id}-export"
     hold(out, beside=True)
