@@ -172,7 +172,7 @@ def add_selection(command: Any, rules: str, distances: str = "signed") -> None:
         "--distance",
         metavar="D",
         action="append",
-        help="how two frames are compared: signed (differences of gray values), uint8 (the same as "
+        help="how two frames are compared: signed (differences of brightness), uint8 (the same as "
         "8-bit arithmetic wraps them), stabilized (without flicker and head motion), flow "
         f"(optical flow); may be repeated ({distances})",
     )

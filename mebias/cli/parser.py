@@ -50,7 +50,7 @@ def make_parser() -> Parser:
     """The parser of the whole command line."""
     parser = Parser(
         prog="python -m mebias",
-        description="Compare human keyframes of micro-expressions with re-selected ones, per "
+        description="Compare human keyframes of micro-expressions with re-selected ones, per\n"
         "dataset and ethnicity, with uncertainty.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

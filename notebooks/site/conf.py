@@ -16,6 +16,8 @@ root_doc = "index"
 html_theme = "furo"
 html_title = "mebias"
 html_static_path: list[str] = []
+html_show_copyright = False
+default_role = "py:obj"
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autosummary_generate = False
@@ -46,6 +48,9 @@ def _write(path, text):
         path.write_text(text, encoding="utf-8")
 
 
+_DEFAULTS = {"None": "required", "": "empty", "nan": "missing"}
+
+
 def _tables():
     parts = [
         "# Tables\n\nEach stage takes and returns one of these; a column with a default may be "
@@ -54,7 +59,7 @@ def _tables():
     for name, columns in schemas.SCHEMAS.items():
         parts.append(f"## {name}\n\n| column | kind | meaning | default |\n|---|---|---|---|")
         for column, spec in columns.items():
-            default = "required" if spec.default is None else f"`{spec.default!r}`"
+            default = _DEFAULTS.get(str(spec.default), f"`{spec.default}`")
             parts.append(f"| `{column}` | {spec.kind} | {spec.meaning} | {default} |")
         parts.append("")
     return "\n".join(parts)
