@@ -173,7 +173,7 @@ class Findings:
         return more_with(self.shifts)
 
     def plot(self, kind: str = "estimation", **options: Any) -> Figure:
-        """Draw the findings.
+        """Draw the findings, in the style of reports (`mebias.figures.style`).
 
         Parameters
         ----------
@@ -205,14 +205,15 @@ class Findings:
             or tuple(self.shifts[["source", "distance"]].iloc[0])
         )
         options = {"source": chosen[0], "distance": chosen[1]} | options
-        if kind == "estimation":
-            drawn = figures.estimation_plot(self.shifts, self.estimates, **options)
-        elif kind == "human_vs_selected":
-            drawn = figures.human_vs_selected(self.shifts, **options)
-        else:
-            raise OptionError(
-                f"there is no plot {kind!r}; expected estimation or human_vs_selected."
-            )
+        with figures.style():
+            if kind == "estimation":
+                drawn = figures.estimation_plot(self.shifts, self.estimates, **options)
+            elif kind == "human_vs_selected":
+                drawn = figures.human_vs_selected(self.shifts, **options)
+            else:
+                raise OptionError(
+                    f"there is no plot {kind!r}; expected estimation or human_vs_selected."
+                )
         return cast("Figure", drawn)
 
     def headline(self) -> pd.DataFrame:

@@ -134,10 +134,11 @@ class CoderFindings:
             An unknown kind.
         """
         figures = import_module("mebias.reporting.figures")  # drawing stands above numbers
-        if kind == "bias":
-            return cast("Figure", figures.coder_plot(self.estimates, **options))
-        if kind == "culture":
-            return cast("Figure", figures.culture_plot(self.estimates, **options))
+        with figures.style():
+            if kind == "bias":
+                return cast("Figure", figures.coder_plot(self.estimates, **options))
+            if kind == "culture":
+                return cast("Figure", figures.culture_plot(self.estimates, **options))
         raise OptionError(f"there is no plot {kind!r}; expected bias or culture.")
 
     def summary(self) -> str:
