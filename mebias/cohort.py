@@ -176,5 +176,5 @@ class Cohort:
         )
 
     def _repr_html_(self) -> str:
-        head = self.clips.head(5).to_html(index=False, border=0)
+        head = self.clips.head(5).to_html(index=False, border=0, float_format="{:g}".format)
         return f"<p><b>{html.escape(repr(self))}</b></p>{head}"

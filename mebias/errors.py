@@ -17,7 +17,8 @@ class MebiasError(Exception):
     """Base of all errors that a user can mend: one line, whatever the texts in it hold."""
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(visible(str(message)))
+        # A sentence may end in a suggestion, which has its own mark.
+        super().__init__(visible(str(message)).replace("?.", "?"))
 
 
 class UnknownDatasetError(MebiasError):

@@ -333,6 +333,12 @@ def read_text_csv(path: Path) -> pd.DataFrame:
     if not rows:
         raise TableError(f"{path.name} is empty; expected a header and at least one row.")
     header = [cell.strip() for cell in rows[0]]
+    for sign, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and sign in header[0]:
+            raise TableError(
+                f"{path.name} has {name} between its columns; save it with commas there, and with "
+                f"points in numbers."
+            )
     repeated = sorted({c for c in header if header.count(c) > 1})
     if repeated:
         raise TableError(f"{path.name} has the column {repeated[0]!r} twice; rename one of them.")

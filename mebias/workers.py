@@ -8,11 +8,14 @@ ends its worker three times, that is told. Whoever asks for the work holds a few
 from __future__ import annotations
 
 import os
+import pickle
+import sys
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from typing import Any, TypeVar
 
@@ -210,6 +213,7 @@ class _Processes:
     def __init__(self, size: int, shared: object) -> None:
         self.size = size
         self._shared = shared
+        self._script_needed: bool | None = None
         self._pool = self._started()
 
     def _started(self) -> ProcessPoolExecutor:
@@ -218,8 +222,13 @@ class _Processes:
 
     def submit(self, function: Callable[[Any, T], R], item: T) -> Future[R]:
         """Have an item done."""
+        if self._script_needed is None:
+            self._script_needed = _is_of_script((self._shared, function, item))
         try:
-            return self._pool.submit(_call, function, item)
+            if self._script_needed:
+                return self._pool.submit(_call, function, item)
+            with _script_left_out():  # any of them may start a process
+                return self._pool.submit(_call, function, item)
         except BrokenProcessPool as error:  # told where its result is asked for
             broken: Future[R] = Future()
             broken.set_exception(error)
@@ -247,6 +256,30 @@ class _Processes:
     def close(self) -> None:
         """Let the processes end."""
         self._pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _script_left_out() -> Iterator[None]:
+    """Processes that start meanwhile do not run the user's script anew.
+
+    Without this a script whose calls do not stand under ``if __name__ == "__main__"`` would
+    begin again in each of them.
+    """
+    script = sys.modules["__main__"]
+    named = getattr(script, "__file__", None)
+    if named is None or getattr(script, "__spec__", None) is not None:
+        yield
+        return
+    del script.__file__
+    try:
+        yield
+    finally:
+        script.__file__ = named
+
+
+def _is_of_script(sent: object) -> bool:
+    """Whether something that the script defines, such as a rule, is sent; arrays are not read."""
+    return b"__main__" in pickle.dumps(sent, protocol=5, buffer_callback=lambda _: None)
 
 
 _shared: Any = None

@@ -1,16 +1,21 @@
-"""What a run would cost, before it runs."""
+"""What re-selecting would cost, before it runs."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mebias.cohort import Cohort
-from mebias.errors import FrameError
-from mebias.pipeline import DEFAULT_DISTANCES
+import numpy as np
+
+from mebias.cohort import Cohort, FrameSource
 from mebias.selection import reselect
 from mebias.workers import Jobs, count_workers
+
+_SAMPLE = 8
+"""Clips that are really re-selected."""
+_ROW_BYTES = 160
+"""Of a keyframe in ``keyframes.csv`` or in ``shifts.csv``."""
 
 
 @dataclass(frozen=True)
@@ -23,47 +28,56 @@ class Work:
     megabytes: float
 
 
-def estimate_work(cohort: Cohort, rule: str | Sequence[str], *, jobs: Jobs = 1) -> Work:
-    """What re-selecting and reporting a cohort would cost, measured on a few frames.
+def estimate_work(
+    cohort: Cohort,
+    rule: str | Sequence[str],
+    *,
+    distance: str | Sequence[str] = "signed",
+    jobs: Jobs = 1,
+) -> Work:
+    """What re-selecting a cohort would cost, measured on a few of its clips.
 
     Parameters
     ----------
     cohort : Cohort
         Clips with frames; without frames only tables are counted.
-    rule : str or sequence of str
-        The rules that would run.
+    rule, distance : str or sequence of str
+        As `mebias.reselect` takes them.
     jobs : int or str
         Worker processes, or the address of a Dask scheduler.
     """
-    planned = reselect(replace(cohort, frames=None), rule)
-    needed = planned[planned["window_low"].notna()]
-    wanted = {
-        (clip, number)
-        for clip, low, high in zip(
-            needed["clip"], needed["window_low"], needed["window_high"], strict=True
-        )
-        for number in range(int(low), int(high) + 1)
-    }
-    per_frame = _seconds_per_frame(cohort, sorted(wanted)) if cohort.frames is not None else 0.0
-    frames = len(wanted) if cohort.frames is not None else 0
-    figures, row_bytes = 12.0, 160
+    rows = len(reselect(replace(cohort, frames=None), rule, distance=distance))
+    megabytes = rows * 2 * _ROW_BYTES / 1e6
+    names = cohort.clips["clip"].to_numpy()
+    if cohort.frames is None or not len(names):
+        return Work(clips=len(cohort), frames=0, seconds=0.0, megabytes=megabytes)
+    counted = _Counted(cohort.frames)
+    sample = names[np.unique(np.linspace(0, len(names) - 1, _SAMPLE).astype(int))]
+    start = time.perf_counter()
+    reselect(
+        replace(cohort, frames=counted), rule, distance=distance, clips=list(sample),
+        skip_bad_frames=True,
+    )  # fmt: skip
+    share = len(sample) / len(names)
     return Work(
         clips=len(cohort),
-        frames=frames,
-        seconds=frames * per_frame / count_workers(jobs) + figures,
-        megabytes=2.0 + len(planned) * 2 * len(DEFAULT_DISTANCES) * row_bytes / 1e6,
+        frames=round(len(counted.seen) / share),
+        seconds=(time.perf_counter() - start) / share / count_workers(jobs),
+        megabytes=megabytes,
     )
 
 
-def _seconds_per_frame(cohort: Cohort, wanted: Sequence[tuple[str, int]]) -> float:
-    assert cohort.frames is not None
-    sample = wanted[:: max(1, len(wanted) // 30)]
-    read: Callable[[str, int], object] = cohort.frames.read
-    start, done = time.perf_counter(), 0
-    for clip, number in sample:
-        try:
-            read(clip, number)
-            done += 1
-        except FrameError:
-            continue  # a dry run counts; the run itself reports what cannot be read
-    return (time.perf_counter() - start) / done if done else 0.0
+class _Counted:
+    """Frames that remember which of them were read."""
+
+    def __init__(self, frames: FrameSource) -> None:
+        self._frames = frames
+        self.concurrent = getattr(frames, "concurrent", False)
+        self.seen: set[tuple[str, int]] = set()
+
+    def numbers(self, clip: str) -> np.ndarray:
+        return self._frames.numbers(clip)
+
+    def read(self, clip: str, number: int) -> np.ndarray:
+        self.seen.add((clip, number))
+        return self._frames.read(clip, number)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import time
@@ -177,15 +179,34 @@ def test_report_of_ones_own_folder_is_not_marked_and_repeats_byte_for_byte(
 def test_dry_run_counts_and_writes_nothing(capsys, tmp_path, monkeypatch, folder):
     monkeypatch.chdir(tmp_path)
     before = sorted(tmp_path.iterdir())
-    code, out, _ = run(capsys, "report", "folder", "--root", folder, "--dry-run")
-    assert code == 0
-    assert "30 clips" in out
-    assert "frames to read" in out
-    code, out, _ = run(capsys, "recognize", "folder", "--root", folder, "--dry-run", "--seeds", "2")
-    assert code == 0
-    assert "30 clips" in out
-    assert "on top: 3 arms x 2 seeds x 12 folds" in out
+
+    def frames(*arguments):
+        code, out, _ = run(capsys, *arguments, "--root", folder, "--dry-run")
+        assert code == 0
+        assert "30 clips" in out
+        return int(re.search(r"read about (\d+) frames", out)[1]), out
+
+    in_windows, _ = frames("reselect", "folder")
+    on_disk = len(list((folder / "frames").rglob("*.png")))
+    assert 0 < in_windows < on_disk / 4
+    whole, _ = frames("reselect", "folder", "--rule", "motion-blind")
+    assert whole == pytest.approx(on_disk, rel=0.25)  # 8 of 30 clips are looked at
+    reported, out = frames("report", "folder")
+    assert reported == whole  # its rules look at these frames, too, and read none twice
+    assert "come on top" in out
+    both = "human,gamdss,gamdss@both,posterior-draws"
+    _, out = frames("recognize", "folder", "--arms", both, "--seeds", "2")
+    assert "on top: 4 arms x 2 seeds x 12 folds" in out
+    assert frames("recognize", "folder", "--arms", "human")[0] == 0
+    assert frames("export", "folder")[0] == in_windows
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_dry_run_counts_no_frames_where_there_are_none(capsys, folder):
+    shutil.rmtree(folder / "frames")
+    code, out, _ = run(capsys, "reselect", "folder", "--root", folder, "--dry-run")
+    assert code == 0
+    assert "about 0 frames" in out
 
 
 @pytest.mark.parametrize(
@@ -212,15 +233,25 @@ def test_mistakes_are_one_sentence_and_code_2(capsys, tmp_path, monkeypatch, arg
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["reprot", "4dme"], ["report"], ["report", "4dme", "--seed", "-1"], [],
-     ["reselect", "4dme", "--jobs", "0"]],
-)  # fmt: skip
-def test_unusable_arguments_are_code_2(capsys, arguments):
+    ("arguments", "words"),
+    [
+        (["reprot", "4dme"], "did you mean report?"),
+        (["report"], "DATASET"),
+        (["report", "4dme", "--seed", "-1"], "not a whole number of 0 or more"),
+        ([], "COMMAND"),
+        (["reselect", "4dme", "--jobs", "0"], "not a whole number of 1 or more"),
+        (["reselect", "4dme", "--rot", "here"], "did you mean --root?"),
+        (["reselect", "4dme", "--rool=here"], "did you mean --root?"),
+        (["reselect", "4dme", "samm"], "unknown argument samm"),
+        (["reselect", "4dme", "--fps", "x"], "'x' is not a number"),
+        (["calibrate", "gain", "--cohorts", "2.5"], "'2.5' is not a whole number"),
+    ],
+)
+def test_unusable_arguments_are_one_sentence_and_code_2(capsys, arguments, words):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
-    assert "error" in capsys.readouterr().err
+    assert words in sentence(capsys.readouterr().err)
 
 
 def test_real_and_simulated_do_not_mix(capsys, tmp_path, folder, monkeypatch):

@@ -94,6 +94,19 @@ def test_only_seen_files_count_as_tried(manifest):
     assert ("never tried on the real file" in text) == (not tried)
 
 
+@each
+def test_a_card_says_what_its_letters_mean(manifest):
+    rows = card(manifest)
+    names = [name for name, _ in rows]
+    letters = {w.strip(":;,") for name, text in rows if name.startswith("source of") for w in
+               text.split()} & {"P", "P2", "F", "C"}  # fmt: skip
+    legend = dict(rows).get("sources", "")
+    assert letters == {letter for letter in letters if f"{letter}: " in legend}
+    assert not letters or names.index("sources") < min(
+        i for i, name in enumerate(names) if name.startswith("source of")
+    )
+
+
 def test_a_group_is_preset_only_where_a_source_states_it():
     preset = {m.id for m in MANIFESTS if m.ethnic_group}
     assert preset == {"casme", "casme2", "casmesq"}

@@ -42,3 +42,11 @@ def test_a_broken_csv_is_one_of_our_errors(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(TableError, match=r"t\.csv"):
         tables.read_csv(path, "issues")
+
+
+@pytest.mark.parametrize(("sign", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_other_separators_are_named(tmp_path, sign, name):
+    path = tmp_path / "t.csv"
+    path.write_text(f"clip{sign}subject{sign}fps\na{sign}1{sign}59,9\n", encoding="utf-8")
+    with pytest.raises(TableError, match=f"t.csv has {name} between its columns.*commas"):
+        tables.read_csv(path, "shifts")

@@ -223,3 +223,35 @@ def test_a_cluster_that_goes_wrong(tmp_path, monkeypatch):
         threading.Timer(1.0, bare.scheduler.kill).start()
         with pytest.raises(WorkerError, match="is gone; start it again, then run the same command"):
             list(in_order(slow, list(range(100)), bare.address, 0.3))
+
+
+SCRIPTS = {
+    "unguarded": """
+import mebias
+print("begun")
+cohort = mebias.simulate("4dme", n_subjects=4, n_clips=4, size=(32, 32))
+print(len(mebias.reselect(cohort, jobs=2)))
+""",
+    "a rule of its own": """
+import mebias
+from mebias.selection.rules import Windows
+
+def mine(onset, apex, offset):
+    return Windows((onset, onset + 1), (apex - 1, apex + 1), (offset - 1, offset))
+
+if __name__ == "__main__":
+    print("begun")
+    cohort = mebias.simulate("4dme", n_subjects=4, n_clips=4, size=(32, 32))
+    print(len(mebias.reselect(cohort, mine, jobs=2)))
+""",
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_workers_do_not_begin_a_script_anew(tmp_path, name):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPTS[name], encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (done.stdout.split(), done.stderr) == (["begun", "12"], "")

@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         word = arguments[0]
         known = ", ".join(COMMANDS)
         parser.error(f"unknown command {word!r}: known are {known}{suggest(word, COMMANDS)}")
-    options = parser.parse_args(arguments)
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        options.parser.refuse(unknown)
     try:
         with warnings.catch_warnings(), released():
             _show_warnings_plainly()

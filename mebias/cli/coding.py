@@ -80,15 +80,14 @@ def _plants(texts: Sequence[str]) -> dict[tuple[str, str], tuple[float, float, f
 
 def _figures(found: CoderFindings, out: Path) -> dict[str, Path]:
     """The figures that can be drawn, with the SVG of each."""
-    from mebias.reporting.figures import save, style
+    from mebias.reporting.figures import save
 
     folder = out / "figures"
     folder.mkdir(exist_ok=True)
     drawn = {}
     for kind, name in (("bias", "coder_bias"), ("culture", "coder_culture")):
         try:
-            with style():
-                figure = found.plot(kind)
+            figure = found.plot(kind)
         except MebiasError:
             continue  # without cultures and groups there is nothing to draw
         drawn[name] = save(figure, folder, name, simulated=found.simulated)[0]

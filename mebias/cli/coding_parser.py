@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from mebias.cli import coding
-from mebias.cli.options import add_command, add_min_subjects, add_out, add_seed
+from mebias.cli.options import (
+    add_command,
+    add_ethnicity,
+    add_margin,
+    add_min_subjects,
+    add_out,
+    add_seed,
+)
 
 
 def add_coders(commands: Any) -> None:
@@ -25,19 +32,24 @@ def add_coders(commands: Any) -> None:
         "wanted video, pass, event, order, fps; or ELAN's tab-separated export with tiers "
         "event@CODER and apex@CODER. Without FILE a SIMULATED study",
     )
-    command.add_argument("--coders", metavar="FILE.csv", type=Path, help="coder, culture")
-    command.add_argument("--ethnicity", metavar="FILE.csv", type=Path, help="subject, ethnicity")
-    command.add_argument("--fps", metavar="F", type=float, help="frame rate of rows without one")
+    command.add_argument(
+        "--coders",
+        metavar="FILE.csv",
+        type=Path,
+        help="which culture each coder belongs to: a CSV with the columns coder, culture",
+    )
+    add_ethnicity(command)
+    command.add_argument(
+        "--fps", metavar="F", type=float, help="frames a second in rows that do not say it"
+    )
     command.add_argument(
         "--overlap",
-        metavar="IOU",
+        metavar="SHARE",
         type=float,
         default=0.5,
-        help="codings mean one event from this intersection over union on (0.5)",
+        help="codings that share this part of the time they cover together are one event (0.5)",
     )
-    command.add_argument(
-        "--margin", metavar="MS", type=float, help="what matters (the larger of a frame and 10 ms)"
-    )
+    add_margin(command)
     command.add_argument(
         "--plant",
         metavar="CULTURE,GROUP:onset,apex,offset",

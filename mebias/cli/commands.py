@@ -85,12 +85,19 @@ def export(options: argparse.Namespace) -> None:
 
     if options.keyframes is not None and options.rule:
         raise OptionError("--keyframes gives the frames and --rule chooses them; give one.")
+    if options.keyframes is not None and options.dry_run:
+        raise OptionError("--dry-run is about re-selecting; with --keyframes nothing is selected.")
     (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
     if cohort.root is None:
         raise OptionError(
             f"{cohort.name} is simulated and has no authors' file to write back to; give --root "
-            f"DIR, or write the simulation with: mebias simulate {options.dataset} --frames."
+            f"DIR, or write the simulation with: python -m mebias simulate "
+            f"{options.dataset} --frames."
         )
+    if options.dry_run:
+        asked = [(options.rule or ["gamdss"], options.distance or ["signed"])]
+        dry_run([cohort], asked, options.jobs)
+        return
     out = options.out or Path("reports") / f"{cohort.manifest.id}-export"
     hold(out, beside=True)
     keyframes = options.keyframes
@@ -259,7 +266,7 @@ def report(options: argparse.Namespace) -> None:
     """``mebias report``."""
     from mebias.label_versions import report_versions
     from mebias.measuring import check_form
-    from mebias.pipeline import get_cohorts, report
+    from mebias.pipeline import DEFAULT_DISTANCES, DEFAULT_RULES, get_cohorts, report
 
     given = {"seed": options.seed, "min_subjects": options.min_subjects, "plan": options.plan}
     if options.plan and (options.versions or len(options.datasets) > 1):
@@ -290,7 +297,9 @@ def report(options: argparse.Namespace) -> None:
     rules = {"rule": options.rule} if options.rule else {}
     distances = {"distance": options.distance} if options.distance else {}
     if options.dry_run:
-        dry_run(cohorts, options.rule or ["gamdss", "gamdss-released"], options.jobs)
+        asked = [(options.rule or DEFAULT_RULES, options.distance or DEFAULT_DISTANCES)]
+        dry_run(cohorts, asked, options.jobs)
+        print("Nulls, tests, figures and, unless --recognizer is none, training come on top.")
         return
     made = report(
         cohorts,

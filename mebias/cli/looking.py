@@ -22,7 +22,7 @@ def power(options: argparse.Namespace) -> None:
     (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
     rule = options.rule or "gamdss"
     if options.dry_run:
-        dry_run([cohort], [rule], options.jobs)
+        dry_run([cohort], [([rule], [options.distance or "signed"])], options.jobs)
         return
     out = options.out or Path("reports") / cohort.manifest.id
     writable(out)

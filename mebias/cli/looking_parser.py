@@ -12,6 +12,7 @@ from mebias.cli.options import (
     add_data,
     add_frames,
     add_jobs,
+    add_margin,
     add_min_subjects,
     add_out,
 )
@@ -24,14 +25,16 @@ def add_power(commands: Any) -> None:
     command.add_argument("dataset", help="a dataset id, folder, or a manifest file")
     add_data(command)
     add_frames(command)
-    command.add_argument("--rule", metavar="R", help="whose shifts (gamdss)")
+    command.add_argument("--rule", metavar="R", help="the rule whose shifts are looked at (gamdss)")
     command.add_argument("--distance", metavar="D", help="and their distance (signed)")
     command.add_argument(
-        "--power", metavar="P", type=_share, default=0.8, help="power asked for (0.8)"
+        "--power",
+        metavar="P",
+        type=_share,
+        default=0.8,
+        help="probability to find a difference that is there (0.8)",
     )
-    command.add_argument(
-        "--margin", metavar="MS", type=float, help="what matters (the larger of a frame and 10 ms)"
-    )
+    add_margin(command)
     add_jobs(command)
     command.add_argument("--skip-bad-frames", action="store_true", help="as in reselect")
     command.add_argument("--cache", metavar="DIR", type=Path, help="as in reselect")

@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from mebias.errors import suggest
+
+
+class Parser(argparse.ArgumentParser):
+    """Tells a mistake in one sentence, without the page of usage that `--help` prints."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # argparse looks types up here; its own words are "invalid float value".
+        self.register("type", float, _number)
+        self.register("type", int, _whole)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and where to read on."""
+        self.exit(2, f"mebias: error: {message} ({self.prog} --help says more)\n")
+
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """Name arguments that no option takes, and the option that may have been meant."""
+        options = [name for action in self._actions for name in action.option_strings]
+        named = [word for word in unknown if word.startswith("-")]
+        near = suggest(named[0].partition("=")[0], options) if named else ""
+        self.error(f"unknown argument {' '.join(unknown)}{near}")
 
 
 def add_command(commands: Any, name: str, text: str, run: Callable[..., None]) -> Any:
     """A command with its texts, and what every command has."""
     command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, parser=command)
     command.add_argument("--quiet", action="store_true", help="no progress, no summary")
     command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     return command
@@ -24,7 +47,13 @@ def add_out(command: Any, default: str) -> None:
 
 def add_seed(command: Any) -> None:
     """The seed of everything random."""
-    command.add_argument("--seed", metavar="N", type=_seed, default=0, help="seed (0)")
+    command.add_argument(
+        "--seed",
+        metavar="N",
+        type=_seed,
+        default=0,
+        help="where random draws start: the same seed, the same results (0)",
+    )
 
 
 def add_data(command: Any) -> None:
@@ -36,10 +65,14 @@ def add_data(command: Any) -> None:
         default=[],
         help="the dataset's folder; for several datasets NAME=DIR, repeated",
     )
-    command.add_argument("--ethnicity", metavar="FILE.csv", type=Path, help="subject, ethnicity")
-    command.add_argument("--fps", metavar="F", type=float, help="override the frame rate")
+    add_ethnicity(command)
     command.add_argument(
-        "--labels", metavar="VERSION", help="version of the labels (see: datasets NAME)"
+        "--fps", metavar="F", type=float, help="frames a second, instead of the dataset's"
+    )
+    command.add_argument(
+        "--labels",
+        metavar="VERSION",
+        help="which version of the authors' labels (see: datasets NAME)",
     )
     command.add_argument(
         "--errata",
@@ -52,10 +85,33 @@ def add_data(command: Any) -> None:
     add_seed(command)
 
 
+def add_ethnicity(command: Any) -> None:
+    """Who belongs to which group."""
+    command.add_argument(
+        "--ethnicity",
+        metavar="FILE.csv",
+        type=Path,
+        help="who belongs to which group: a CSV with the columns subject, ethnicity",
+    )
+
+
+def add_margin(command: Any) -> None:
+    """The smallest difference that matters."""
+    command.add_argument(
+        "--margin",
+        metavar="MS",
+        type=float,
+        help="the smallest difference that matters, in ms (the larger of a frame and 10 ms)",
+    )
+
+
 def add_frames(command: Any) -> None:
     """Which frames, and what of them is looked at."""
     command.add_argument(
-        "--context", metavar="DIR", type=Path, help="untrimmed recordings of cut clips"
+        "--context",
+        metavar="DIR",
+        type=Path,
+        help="the untrimmed recordings, where clips were cut at their labels",
     )
     command.add_argument(
         "--crops", metavar="DIR", type=Path, help="cropped frames, in the layout of the dataset"
@@ -67,7 +123,9 @@ def add_frames(command: Any) -> None:
         "--crop", choices=["auto"], help="auto: one box per clip from a face detector"
     )
     command.add_argument(
-        "--mask", choices=["eyes", "mouth"], help="blank the eyes, or keep only the mouth"
+        "--mask",
+        choices=["eyes", "mouth"],
+        help="eyes: blank the eyes; mouth: blank all but the mouth",
     )
 
 
@@ -98,23 +156,25 @@ def add_jobs(command: Any, default: int | None = 1, words: str = "worker process
     )
 
 
-def add_selection(command: Any) -> None:
-    """Which rules select, on which distance."""
+def add_selection(command: Any, rules: str, distances: str = "signed") -> None:
+    """Which rules select, on which distance; what is said of it when none is given."""
     command.add_argument(
         "--rule",
         metavar="R",
         action="append",
-        help="gamdss, gamdss-released, -later-apex, -wide, -narrow, -return, -symmetric, -global, "
-        "jitter, least, motion, motion-blind; another share of the phase after a colon "
-        "(gamdss:0.2), another definition of the keyframes (motion:onset=0.1,offset=0.2), or how "
-        "far labels are expected to err, as an SD in ms (motion:coder=40); may be repeated",
+        help="how keyframes are re-selected: gamdss, gamdss-released, -later-apex, -wide, -narrow, "
+        "-return, -symmetric, -global, jitter, least, motion, motion-blind; another share of the "
+        "phase after a colon (gamdss:0.2), another definition of the keyframes "
+        "(motion:onset=0.1,offset=0.2), or how far labels are expected to err, as an SD in ms "
+        f"(motion:coder=40); may be repeated ({rules})",
     )
     command.add_argument(
         "--distance",
         metavar="D",
         action="append",
-        help="signed, uint8, stabilized (without flicker and head motion), flow (optical flow); "
-        "may be repeated",
+        help="how two frames are compared: signed (differences of brightness), uint8 (the same as "
+        "8-bit arithmetic wraps them), stabilized (without flicker and head motion), flow "
+        f"(optical flow); may be repeated ({distances})",
     )
     command.add_argument(
         "--skip-bad-frames",
@@ -160,6 +220,20 @@ def add_follow(command: Any) -> None:
     )
     # None tells an option that was not given from one that repeats the default.
     command.set_defaults(seed=None, min_subjects=None)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
 def _seed(text: str) -> int:

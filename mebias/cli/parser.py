@@ -12,10 +12,12 @@ from mebias.cli.calibrating_parser import add_calibrate
 from mebias.cli.coding_parser import add_coders
 from mebias.cli.looking_parser import add_doctor, add_power
 from mebias.cli.options import (
+    Parser,
     add_command,
     add_data,
     add_follow,
     add_frames,
+    add_margin,
     add_merge_small,
     add_min_subjects,
     add_out,
@@ -44,11 +46,11 @@ cohort of the dataset's published shape is simulated and everything says SIMULAT
 """
 
 
-def make_parser() -> argparse.ArgumentParser:
+def make_parser() -> Parser:
     """The parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m mebias",
-        description="Compare human keyframes of micro-expressions with re-selected ones, per "
+        description="Compare human keyframes of micro-expressions with re-selected ones, per\n"
         "dataset and ethnicity, with uncertainty.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -102,8 +104,14 @@ def _add_simulate(commands: Any) -> None:
     add_seed(command)
     command.add_argument("--subjects", metavar="N", type=int, help="number of subjects")
     command.add_argument("--clips", metavar="N", type=int, help="number of clips")
-    command.add_argument("--fps", metavar="F", type=float, help="frame rate")
-    command.add_argument("--size", metavar="HxW", type=size, default=(128, 128), help="(128x128)")
+    command.add_argument("--fps", metavar="F", type=float, help="frames a second")
+    command.add_argument(
+        "--size",
+        metavar="HxW",
+        type=size,
+        default=(128, 128),
+        help="height and width of the frames in pixels (128x128)",
+    )
     command.add_argument(
         "--frames", action="store_true", help="write images too, in the layout of `folder`"
     )
@@ -116,7 +124,7 @@ def _add_reselect(commands: Any) -> None:
     command.add_argument("dataset", help="a dataset id, folder, or a manifest file")
     add_data(command)
     add_frames(command)
-    add_selection(command)
+    add_selection(command, "gamdss")
     command.add_argument(
         "--nulls",
         action="store_true",
@@ -162,10 +170,15 @@ def _add_quantify(commands: Any) -> None:
 def _add_report(commands: Any) -> None:
     text = "from a dataset to its report: HTML, figures, tables, findings"
     command = add_command(commands, "report", text, run.report)
-    command.add_argument("datasets", nargs="+", metavar="DATASET", help="4dme, samm, ...")
+    command.add_argument(
+        "datasets",
+        nargs="+",
+        metavar="DATASET",
+        help="a dataset id, folder, or a manifest file; several are reported together",
+    )
     add_data(command)
     add_frames(command)
-    add_selection(command)
+    add_selection(command, "gamdss, gamdss-released, motion-blind", "signed, uint8")
     command.add_argument(
         "--versions",
         nargs=2,
@@ -206,7 +219,10 @@ def _add_audit(commands: Any) -> None:
     add_data(command)
     add_frames(command)
     command.add_argument(
-        "--against", metavar="OLD", type=Path, help="an older table of the labels: look at edits"
+        "--against",
+        metavar="OLD",
+        type=Path,
+        help="an older table of the labels: what was edited since",
     )
     command.add_argument("--no-images", action="store_true", help="do not open any image")
     add_out(command, "reports/<dataset>")
@@ -218,7 +234,7 @@ def _add_export(commands: Any) -> None:
     command.add_argument("dataset", help="a dataset id, folder, or a manifest file")
     add_data(command)
     add_frames(command)
-    add_selection(command)
+    add_selection(command, "gamdss")
     command.add_argument(
         "--keyframes", metavar="FILE.csv", type=Path, help="a keyframes table, instead of a rule"
     )
@@ -236,11 +252,14 @@ def _add_plan(commands: Any) -> None:
     command = add_command(commands, "plan", text, run.plan)
     command.add_argument("dataset", help="a dataset id, folder, or a manifest file")
     add_data(command)
-    command.add_argument("--rule", metavar="R", default="gamdss", help="tests rest on it (gamdss)")
-    command.add_argument("--distance", metavar="D", help="and on it (signed)")
     command.add_argument(
-        "--margin", metavar="MS", type=float, help="what matters (the larger of a frame and 10 ms)"
+        "--rule",
+        metavar="R",
+        default="gamdss",
+        help="the rule whose shifts the tests rest on (gamdss)",
     )
+    command.add_argument("--distance", metavar="D", help="and its distance (signed)")
+    add_margin(command)
     add_min_subjects(command)
     add_merge_small(command)
     command.set_defaults(context=None, crops=None, boxes=None, crop=None, mask=None)

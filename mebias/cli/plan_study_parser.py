@@ -156,12 +156,12 @@ _GOALS = (
     ("tolerance", 100 / 3, "95 %% of published labels are to lie within so many ms"),
     ("shift", 20.0, "contrast (ms) that is to be found"),
     ("power", 0.8, "probability to find it"),
-    ("alpha", 0.05, "level of the three keyframes together"),
+    ("alpha", 0.05, "significance level, of the three keyframes together"),
     ("minutes", 15.0, "minutes per coding; state your own"),
     ("training-hours", 10.0, "hours of training per coder; state your own"),
 )
 _ASSUMED = (
-    ("coder-group", "assumed SD of what a coder does to one group (3,3,4)"),
+    ("coder-group", "assumed SD of what a coder does to one group at onset, apex, offset (3,3,4)"),
     ("selector-sd", "assumed SD of the re-selected frame's error (20,15,25)"),
     ("subject-sd", "assumed SD of subjects' mean shifts that is not the coders' (5,5,5)"),
 )

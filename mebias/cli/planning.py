@@ -13,7 +13,7 @@ from mebias.errors import OptionError, per_cent
 def plan_study(options: argparse.Namespace) -> None:
     """``mebias plan-study``."""
     from mebias.quantification.coding.planning import plan_study as planned
-    from mebias.reporting.figures import save, style
+    from mebias.reporting.figures import save
 
     if len(options.group) != 1:
         raise OptionError("--group takes one percentage, such as 30.")
@@ -32,8 +32,7 @@ def plan_study(options: argparse.Namespace) -> None:
     out = options.out or Path("reports") / "study"
     writable(out)
     text = plan.protocol()
-    with style():
-        figure = plan.plot()
+    figure = plan.plot()
     with writing(out):
         plan.to_csv(out)
         write_text(out / "protocol.md", text)

@@ -28,7 +28,7 @@ def recognize(options: argparse.Namespace) -> None:
     from mebias import tables
     from mebias.pipeline import get_cohorts
     from mebias.quantification.gain import gain
-    from mebias.recognition.arms import get_arms
+    from mebias.recognition.arms import get_arms, needed_rules
     from mebias.recognition.folds import absent_classes
     from mebias.recognition.maps_file import write_maps
     from mebias.recognition.runs import arm_inputs
@@ -43,7 +43,8 @@ def recognize(options: argparse.Namespace) -> None:
     arms = get_arms(names)
     cohorts = get_cohorts(options.dataset, **data_options(options, options.dataset))
     if options.dry_run:
-        dry_run(cohorts, [arm.source for arm in arms if arm.source != "human"], options.jobs or 1)
+        asked = [(rules, [distance]) for distance, rules in needed_rules(arms).items()]
+        dry_run(cohorts, asked, options.jobs or 1)
         subjects = sum(cohort.clips["subject"].nunique() for cohort in cohorts)
         folds = len(cohorts) if options.lodo else min(options.folds or subjects, subjects)
         runs = ((len(arms), "arm"), (options.seeds, "seed"), (folds, "fold"))

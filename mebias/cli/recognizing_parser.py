@@ -40,14 +40,23 @@ def add_recognize(commands: Any) -> None:
         "--model", default="tiny", help="tiny, two-branch, resnet or convnext (tiny)"
     )
     command.add_argument(
-        "--maps", choices=["difference", "flow"], default="difference", help="(difference)"
+        "--maps",
+        choices=["difference", "flow"],
+        default="difference",
+        help="what is recognized: the difference between two frames, or optical flow (difference)",
     )
-    command.add_argument("--classes", metavar="SCHEME", help="a class scheme: 3-class, or 3")
+    command.add_argument(
+        "--classes",
+        metavar="SCHEME",
+        help="which emotions are told apart, as the dataset's card lists them: 3-class, or 3",
+    )
     command.add_argument("--seeds", metavar="N", type=int, default=5, help="runs of each arm (5)")
     command.add_argument(
         "--folds", metavar="K", type=int, help="K folds by subject (leave one subject out)"
     )
-    command.add_argument("--epochs", metavar="N", type=int, help="passes over the clips (model's)")
+    command.add_argument(
+        "--epochs", metavar="N", type=int, help="passes over the training clips (the model's own)"
+    )
     add_protocols(command)
     command.add_argument("--device", default="auto", help="cpu, cuda (auto)")
     add_data(command)

@@ -24,7 +24,11 @@ def add_relabel(commands: Any) -> None:
         "--controls", metavar="N", type=int, default=60, help="clips without a flag (60)"
     )
     command.add_argument(
-        "--fdr", metavar="Q", type=float, default=0.05, help="share of false flags (0.05)"
+        "--fdr",
+        metavar="Q",
+        type=float,
+        default=0.05,
+        help="share of flags that may be false (0.05)",
     )
     command.add_argument(
         "--tolerance-ms",

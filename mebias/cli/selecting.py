@@ -29,7 +29,7 @@ def reselect(options: argparse.Namespace) -> None:
     (cohort,) = get_cohorts(options.dataset, **data_options(options, [options.dataset]))
     rules = options.rule or ["gamdss"]
     if options.dry_run:
-        dry_run([cohort], rules, options.jobs)
+        dry_run([cohort], [(rules, options.distance or ["signed"])], options.jobs)
         return
     out = options.out or Path("reports") / cohort.manifest.id
     writable(out)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,15 +74,20 @@ def plants(texts: Sequence[str]) -> dict[str, tuple[float, float, float]] | None
     return dict(parse_plant(text) for text in texts) or None
 
 
-def dry_run(cohorts: Sequence[Cohort], rules: Sequence[str], jobs: Jobs) -> None:
-    """Say what would be done: clips, frames, time and disk."""
+def dry_run(
+    cohorts: Sequence[Cohort], asked: Iterable[tuple[Sequence[str], Sequence[str]]], jobs: Jobs
+) -> None:
+    """Say what re-selecting by these rules, each with its distances, would take."""
     from mebias.workload import estimate_work
 
+    asked = list(asked)
     for cohort in cohorts:
-        work = estimate_work(cohort, rules, jobs=jobs)
+        works = [estimate_work(cohort, r, distance=d, jobs=jobs) for r, d in asked]
         print(
-            f"{cohort.name}: {counted(work.clips, 'clip')}, {work.frames} frames to read, about "
-            f"{work.seconds:.0f} s and {work.megabytes:.0f} MB; nothing was written."
+            f"{cohort.name}: {counted(len(cohort), 'clip')}; re-selecting would read about "
+            f"{sum(w.frames for w in works)} frames and take about "
+            f"{sum(w.seconds for w in works):.0f} s and {sum(w.megabytes for w in works):.1f} MB; "
+            f"nothing was written."
         )
 
 

@@ -247,11 +247,17 @@ class Manifest:
         )
 
     def _repr_html_(self) -> str:
+        left = ' style="text-align: left"'  # Jupyter sets all cells to the right
         body = "".join(
-            f"<tr><th>{html.escape(name)}</th><td>{html.escape(text)}</td></tr>"
+            f"<tr><th{left}>{html.escape(name)}</th><td{left}>{html.escape(text)}</td></tr>"
             for name, text in card(self)
         )
         return f"<table>{body}</table>"
+
+
+_SOURCES = (
+    "P: its authors say so; P2: others say so of it; F: seen in the file; C: in public loader code"
+)
 
 
 def card(manifest: Manifest) -> list[tuple[str, str]]:
@@ -286,6 +292,7 @@ def card(manifest: Manifest) -> list[tuple[str, str]]:
         rows.append((f"labels {annotation.version}{default}", text))
     rows += [("classes", f"{name}: {_classes(of)}") for name, of in manifest.labels.items()]
     rows += [("note", note) for note in manifest.notes]
+    rows += [("sources", _SOURCES)] * bool(manifest.sources)
     rows += [(f"source of {name}", text) for name, text in manifest.sources.items()]
     return rows
 

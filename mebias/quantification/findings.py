@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -21,6 +20,7 @@ from mebias.quantification.parts import Options
 from mebias.quantification.power import power_table
 from mebias.quantification.sides import of_source
 from mebias.quantification.specification import specification_curve
+from mebias.result_card import result_card
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -173,7 +173,7 @@ class Findings:
         return more_with(self.shifts)
 
     def plot(self, kind: str = "estimation", **options: Any) -> Figure:
-        """Draw the findings.
+        """Draw the findings, in the style of reports (`mebias.figures.style`).
 
         Parameters
         ----------
@@ -205,14 +205,15 @@ class Findings:
             or tuple(self.shifts[["source", "distance"]].iloc[0])
         )
         options = {"source": chosen[0], "distance": chosen[1]} | options
-        if kind == "estimation":
-            drawn = figures.estimation_plot(self.shifts, self.estimates, **options)
-        elif kind == "human_vs_selected":
-            drawn = figures.human_vs_selected(self.shifts, **options)
-        else:
-            raise OptionError(
-                f"there is no plot {kind!r}; expected estimation or human_vs_selected."
-            )
+        with figures.style():
+            if kind == "estimation":
+                drawn = figures.estimation_plot(self.shifts, self.estimates, **options)
+            elif kind == "human_vs_selected":
+                drawn = figures.human_vs_selected(self.shifts, **options)
+            else:
+                raise OptionError(
+                    f"there is no plot {kind!r}; expected estimation or human_vs_selected."
+                )
         return cast("Figure", drawn)
 
     def headline(self) -> pd.DataFrame:
@@ -232,14 +233,8 @@ class Findings:
             ["dataset", "ethnicity", "source", "distance", "keyframe", "estimate", "conf_low",
              "conf_high", "n_clips", "n_subjects"]
         ]  # fmt: skip
-        table = shown.to_html(index=False, border=0, float_format=lambda v: f"{v:.2f}", na_rep="–")
-        problems = self.issues[self.issues["severity"] != "note"]["message"]
-        items = "".join(f"<li>{html.escape(m)}</li>" for m in problems)
-        mark = f"<p><b>{tables.SIMULATED}</b></p>" if self.simulated else ""
-        return (
-            f"{mark}<p>Mean shift in ms (selected - human, weighting subject)</p>{table}"
-            f"{f'<ul>{items}</ul>' if items else ''}"
-        )
+        title = "Mean shift in ms (selected - human, weighting subject)"
+        return result_card(title, shown, self.issues, simulated=self.simulated)
 
 
 def as_records(table: pd.DataFrame) -> list[dict[str, object]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +33,7 @@ from mebias.quantification.gain_tests import (
 )
 from mebias.quantification.swaps import N_SWAPS
 from mebias.recognition.predictions import LEAKS, checked_predictions
+from mebias.result_card import result_card
 
 HUMAN, GAMDSS, JITTER = "human", "gamdss", "jitter"
 ENOUGH_SEEDS = 5
@@ -135,12 +135,8 @@ class Gains:
 
     def _repr_html_(self) -> str:
         columns = ["arm", "quantity", "estimate", "conf_low", "conf_high", "n_clips", "n_subjects"]
-        shown = self.headline()[columns]
-        table = shown.to_html(index=False, border=0, float_format=lambda v: f"{v:.3f}", na_rep="–")
-        problems = self.issues[self.issues["severity"] != "note"]["message"]
-        items = "".join(f"<li>{html.escape(m)}</li>" for m in problems)
-        mark = f"<p><b>{tables.SIMULATED}</b></p>" if self.simulated else ""
-        return f"{mark}<p>UF1, and gains in it</p>{table}{f'<ul>{items}</ul>' if items else ''}"
+        shown, title = self.headline()[columns], "UF1, and gains in it"
+        return result_card(title, shown, self.issues, simulated=self.simulated, digits=3)
 
 
 def gain(

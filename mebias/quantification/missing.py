@@ -187,7 +187,7 @@ def _tested(grid: Part, comparison: Comparison, family_size: int, options: Optio
         **test,
         "family": "missingness",
         "family_size": family_size,
-        "hypothesis": f"the share of missing {keyframe}s is the same in {sides}",
+        "hypothesis": f"the {keyframe} is missing equally often in {sides}",
         "unit": "share",
     }
 

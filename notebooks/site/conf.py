@@ -15,7 +15,10 @@ exclude_patterns = ["**.ipynb_checkpoints", "README.md"]
 root_doc = "index"
 html_theme = "furo"
 html_title = "mebias"
-html_static_path: list[str] = []
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_copyright = False
+default_role = "py:obj"
 numpydoc_show_class_members = False
 autodoc_typehints = "none"
 autosummary_generate = False
@@ -46,6 +49,9 @@ def _write(path, text):
         path.write_text(text, encoding="utf-8")
 
 
+_DEFAULTS = {"None": "required", "": "empty", "nan": "missing"}
+
+
 def _tables():
     parts = [
         "# Tables\n\nEach stage takes and returns one of these; a column with a default may be "
@@ -54,7 +60,7 @@ def _tables():
     for name, columns in schemas.SCHEMAS.items():
         parts.append(f"## {name}\n\n| column | kind | meaning | default |\n|---|---|---|---|")
         for column, spec in columns.items():
-            default = "required" if spec.default is None else f"`{spec.default!r}`"
+            default = _DEFAULTS.get(str(spec.default), f"`{spec.default}`")
             parts.append(f"| `{column}` | {spec.kind} | {spec.meaning} | {default} |")
         parts.append("")
     return "\n".join(parts)

@@ -144,6 +144,8 @@ def test_it_shows_itself_in_a_notebook(findings):
     html = findings._repr_html_()
     assert "Mean shift" in html
     assert "SIMULATED" not in html
+    row = findings.headline().iloc[0]
+    assert f"<td>{row['n_clips']:.0f}</td>" in html, "a count has no decimals"
     marked = quantify(shifts(dataset="SIMULATED d"), n_permutations=99)
     assert "SIMULATED" in marked._repr_html_()
     assert "tests" in repr(findings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,6 +44,7 @@ from mebias.quantification.coding.issues import coding_issues
 from mebias.quantification.coding.study import HALF, PHASES, Study, Values, matched
 from mebias.quantification.coding.timing import timing_rows
 from mebias.quantification.holm import adjust
+from mebias.result_card import result_card
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -135,10 +135,11 @@ class CoderFindings:
             An unknown kind.
         """
         figures = import_module("mebias.reporting.figures")  # drawing stands above numbers
-        if kind == "bias":
-            return cast("Figure", figures.coder_plot(self.estimates, **options))
-        if kind == "culture":
-            return cast("Figure", figures.culture_plot(self.estimates, **options))
+        with figures.style():
+            if kind == "bias":
+                return cast("Figure", figures.coder_plot(self.estimates, **options))
+            if kind == "culture":
+                return cast("Figure", figures.culture_plot(self.estimates, **options))
         raise OptionError(f"there is no plot {kind!r}; expected bias or culture.")
 
     def summary(self) -> str:
@@ -156,12 +157,8 @@ class CoderFindings:
         columns = ["source", "keyframe", "ethnicity", "quantity", "unit", "estimate", "conf_low",
                    "conf_high", "n_clips", "n_subjects"]  # fmt: skip
         table = self.headline()[columns].rename(columns={"n_clips": "n_events"})
-        shown = table.to_html(index=False, border=0, float_format=lambda v: f"{v:.2f}", na_rep="–")
-        problems = self.issues[self.issues["severity"] != "note"]["message"]
-        items = "".join(f"<li>{html.escape(m)}</li>" for m in problems)
-        mark = f"<p><b>{tables.SIMULATED}</b></p>" if self.simulated else ""
-        return (
-            f"{mark}<p>Coders of the same events</p>{shown}{f'<ul>{items}</ul>' if items else ''}"
+        return result_card(
+            "Coders of the same events", table, self.issues, simulated=self.simulated
         )
 
 

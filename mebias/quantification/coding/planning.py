@@ -152,7 +152,8 @@ class StudyPlan:
     def plot(self, **options: Any) -> Figure:
         """Draw it: `mebias.figures.study_plot`."""
         figures = import_module("mebias.reporting.figures")  # drawing stands above numbers
-        return cast("Figure", figures.study_plot(self.table, **options))
+        with figures.style():
+            return cast("Figure", figures.study_plot(self.table, **options))
 
     def protocol(self) -> str:
         """A protocol of the recommended design to fix before coding begins, in Markdown."""
