@@ -131,6 +131,23 @@ def test_a_name_read_from_right_to_left_stays_before_what_follows_it():
         assert "\u200eعرب" in [t.get_text() for t, _ in drawn]
 
 
+def test_a_name_read_from_right_to_left_that_was_cut_ends_in_its_dots_on_the_left():
+    if not lettering._shapes():
+        pytest.skip("this matplotlib writes such names out in Latin letters")
+    figure = lettering.LetteredFigure(figsize=(2, 2), dpi=200)
+    text = figure.text(0.5, 0.5, lettering.short("ש" * 40, 8))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    ink = np.asarray(canvas.buffer_rgba())[..., 0] < 128
+    box = text.get_window_extent(canvas.get_renderer())
+    columns = np.flatnonzero(ink.any(axis=0))
+    assert text.get_text() == "\u200e" + "ש" * 7 + "…\u200f"
+    height = [ink[:, part].any(axis=1).sum() for part in
+              (slice(columns[0], columns[0] + int(box.width / 16)),
+               slice(columns[-1] - int(box.width / 16), columns[-1]))]  # fmt: skip
+    assert height[0] < height[1] / 2
+
+
 def test_dollars_and_odd_white_space_in_names_are_drawn_as_they_are(tmp_path):
     with figures.style():
         figure = figures.raincloud_plot(cases.shifts(("a$b_{c}$^", "x\t\ny\x07")))
