@@ -323,6 +323,19 @@ def test_a_forest_finds_the_pooled_contrast_of_a_pair_named_the_other_way_round(
     assert -own in drawn
 
 
+@pytest.mark.parametrize("names", [cases.NAMES["plain"], cases.LATIN], ids=["plain", "long"])
+def test_contrasts_of_twelve_groups_fit_a_page(names):
+    made = cases.findings(names)
+    with figures.style():
+        drawn = [
+            figures.contrast_plot(made.tests, family=["primary", "group-vs-rest"], width_mm=89),
+            figures.planted_plot(cases.planted(names), width_mm=89),
+        ]
+        for figure in drawn:
+            assert faults(figure) == []
+            assert figure.get_size_inches()[1] * 25.4 <= 235
+
+
 def test_the_audit_counts_each_check_and_puts_errors_first():
     with figures.style():
         figure = figures.audit_plot(cases.issues(("one", "two", "three")))
@@ -335,6 +348,11 @@ def test_the_audit_counts_each_check_and_puts_errors_first():
     assert tiles[1, "units"] == "1,200"
     assert tiles[2, "duration"] == "7"
     assert (0, "units") not in tiles
+
+
+def test_the_audit_names_issues_of_several_datasets_without_their_mark():
+    figure = figures.audit_plot(cases.issues(("SIMULATED a", "SIMULATED a, SIMULATED b")))
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["a", "a, b"]
 
 
 def test_a_raincloud_counts_every_clip():
