@@ -11,6 +11,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
+import mebias
 from mebias import tables
 from mebias.quantification.pooling import groups_of, named_pairs, pool
 from mebias.reporting import figures, lettering
@@ -321,6 +322,30 @@ def test_a_forest_finds_the_pooled_contrast_of_a_pair_named_the_other_way_round(
     own = table.query("dataset == 'beta' and keyframe == 'onset'")["estimate"].item()
     drawn = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "s"]
     assert -own in drawn
+
+
+@pytest.mark.parametrize("width", [89, 183])
+@pytest.mark.parametrize("shares", [[0.5, 1.0], [i / 10 for i in range(1, 11)]], ids=len)
+def test_a_planned_study_keeps_its_letters_apart(width, shares):
+    plan = mebias.plan_study(coders=[2, 3, 4, 5, 6, 8], double_coded=shares, fps=[30, 60, 200],
+                             subjects=[20, 60])  # fmt: skip
+    with figures.style():
+        figure = figures.study_plot(plan.table, width_mm=width)
+        assert faults(figure) == []
+    assert [axes.get_title("left") for axes in figure.axes[:3]] == ["Onset", "Apex", "Offset"]
+    assert len(figure.legends[0].get_texts()) == 6
+
+
+def test_the_legend_of_a_dose_response_lies_below_the_data():
+    arms = ("human", "motion", "motion@both", "motion-blind@both", "gamdss", "truth")
+    rows = [{"dataset": "d", "label_sd_ms": sd, "arm": arm, "uf1": 0.6 - sd / 200 - 0.02 * i,
+             "uf1_mc_error": 0.01, "n_cohorts": 3}
+            for sd in (0.0, 40.0, 80.0) for i, arm in enumerate(arms)]  # fmt: skip
+    with figures.style():
+        axes = figures.dose_response_plot(pd.DataFrame(rows))
+        assert faults(axes.figure) == []
+    (legend,) = axes.figure.legends
+    assert legend.get_window_extent().y1 <= axes.get_window_extent().y0
 
 
 @pytest.mark.parametrize("names", [cases.NAMES["plain"], cases.LATIN], ids=["plain", "long"])
