@@ -56,8 +56,10 @@ def dose_response_plot(table: pd.DataFrame, *, axes: Axes | None = None) -> Axes
     """
     columns = ["dataset", "label_sd_ms", "arm", "uf1", "uf1_mc_error", "n_cohorts"]
     need(table, columns, "dose-response")
-    own_figure = None if axes is not None else new_figure(ONE_COLUMN_MM, 85.0, table)
-    axes = axes if own_figure is None else own_figure.subplots()
+    own_figure = None
+    if axes is None:
+        own_figure = new_figure(ONE_COLUMN_MM, 85.0, table)
+        axes = own_figure.subplots()
     arms = list(dict.fromkeys(table["arm"]))
     sources = list(dict.fromkeys(arm.partition("@")[0] for arm in arms))
     colored = [source for source in sources if source not in _FIXED]
