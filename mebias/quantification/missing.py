@@ -182,12 +182,13 @@ def _tested(grid: Part, comparison: Comparison, family_size: int, options: Optio
     test, _ = compare_sides(sample, comparison, options, "share", constant_side=True)
     if sample.outcomes.size and np.ptp(sample.outcomes) == 0:
         test["reason"] = f"{'every' if sample.outcomes[0] else 'no'} {keyframe} is missing"
+    labels = "apexes" if keyframe == "apex" else f"{keyframe}s"
     return {
         **_place(own, comparison),
         **test,
         "family": "missingness",
         "family_size": family_size,
-        "hypothesis": f"the share of missing {keyframe}s is the same in {sides}",
+        "hypothesis": f"the share of missing {labels} is the same in {sides}",
         "unit": "share",
     }
 
