@@ -194,7 +194,7 @@ def _shortened(contrast: str, firsts: Mapping[str, str], seconds: Mapping[str, s
 
 def _pitch(names: list[str]) -> float:
     """Height of a row in mm: less where there are many, as far as their letters allow."""
-    usual, least = (7.2, 6.0) if "\n" in names[0] else (6.5, 3.6)
+    usual, least = (7.2, 6.25) if "\n" in names[0] else (6.5, 3.6)
     return max(least, min(usual, _ROWS_MM / len(names)))
 
 

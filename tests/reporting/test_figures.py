@@ -439,23 +439,6 @@ def test_a_subject_that_a_conclusion_hangs_on_is_marked(findings):
     assert [len(own[0].get_xdata()) for own in squares] == [0, 1, 0]
 
 
-@pytest.mark.parametrize("width", [89, 183])
-def test_intervals_of_many_subjects_and_choices_stay_apart(findings, width):
-    one = findings.influence.query("left_out_kind == 'subject'").drop_duplicates("keyframe")
-    many = pd.concat([one.assign(left_out=f"s{i}") for i in range(150)])
-    first = findings.specifications.query("unit == 'ms'").drop_duplicates("keyframe")
-    choices = pd.concat([first.assign(weighting=f"w{i % 3}") for i in range(150)])
-    with figures.style():
-        drawn = [figures.influence_plot(many, width_mm=width),
-                 figures.specification_plot(choices, width_mm=width)]  # fmt: skip
-    for figure in drawn:
-        figure.draw_without_rendering()
-        axes = figure.axes[0]
-        (intervals,) = [c for c in axes.collections if len(c.get_segments()) == 150]
-        (left, _), (right, _) = axes.transData.transform([(0, 0), (1, 0)])
-        assert intervals.get_linewidth()[0] < 0.75 * 72 * (right - left) / figure.dpi
-
-
 def test_the_power_curve_meets_80_per_cent_where_the_table_says(findings):
     table = findings.power
     with figures.style():
