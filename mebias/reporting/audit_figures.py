@@ -80,8 +80,8 @@ def audit_plot(issues: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Fig
 
 
 def _bare(dataset: str) -> str:
-    """A dataset's name without the mark, which the figure carries."""
-    return dataset.removeprefix(tables.SIMULATED).strip() or dataset
+    """Names of datasets without the mark, which the figure carries."""
+    return dataset.replace(f"{tables.SIMULATED} ", "")
 
 
 def _gravity(severity: str) -> int:

@@ -80,7 +80,7 @@ def coder_plot(
             _point(axes, row, k, COLORS[k % len(COLORS)], MARKERS[k % len(MARKERS)])
         axes.set_title(keyframe.capitalize())
     narrow = is_narrow(width_mm)
-    label_below(panels, f"label - coders' mean ({unit}), later →", narrow=narrow)
+    label_below(panels, f"label − coders' mean ({unit}), later →", narrow=narrow)
     panels[0].set_yticks(
         range(len(coders)), list(short_names(coders, 14 if narrow else 24).values())
     )

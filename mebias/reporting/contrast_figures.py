@@ -23,6 +23,8 @@ from mebias.reporting.figure_style import (
 )
 from mebias.reporting.text import OUTCOME
 
+_ROWS_MM = 210.0
+"""Height that rows may take beside axis and legend on a journal's page."""
 _ONE_LINE = 20
 """Letters of a row's name that fit on one line of a column-wide figure."""
 _BESIDES = 6.0
@@ -191,8 +193,9 @@ def _shortened(contrast: str, firsts: Mapping[str, str], seconds: Mapping[str, s
 
 
 def _pitch(names: list[str]) -> float:
-    """Height of a row in mm."""
-    return 7.2 if "\n" in names[0] else 6.5
+    """Height of a row in mm: less where there are many, as far as their letters allow."""
+    usual, least = (7.2, 6.25) if "\n" in names[0] else (6.5, 3.6)
+    return max(least, min(usual, _ROWS_MM / len(names)))
 
 
 def _forest(

@@ -12,6 +12,7 @@ from mebias.reporting.figure_style import (
     MARKERS,
     ONE_COLUMN_MM,
     SOFT,
+    legend_below,
     need,
     new_figure,
 )
@@ -55,8 +56,10 @@ def dose_response_plot(table: pd.DataFrame, *, axes: Axes | None = None) -> Axes
     """
     columns = ["dataset", "label_sd_ms", "arm", "uf1", "uf1_mc_error", "n_cohorts"]
     need(table, columns, "dose-response")
+    own_figure = None
     if axes is None:
-        axes = new_figure(ONE_COLUMN_MM, 75.0, table).subplots()
+        own_figure = new_figure(ONE_COLUMN_MM, 85.0, table)
+        axes = own_figure.subplots()
     arms = list(dict.fromkeys(table["arm"]))
     sources = list(dict.fromkeys(arm.partition("@")[0] for arm in arms))
     colored = [source for source in sources if source not in _FIXED]
@@ -85,5 +88,8 @@ def dose_response_plot(table: pd.DataFrame, *, axes: Axes | None = None) -> Axes
     many = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     cohorts = "cohort" if counts == [1] else "cohorts"
     axes.set_title(f"{many} {cohorts} a point", loc="left", fontsize=6.5, fontweight="normal")
-    axes.legend(ncols=2, loc="lower left")
+    if own_figure is None:
+        axes.legend(ncols=2)
+    else:
+        legend_below(own_figure, axes.get_legend_handles_labels()[0])
     return axes

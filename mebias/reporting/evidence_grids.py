@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -96,18 +96,21 @@ def quantity_grid(
 
 def ratio_grid(estimates: Estimates, part: Part, caption: str) -> Grid:
     """How many times as uncertain offsets are as the other keyframes, group by group."""
-    notes, rows = Notes(), []
+    notes, rows, shown = Notes(), [], []
     for group in estimates.groups(part):
-        cells = []
-        for other in ("onset", "apex"):
-            value = estimates.get(part, "offset", f"log_sd_offset_{other}", group, unit="log")
-            known = value is not None and not is_missing(value.estimate)
-            reason = "" if value is None or known else value.reason
-            cells.append(Cell(ratio_text(value), numeric=True, mark=notes.mark(reason)))
+        values = [
+            estimates.get(part, "offset", f"log_sd_offset_{other}", group, unit="log")
+            for other in ("onset", "apex")
+        ]
+        cells = [replace(value_cell(value, notes), text=ratio_text(value)) for value in values]
         if any(cell.text != NONE or cell.mark for cell in cells):
+            shown.append(values)
             rows.append((Cell(group_label(group), head=True), *cells))
+    levels = [column_level(values) for values in zip(*shown, strict=True)] or ["", ""]
     head = (
-        ("Group", False), ("Offset to onset [interval]", True), ("Offset to apex [interval]", True),
+        ("Group", False),
+        *((f"Offset to {other} [{level}]", True)
+          for other, level in zip(("onset", "apex"), levels, strict=True)),
     )  # fmt: skip
     legend = (
         "Ratios of the coders' SDs, from log_sd_offset_onset and log_sd_offset_apex of the "

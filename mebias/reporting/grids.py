@@ -247,9 +247,12 @@ def _with_notes(text: str, common: Container[str], notes: Notes, *, kept: int = 
     return Cell(own or "see note", mark=", ".join(sorted(marks)))
 
 
+_UNTESTED = "no interval, not tested: the tests of the groups say why"
+
+
 def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:
     """What was planted in a simulated cohort against what was found."""
-    rows = []
+    notes, rows = Notes(), []
     for row in planted.to_dict("records"):
         rows.append((
             Cell(f"{row['contrast']}, {row['keyframe']}", head=True),
@@ -261,6 +264,7 @@ def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:
             Cell(
                 with_interval(row["found_shift_ms"], row["conf_low"], row["conf_high"], "ms"),
                 numeric=True,
+                mark=notes.mark(_UNTESTED) if is_missing(row["conf_low"]) else "",
             ),
             Cell(p_cell(row["p_adjusted"]), numeric=True),
         ))  # fmt: skip
@@ -273,7 +277,7 @@ def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:
         ("Shift found, ms [interval]", True),
         ("p, adjusted", True),
     )
-    return without_empty(Grid(caption, head, tuple(rows), source="planted"))
+    return without_empty(Grid(caption, head, tuple(rows), notes.lines(), source="planted"))
 
 
 def frame_grid(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
+from math import ceil
 
 from mebias.reporting.blocks import Block, Cell, Fold, Grid, Section
 
@@ -26,6 +27,8 @@ _LONG = 28
 
 _COLUMN, _PAGE = 58, 122
 """Characters of a table that go beside each other into a column, and into a page."""
+_LINES = 45
+"""Lines of rows that stand on a page below a caption and above notes."""
 _FIT = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
 """What is wider than its column is set smaller."""
 
@@ -63,7 +66,8 @@ def table(grid: Grid, label: str) -> str:
     Returns
     -------
     str
-        A ``table`` environment, ``table*`` where it is wide; ends in a newline.
+        A ``table`` environment, ``table*`` where it is wide; ends in a newline. What is longer
+        than a page goes on in further ones of the same number, with the notes below the last.
 
     Examples
     --------
@@ -84,24 +88,66 @@ def table(grid: Grid, label: str) -> str:
     \end{table}
     <BLANKLINE>
     """
+    pages = _pages(grid)
+    lines = [f"% {PREAMBLE}"]
+    for place, rows in enumerate(pages):
+        caption = rf"\caption{{{escape(grid.caption)}}}\label{{tab:{_key(label)}}}"
+        if place:
+            caption = rf"\addtocounter{{table}}{{-1}}\caption{{{escape(grid.caption)} (continued)}}"
+        notes = grid.notes if place == len(pages) - 1 else ()
+        lines += _float(grid, rows, caption, notes)
+    return "\n".join(lines) + "\n"
+
+
+def _float(
+    grid: Grid, rows: Sequence[Sequence[Cell]], caption: str, notes: Sequence[str]
+) -> list[str]:
+    """Some rows of a table with its heads, as one float."""
     wide = "*" if _width(grid) > _COLUMN else ""
-    lines = [
-        f"% {PREAMBLE}",
+    return [
         rf"\begin{{table{wide}}}",
         r"\centering\footnotesize\setlength{\tabcolsep}{3pt}",
-        rf"\caption{{{escape(grid.caption)}}}\label{{tab:{_key(label)}}}\par\smallskip",
+        rf"{caption}\par\smallskip",
         _FIT,
         rf"\begin{{tabular}}{{{''.join(_columns(grid))}}}",
         r"\toprule",
         " & ".join(_head(text, numeric) for text, numeric in grid.head) + r" \\",
         r"\midrule",
-        *_rows(grid.rows),
+        *_rows(rows),
         r"\bottomrule",
         r"\end{tabular}}",
-        *_notes(grid.notes),
+        *_notes(notes),
         rf"\end{{table{wide}}}",
     ]
-    return "\n".join(lines) + "\n"
+
+
+def _pages(grid: Grid) -> list[list[Sequence[Cell]]]:
+    """Rows that fit a page; those with one head stay together where they can."""
+    room = _room(grid)
+    shares = _shares(grid)
+    pages: list[list[Sequence[Cell]]] = [[]]
+    used = 0
+    for _, rows in groupby(grid.rows, key=lambda row: row[0].head and row[0].text):
+        block = [(row, _height(row, shares, room)) for row in rows]
+        whole = sum(height for _, height in block)
+        for place, (row, height) in enumerate(block):
+            if used and used + (height if place or whole > _LINES else whole) > _LINES:
+                pages.append([])
+                used = 0
+            pages[-1].append(row)
+            used += height
+    return pages
+
+
+def _height(row: Sequence[Cell], shares: Sequence[float], room: int) -> int:
+    """Lines of a row: more than one where a long text has a column of its own.
+
+    A page set in one column is narrower than one set in two: it holds 0.7 of the characters.
+    """
+    return max(
+        ceil(len(cell.text) / (0.7 * share * room)) if share else 1
+        for cell, share in zip(row, shares, strict=True)
+    )
 
 
 def page_tables(sections: Sequence[Section]) -> dict[str, str]:
@@ -195,23 +241,29 @@ def _note(note: str) -> str:
 
 def _columns(grid: Grid) -> list[str]:
     """Numbers to the right, short text to the left, long text in a column that breaks lines."""
-    spec = []
-    long = [_longest(grid, i) for i in range(len(grid.head))]
-    texts = [
-        n for n, (_, numeric) in zip(long, grid.head, strict=True) if not numeric and n > _LONG
+    return [
+        "r" if numeric
+        else rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}" if share
+        else "l"
+        for (_, numeric), share in zip(grid.head, _shares(grid), strict=True)
+    ]  # fmt: skip
+
+
+def _shares(grid: Grid) -> list[float]:
+    """The share of the width that each column of long text gets; 0 for all others."""
+    long = [
+        0 if numeric or (n := _longest(grid, i)) <= _LONG else n
+        for i, (_, numeric) in enumerate(grid.head)
     ]
-    room = _PAGE if _width(grid) > _COLUMN else _COLUMN
-    taken = _width(grid) - sum(min(n, 40) + 2 for n in texts)
-    left = max(1 - taken / room, 0.25) if texts else 0.0
-    for n, (_, numeric) in zip(long, grid.head, strict=True):
-        if numeric:
-            spec.append("r")
-        elif n > _LONG:
-            share = left * n**0.5 / sum(other**0.5 for other in texts)
-            spec.append(rf">{{\raggedright\arraybackslash}}p{{{share:.2f}\linewidth}}")
-        else:
-            spec.append("l")
-    return spec
+    taken = _width(grid) - sum(min(n, 40) + 2 for n in long if n)
+    left = max(1 - taken / _room(grid), 0.25)
+    whole = sum(n**0.5 for n in long)
+    return [left * n**0.5 / whole if n else 0.0 for n in long]
+
+
+def _room(grid: Grid) -> int:
+    """Characters beside each other where the table goes."""
+    return _PAGE if _width(grid) > _COLUMN else _COLUMN
 
 
 def _longest(grid: Grid, column: int) -> int:

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterable
 from functools import cache
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 
 import matplotlib
@@ -40,6 +41,8 @@ _SHAPED = {"R", "AL"}
 """Bidirectional classes that need shaping, which matplotlib has from 3.11 on."""
 _LEFT_TO_RIGHT = "\u200e"
 """Mark before a line with names that are read from right to left."""
+_RIGHT_TO_LEFT = "\u200f"
+"""Mark after the dots of such a name that was cut: its end is on the left."""
 _COMPLEX = (
     "DEVANAGARI", "BENGALI", "TAMIL", "TELUGU", "KANNADA", "MALAYALAM", "GUJARATI", "GURMUKHI",
     "ORIYA", "SINHALA", "THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN",
@@ -113,7 +116,7 @@ def family_of(character: str) -> str | None:
 
 
 def _needs_shaping(character: str) -> bool:
-    if unicodedata.bidirectional(character) in _SHAPED:
+    if _turned(character):
         return True
     return unicodedata.name(character, "").startswith(_COMPLEX)
 
@@ -201,11 +204,21 @@ def _lines(text: str) -> str:
     if text.isascii():
         return text
     lines = []
-    for line in text.replace(_LEFT_TO_RIGHT, "").split("\n"):
+    for line in text.replace(_LEFT_TO_RIGHT, "").replace(_RIGHT_TO_LEFT, "").split("\n"):
         written = line if all(drawable(c) for c in line) else spelled(line)
-        turned = any(unicodedata.bidirectional(c) in _SHAPED for c in written)
-        lines.append(_LEFT_TO_RIGHT + written if turned else written)
+        if any(map(_turned, written)):
+            ends = (
+                _RIGHT_TO_LEFT if c == "…" and _turned(before) else ""
+                for before, c in pairwise(f" {written}")
+            )
+            written = _LEFT_TO_RIGHT + "".join(c + e for c, e in zip(written, ends, strict=True))
+        lines.append(written)
     return "\n".join(lines)
+
+
+def _turned(character: str) -> bool:
+    """Whether a character is read from right to left."""
+    return unicodedata.bidirectional(character) in _SHAPED
 
 
 def short(text: str, limit: int = 24) -> str:

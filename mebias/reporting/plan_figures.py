@@ -9,7 +9,16 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator, PercentFormatter
 
 from mebias import tables
-from mebias.reporting.figure_style import COLORS, FAINT, MARKERS, TWO_COLUMNS_MM, need, new_figure
+from mebias.reporting.figure_style import (
+    COLORS,
+    FAINT,
+    MARKERS,
+    TWO_COLUMNS_MM,
+    is_narrow,
+    legend_below,
+    need,
+    new_figure,
+)
 
 _COLUMNS = (
     "subjects", "clips_per_subject", "coders", "double_coded", "fps", "keyframe", "tolerance_ms",
@@ -18,6 +27,8 @@ _COLUMNS = (
 )  # fmt: skip
 _LINES = ("-", "--", ":", "-.")
 _ALL_LIKE = 1e-9
+_TICKS, _NARROW_TICKS = 5, 3
+"""With more values than this not every one has a tick."""
 
 
 def study_plot(table: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figure:
@@ -54,37 +65,47 @@ def study_plot(table: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -> Figu
     """
     need(table, _COLUMNS, "plot of a planned study")
     best = table[table["recommended"]].iloc[0] if table["recommended"].any() else table.iloc[0]
-    figure = new_figure(width_mm, 116.0, table)
-    panels = figure.subplots(2, 3, gridspec_kw={"hspace": 0.09})
-    for axes, keyframe in zip(panels[0], tables.KEYFRAMES, strict=True):
+    narrow = is_narrow(width_mm)
+    figure = new_figure(width_mm, 160.0 if narrow else 116.0, table)
+    shape = (3, 2) if narrow else (2, 3)
+    panels = list(figure.subplots(*shape, gridspec_kw={"hspace": 0.09}).flat)
+    for axes, keyframe in zip(panels, tables.KEYFRAMES, strict=False):
         own = table[table["keyframe"] == keyframe]
         _lines(axes, own, best, "double_coded", "tolerance_ms", bars=True)
         axes.set_title(keyframe.capitalize())
         axes.set_xlabel("clips coded by all coders")
         axes.xaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-    top = max(1.02 * a.get_ylim()[1] for a in panels[0])
-    for axes in panels[0]:
+    top = max(1.02 * a.get_ylim()[1] for a in panels[:3])
+    for axes in panels[:3]:
         axes.set_ylim(0, top)
-    panels[0][0].set_ylabel("95 % of labels within (ms)")
-    _lines(panels[1][0], _worst(table, "tolerance_ms", "max"), best, "fps", "tolerance_ms")
-    panels[1][0].set(title="Worst keyframe: frame rate", xlabel="frames per second",
-                     ylabel="95 % of labels within (ms)",
-                     ylim=(0, 1.05 * panels[1][0].get_ylim()[1]))  # fmt: skip
+    for axes in panels[: 3 : shape[1]]:
+        axes.set_ylabel("95 % of labels within (ms)")
+    rate, groups, cultures = panels[3:]
+    worst = "Worst" if narrow else "Worst keyframe"
+    _lines(rate, _worst(table, "tolerance_ms", "max"), best, "fps", "tolerance_ms")
+    rate.set(title=f"{worst}: frame rate", xlabel="frames per second",
+             ylabel="95 % of labels within (ms)", ylim=(0, 1.05 * rate.get_ylim()[1]))  # fmt: skip
     shift = float(table["shift_ms"].iloc[0])
     shown = (
-        ("ethnicity_power", "Worst keyframe: groups"),
-        ("culture_power", "Worst: coder culture x groups"),
+        (groups, "ethnicity_power", f"{worst}: groups"),
+        (
+            cultures,
+            "culture_power",
+            "Worst: cultures" if narrow else "Worst: coder culture x groups",
+        ),
     )
-    for axes, (name, title) in zip(panels[1][1:], shown, strict=True):
+    for axes, name, title in shown:
         _lines(axes, _worst(table, name, "min"), best, "subjects", name)
         axes.set(title=title, xlabel="subjects", ylim=(0, 1.05),
                  ylabel=f"power at {shift:g} ms")  # fmt: skip
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
     if table["culture_power"].notna().sum() == 0:
-        panels[1][2].text(0.5, 0.5, "needs two coders\nof each culture", ha="center", va="center",
-                          transform=panels[1][2].transAxes)  # fmt: skip
-    handles, labels = panels[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+        cultures.text(0.5, 0.5, "needs two coders\nof each culture", ha="center", va="center",
+                      transform=cultures.transAxes)  # fmt: skip
+    for axes in panels:
+        few = FixedLocator(axes.get_xticks(), nbins=_NARROW_TICKS if narrow else _TICKS)
+        axes.xaxis.set_major_locator(few)
+    legend_below(figure, panels[0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -123,7 +144,7 @@ def _lines(
         ]
         if len(here):
             axes.plot(here[along], here[name], marker="o", markersize=9, markerfacecolor="none",
-                      markeredgecolor="black", linestyle="", zorder=4)  # fmt: skip
+                      markeredgecolor="black", linestyle="", zorder=4, clip_on=False)  # fmt: skip
     values = sorted(rows[along].unique())
     axes.xaxis.set_major_locator(FixedLocator(values))
     axes.xaxis.set_minor_locator(NullLocator())

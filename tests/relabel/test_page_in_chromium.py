@@ -100,6 +100,33 @@ def test_a_clip_marked_by_keyboard_outlives_the_page_and_is_read_back(page, pack
     assert own.to_dict() == {k: float(shown["c01"][p - 1]) for k, p in places.items()}
 
 
+def test_no_expression_that_is_taken_back_gives_the_marks_back(packet, tmp_path):
+    with Chromium(tmp_path / "profile") as browser:
+        browser.open(packet.write(tmp_path / "out").page)
+        go_and_mark(browser, [("o", 4), ("a", 9)])
+        browser.press("x")
+        assert [browser.text(f"{k}-at") for k in ("onset", "apex")] == ["–", "–"]
+        browser.press("x")
+        assert [browser.text(f"{k}-at") for k in ("onset", "apex")] == ["frame 4", "frame 9"]
+        browser.press("x")
+        browser.js("(b => { b.value = 'CD'; b.dispatchEvent(new Event('change')); })"
+                   "(document.getElementById('coder'))")  # fmt: skip
+        assert browser.js("document.getElementById('none').checked")
+        browser.press("x")
+        assert browser.text("onset-at") == "–"  # another coder's marks are not given
+
+
+def test_a_high_frame_number_does_not_move_the_buttons(packet, tmp_path):
+    with Chromium(tmp_path / "profile") as browser:
+        browser.open(packet.write(tmp_path / "out").page)
+        height = "document.getElementById('onset-at').offsetHeight"
+        before = browser.js(height)
+        browser.js("document.getElementById('onset-at').textContent = 'frame 1000'")
+        assert browser.js(height) == before
+        inside = "(b => b.scrollWidth <= b.clientWidth)(document.getElementById('onset-at'))"
+        assert browser.js(inside)
+
+
 def test_playing_speed_and_another_coder(packet, tmp_path):
     page = packet.write(tmp_path / "out").page
     with Chromium(tmp_path / "profile", tmp_path) as browser:

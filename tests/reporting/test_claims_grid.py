@@ -7,7 +7,7 @@ import pandas as pd
 from mebias import tables
 from mebias.reporting import cohort_sections
 from mebias.reporting.content import Content
-from mebias.reporting.grids import claims_grid
+from mebias.reporting.grids import claims_grid, planted_grid
 
 SHARED = "not calibrated at 200 fps: rule and judge share the pixels"
 SETTLE = "a calibration at 200 fps, in cohorts in which nothing is corrected"
@@ -56,3 +56,16 @@ def test_claims_between_datasets_have_a_table_of_their_own(inputs):
     assert captions == [
         "d: claims with their grades", "d vs e: claims between datasets, with their grades"
     ]  # fmt: skip
+
+
+def test_what_was_planted_and_not_tested_says_why_it_has_no_interval():
+    row = {"dataset": "SIMULATED d", "contrast": "A vs others", "source": "gamdss",
+           "distance": "signed", "keyframe": "onset", "planted_error_ms": 0.0,
+           "drawn_error_ms": 1.0, "expected_shift_ms": 1.0, "found_shift_ms": 2.0,
+           "conf_low": 1.0, "conf_high": 3.0, "p_adjusted": 0.01, "outcome": "found"}  # fmt: skip
+    few = row | {"contrast": "C vs others", "conf_low": None, "conf_high": None,
+                 "p_adjusted": None, "outcome": "can't be told"}  # fmt: skip
+    grid = planted_grid(tables.from_rows([row, few], "planted"), "c")
+    at = [text for text, _ in grid.head].index("Shift found, ms [interval]")
+    assert [(r[at].text, r[at].mark) for r in grid.rows] == [("+2.0 [1.0, 3.0]", ""), ("+2.0", "a")]
+    assert grid.notes == ("a: no interval, not tested: the tests of the groups say why",)

@@ -11,6 +11,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
+import mebias
 from mebias import tables
 from mebias.quantification.pooling import groups_of, named_pairs, pool
 from mebias.reporting import figures, lettering
@@ -129,6 +130,23 @@ def test_a_name_read_from_right_to_left_stays_before_what_follows_it():
         drawn = lettering_of(figures.raincloud_plot(cases.shifts(("عرب", "B"))))
     if lettering._shapes():
         assert "\u200eعرب" in [t.get_text() for t, _ in drawn]
+
+
+def test_a_name_read_from_right_to_left_that_was_cut_ends_in_its_dots_on_the_left():
+    if not lettering._shapes():
+        pytest.skip("this matplotlib writes such names out in Latin letters")
+    figure = lettering.LetteredFigure(figsize=(2, 2), dpi=200)
+    text = figure.text(0.5, 0.5, lettering.short("ש" * 40, 8))
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    ink = np.asarray(canvas.buffer_rgba())[..., 0] < 128
+    box = text.get_window_extent(canvas.get_renderer())
+    columns = np.flatnonzero(ink.any(axis=0))
+    assert text.get_text() == "\u200e" + "ש" * 7 + "…\u200f"
+    height = [ink[:, part].any(axis=1).sum() for part in
+              (slice(columns[0], columns[0] + int(box.width / 16)),
+               slice(columns[-1] - int(box.width / 16), columns[-1]))]  # fmt: skip
+    assert height[0] < height[1] / 2
 
 
 def test_dollars_and_odd_white_space_in_names_are_drawn_as_they_are(tmp_path):
@@ -306,6 +324,61 @@ def test_a_forest_finds_the_pooled_contrast_of_a_pair_named_the_other_way_round(
     assert -own in drawn
 
 
+@pytest.mark.parametrize("width", [89, 183])
+def test_intervals_of_many_subjects_and_choices_stay_apart(width):
+    made = cases.findings(cases.NAMES["plain"][:2])
+    one = made.influence.query("left_out_kind == 'subject'").drop_duplicates("keyframe")
+    many = pd.concat([one.assign(left_out=f"s{i}") for i in range(150)])
+    first = made.specifications.query("unit == 'ms'").drop_duplicates("keyframe")
+    choices = pd.concat([first.assign(weighting=f"w{i % 3}") for i in range(150)])
+    with figures.style():
+        drawn = [figures.influence_plot(many, width_mm=width),
+                 figures.specification_plot(choices, width_mm=width)]  # fmt: skip
+    for figure in drawn:
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        (intervals,) = [c for c in axes.collections if len(c.get_segments()) == 150]
+        (left, _), (right, _) = axes.transData.transform([(0, 0), (1, 0)])
+        assert intervals.get_linewidth()[0] < 0.75 * 72 * (right - left) / figure.dpi
+
+
+@pytest.mark.parametrize("width", [89, 183])
+@pytest.mark.parametrize("shares", [[0.5, 1.0], [i / 10 for i in range(1, 11)]], ids=len)
+def test_a_planned_study_keeps_its_letters_apart(width, shares):
+    plan = mebias.plan_study(coders=[2, 3, 4, 5, 6, 8], double_coded=shares, fps=[30, 60, 200],
+                             subjects=[20, 60])  # fmt: skip
+    with figures.style():
+        figure = figures.study_plot(plan.table, width_mm=width)
+        assert faults(figure) == []
+    assert [axes.get_title("left") for axes in figure.axes[:3]] == ["Onset", "Apex", "Offset"]
+    assert len(figure.legends[0].get_texts()) == 6
+
+
+def test_the_legend_of_a_dose_response_lies_below_the_data():
+    arms = ("human", "motion", "motion@both", "motion-blind@both", "gamdss", "truth")
+    rows = [{"dataset": "d", "label_sd_ms": sd, "arm": arm, "uf1": 0.6 - sd / 200 - 0.02 * i,
+             "uf1_mc_error": 0.01, "n_cohorts": 3}
+            for sd in (0.0, 40.0, 80.0) for i, arm in enumerate(arms)]  # fmt: skip
+    with figures.style():
+        axes = figures.dose_response_plot(pd.DataFrame(rows))
+        assert faults(axes.figure) == []
+    (legend,) = axes.figure.legends
+    assert legend.get_window_extent().y1 <= axes.get_window_extent().y0
+
+
+@pytest.mark.parametrize("names", [cases.NAMES["plain"], cases.LATIN], ids=["plain", "long"])
+def test_contrasts_of_twelve_groups_fit_a_page(names):
+    made = cases.findings(names)
+    with figures.style():
+        drawn = [
+            figures.contrast_plot(made.tests, family=["primary", "group-vs-rest"], width_mm=89),
+            figures.planted_plot(cases.planted(names), width_mm=89),
+        ]
+        for figure in drawn:
+            assert faults(figure) == []
+            assert figure.get_size_inches()[1] * 25.4 <= 247  # of the larger journals
+
+
 def test_the_audit_counts_each_check_and_puts_errors_first():
     with figures.style():
         figure = figures.audit_plot(cases.issues(("one", "two", "three")))
@@ -318,6 +391,11 @@ def test_the_audit_counts_each_check_and_puts_errors_first():
     assert tiles[1, "units"] == "1,200"
     assert tiles[2, "duration"] == "7"
     assert (0, "units") not in tiles
+
+
+def test_the_audit_names_issues_of_several_datasets_without_their_mark():
+    figure = figures.audit_plot(cases.issues(("SIMULATED a", "SIMULATED a, SIMULATED b")))
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["a", "a, b"]
 
 
 def test_a_raincloud_counts_every_clip():

@@ -1,10 +1,14 @@
 """An interval that covers too little is not called by its level, and says so."""
 
+import math
+
+import numpy as np
 import pandas as pd
 import pytest
 
 import mebias
 from mebias.quantification import quantify
+from mebias.reporting.evidence_grids import ratio_grid
 from mebias.reporting.grids import column_level, shift_grid
 from mebias.reporting.lookup import Estimates, Part, Value
 from mebias.reporting.version_grids import direction_grid
@@ -68,6 +72,27 @@ def test_reasons_come_before_coverage(estimates):
     grid = shift_grid(Estimates(gone), PART, "")
     assert any("too few" in note for note in grid.notes)
     assert not any(SHORT in note for note in grid.notes)
+
+
+def test_a_ratio_without_interval_says_why_and_a_column_of_ratios_has_its_level(estimates):
+    row = estimates.iloc[0].to_dict() | {
+        "source": "motion-blind", "distance": "", "keyframe": "offset", "unit": "log",
+        "estimate": math.log(2), "conf_low": math.log(1.5), "conf_high": math.log(3),
+        "conf_level": 0.95, "coverage_note": GOOD, "reason": "",
+    }  # fmt: skip
+    few = {"ethnicity": "B", "conf_low": np.nan, "conf_high": np.nan, "reason": "too few"}
+    rows = [
+        row | {"quantity": f"log_sd_offset_{other}", "ethnicity": "all"} | change
+        for other in ("onset", "apex")
+        for change in ({"coverage_note": SHORT if other == "apex" else GOOD}, few)
+    ]
+    part = Part("SIMULATED 4dme", "motion-blind", "")
+    grid = ratio_grid(Estimates(pd.DataFrame(rows)), part, "")
+    assert heads(grid)[1:] == ["Offset to onset [95\u00a0%]", "Offset to apex [interval]"]
+    assert [[(c.text, c.mark) for c in cells[1:]] for cells in grid.rows] == [
+        [("2.00 [1.50, 3.00]", ""), ("2.00 [1.50, 3.00]", "a")], [("2.00", "b"), ("2.00", "b")],
+    ]  # fmt: skip
+    assert grid.notes[1:] == (f"a: {SHORT}", "b: too few")
 
 
 def test_estimates_of_revisions_are_noted_too(tmp_path):

@@ -52,6 +52,16 @@ def test_it_fits_a_phone(browser, written, kind):
     assert browser.js("document.querySelector('meta[name=viewport]') !== null")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_tables_fit_a_laptop_without_scrolling_sideways(browser, written, kind):
+    opened(browser, written[kind], width=1280, height=800)
+    browser.js("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    tables = browser.js("""[...document.querySelectorAll('.scroll')].map((s) =>
+      [s.getAttribute('aria-label'), s.scrollWidth - s.clientWidth])""")
+    assert len(tables) > 5
+    assert [name for name, beyond in tables if beyond > 0] == []
+
+
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_axe_finds_nothing(browser, written, kind, dark):

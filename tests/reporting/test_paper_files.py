@@ -55,7 +55,7 @@ def test_without_typst_the_report_lacks_the_pdf_alone(tmp_path, inputs, monkeypa
     out = write_report(tmp_path / "r", **inputs.cohort()).out
     assert not (out / "report.pdf").exists()
     assert "report.pdf" not in (out / "report.html").read_text(encoding="utf-8")
-    assert (out / "tables").glob("*.tex")
+    assert list((out / "tables").glob("*.tex"))
 
 
 def hostile_sections():
@@ -94,6 +94,36 @@ def test_no_text_is_a_typst_command(tmp_path):
     assert "#read(" in told
 
 
+def long_grid(n_groups, hypothesis="mean shift"):
+    heads = (("Keyframe", False), ("Hypothesis", False), ("ms", True))
+    rows = [(Cell(k, head=True), Cell(f"{hypothesis} {i}"), Cell(f"+{i}.0", numeric=True))
+            for k in ("onset", "apex", "offset") for i in range(n_groups)]  # fmt: skip
+    return Grid("Many groups", heads, tuple(rows), ("a: a note",))
+
+
+@pytest.mark.parametrize(
+    ("grid", "on_each"),
+    [(long_grid(14), [42]), (long_grid(20), [40, 20]), (long_grid(40), [40] * 3),
+     (long_grid(60), [45] * 4)],
+    ids=[14, 20, 40, 60],
+)  # fmt: skip
+def test_a_table_longer_than_a_page_goes_on_in_further_ones(grid, on_each):
+    pages = latex.table(grid, "many").split("\\begin{table}\n")[1:]
+    drawn = [re.findall(r"^(\w+) & mean shift (\d+)", page, flags=re.MULTILINE) for page in pages]
+    assert [len(rows) for rows in drawn] == on_each
+    told = [row for rows in drawn for row in rows]
+    assert told == [(k.text, h.text.split()[-1]) for k, h, _ in grid.rows]
+    for place, page in enumerate(pages):
+        assert "Keyframe & Hypothesis & ms" in page
+        assert (r"\label{tab:many}" in page) == (place == 0)
+        assert (r"\addtocounter{table}{-1}\caption{Many groups (continued)}" in page) == (place > 0)
+        assert ("a note" in page) == (place == len(pages) - 1)
+
+
+def test_lines_of_long_texts_count_where_a_table_is_cut():
+    assert latex.table(long_grid(14, "a long text " * 9), "m").count(r"\begin{table*}") == 3
+
+
 def _has_latex():
     if not (shutil.which("pdflatex") and shutil.which("kpsewhich")):
         return False
@@ -108,6 +138,7 @@ def test_tables_compile(tmp_path, written):
         p.read_text(encoding="utf-8") for p in (written["simulated"].out / "tables").glob("*.tex")
     ]
     tex += latex.page_tables(hostile_sections()).values()
+    tex += [latex.table(long_grid(60), "x"), latex.table(long_grid(60, "one long text " * 6), "y")]
     assert len(tex) > 3
     packages = "".join(
         f"\\usepackage{{{p}}}\n" for p in ("booktabs", "array", "graphicx", "textcomp")
@@ -122,6 +153,8 @@ def test_tables_compile(tmp_path, written):
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stdout[-2000:]
+    assert "Float too large" not in run.stdout
+    assert "Overfull" not in run.stdout
 
 
 def test_the_bibliography_holds_what_the_methods_cite(written):

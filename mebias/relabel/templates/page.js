@@ -11,6 +11,8 @@ const film = byId("film"), slider = byId("slider"), pen = film.getContext("2d");
 const STORE = "mebias-relabel:" + about.packet;
 let answers = {}, at = 0, place = 1, speed = 0.1, timer = null, saved = true;
 const pictures = new Map();
+/* Marks that "no visible expression" took away: they are back when it is taken back. */
+let shelved = {};
 
 /* What is kept: one entry per packet and coder, so that nobody sees another one's marks. */
 function read(key) {
@@ -146,9 +148,12 @@ function state(item) {
 }
 function problem(text) { byId("problem").textContent = text; }
 function noExpression(on) {
-  const own = answer(items[at].item);
+  const item = items[at].item, own = answer(item);
   own.none = on;
-  if (on) for (const name of KEYFRAMES) own[name] = null;
+  if (on) {
+    shelved[item] = KEYFRAMES.map((name) => own[name]);
+    for (const name of KEYFRAMES) own[name] = null;
+  } else if (item in shelved) KEYFRAMES.forEach((name, i) => { own[name] = shelved[item][i]; });
   keep();
   show();
 }
@@ -285,12 +290,14 @@ function taken(text) {
       " clips that you have marked here. Replace them?"))
     for (const name of changed) delete found[name];
   answers = { ...answers, ...found };
+  shelved = {};
   keep();
   open(at);
   return "Taken from the CSV: " + Object.keys(found).length + " clips.";
 }
 function renamed() {
   const before = last;
+  shelved = {};
   last = coder();
   if (restore()) { open(at); tell("Marks of " + last + " are back."); return; }
   if (before !== "") { answers = {}; at = 0; }
