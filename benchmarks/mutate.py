@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import difflib
+import importlib
 import os
 import random
 import shutil
@@ -34,6 +36,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pandas as pd
+import pytest
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
@@ -213,22 +216,48 @@ def survey(folder: Path, package: str, jobs: int) -> Tests:
     return Tests(runs, of_file, seconds)
 
 
+def _warm(folder: Path, package: str) -> None:
+    """Import what others made and the tests need, once, for all the processes that fork."""
+    code = (f"import sys, conftest, mebias.{package}\n"
+            "print(*{name.partition('.')[0] for name in sys.modules}, *sys.modules)")  # fmt: skip
+    environment = _environment(folder) | {"PYTHONPATH": f"{folder}{os.pathsep}{folder / 'tests'}"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, text=True,
+                          stdout=subprocess.PIPE, check=True)  # fmt: skip
+    for name in done.stdout.split():
+        # Of hypothesis pytest wants to be the first to import it.
+        if name.partition(".")[0] not in ("mebias", "conftest", "hypothesis", "__main__"):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+
+
+def _tested(folder: Path, tests: list[str], out: Path) -> None:
+    """Run tests in this process, which was forked for it, and end."""
+    os.setsid()
+    os.chdir(folder)
+    os.environ.update(_environment(folder))
+    sys.dont_write_bytecode = True
+    sys.path[:] = [str(folder), *(p for p in sys.path if not Path(p).is_relative_to(ROOT))]
+    with out.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.exit(int(pytest.main(["-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider",
+                              "-p", "no:xdist", "-p", "no:cov", *tests])))  # fmt: skip
+
+
 def _run(folder: Path, tests: list[str], limit: float) -> tuple[str, str]:
     """What became of the tests: found, survived or slow; and the test that failed."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no",
-               "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", *tests]  # fmt: skip
-    with subprocess.Popen(command, cwd=folder, env=_environment(folder), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          start_new_session=True) as process:  # fmt: skip
-        try:
-            out, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            return "found", "(too slow)"
-    failed = [x.split(" ")[1] for x in out.splitlines() if x.startswith(("FAILED", "ERROR"))]
-    if process.returncode == 0:
+    out = folder / "out.txt"
+    process = get_context("fork").Process(target=_tested, args=(folder, tests, out))
+    process.start()
+    process.join(limit)
+    if process.exitcode is None:
+        os.killpg(process.pid or 0, signal.SIGKILL)
+        process.join()
+        return "found", "(too slow)"
+    if process.exitcode == 0:
         return "survived", ""
+    lines = out.read_text(encoding="utf-8", errors="replace").splitlines()
+    failed = [x.split(" ")[1] for x in lines if x.startswith(("FAILED", "ERROR"))]
     return "found", failed[0] if failed else "(import)"
 
 
@@ -262,7 +291,9 @@ def _rows(package: str, args: argparse.Namespace, done: set[object]) -> Iterator
         return
     with tempfile.TemporaryDirectory(prefix="mebias-mutants-") as folder:
         print(f"{package}: the unchanged tests ...", file=sys.stderr)
-        tests = survey(_copy(Path(folder) / "unchanged"), package, args.jobs)
+        unchanged = _copy(Path(folder) / "unchanged")
+        tests = survey(unchanged, package, args.jobs)
+        _warm(unchanged, package)
         work = partial(judge, tests=tests, budget=args.budget, folders=folder)
         with ProcessPoolExecutor(args.jobs, get_context("fork")) as pool:
             for k, row in enumerate(pool.map(work, todo)):
