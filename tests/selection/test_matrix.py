@@ -1,5 +1,7 @@
 """One matrix of distances per clip: exact, each frame decoded once, kept in a cache."""
 
+import hashlib
+import json
 import subprocess
 import sys
 import tracemalloc
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 import mebias
 from mebias.errors import CacheWarning
 from mebias.selection import RULES, Windows, gram
+from mebias.selection.cache import Cache
 from mebias.selection.distances import flow_squared, signed_squared, stabilized_squared
 from mebias.selection.gram import from_products, in_float32, in_int8, squared_distances
 from mebias.selection.pairs import PairDistances
@@ -101,6 +104,15 @@ def test_a_machine_without_torch_does_with_floats(monkeypatch):
     choice.look()
     assert choice.decided
     assert choice.products is in_float32
+
+
+def test_a_product_that_is_right_is_used_again_and_then_norms_are_worth_less(monkeypatch):
+    worth = gram.pairs_worth(10)
+    monkeypatch.setattr(gram._choice, "products", in_int8)
+    frames = list(np.random.default_rng(0).integers(0, 256, (5, 9, 9), dtype=np.uint8))
+    assert np.array_equal(squared_distances(frames), in_integers(frames))
+    assert gram._choice.products is in_int8
+    assert 0 < gram.pairs_worth(10) < worth
 
 
 def test_large_and_small_blocks_agree():
@@ -244,6 +256,18 @@ def test_damaged_entries_are_computed_anew(on_disk, tmp_path):
         entry.write_bytes((data[:-9], b"", b"\xff\xfe" * 50, data.replace(b"1", b"2"))[index % 4])
     again = mebias.reselect(mebias.load("folder", on_disk), "gamdss", cache=kept)
     pd.testing.assert_frame_equal(again, before)
+
+
+@pytest.mark.parametrize("found", [[{"a": [1]}], [{"a": 1}, {"b": {}}], {"a": 1}, [1], 7])
+def test_entries_that_nobody_put_are_none(tmp_path, found):
+    cache = Cache(tmp_path)
+    key = cache.key("frames")
+    cache.put(key, [{"a": 1, "b": None}])
+    assert cache.get(key) == [{"a": 1, "b": None}]
+    text = json.dumps(found)
+    (path,) = tmp_path.rglob("*.json")
+    path.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
+    assert cache.get(key) is None
 
 
 def test_a_cache_that_cannot_be_written_costs_a_warning(on_disk, tmp_path):

@@ -248,6 +248,39 @@ def test_templates_are_drawn_as_evenly_as_can_be():
     assert set(np.bincount(chance.theta)) == {2, 3}
 
 
+def test_residuals_begin_anywhere_and_go_either_way():
+    parts = Parts(np.arange(30), np.eye(30), np.zeros((80, 11)), 0, 100.0)
+    chance = draw_chance(parts, 4000, np.random.default_rng(0))
+    assert set(chance.start) == set(range(30))
+    for way in (chance.step, chance.sign):
+        assert set(way) == {-1, 1}
+        assert abs(way.mean()) < 0.06
+    assert np.abs(chance.rounding).max() <= 0.5
+    np.testing.assert_allclose(chance.rounding.std(axis=0), 12**-0.5, rtol=0.05)
+    np.testing.assert_allclose(chance.error.std(axis=0), 1, rtol=0.05)
+
+
+@pytest.mark.parametrize("human", [(20, 40, 60), (20, 22, 25)])
+def test_the_truth_is_the_label_less_its_error_and_its_rounding(human):
+    parts = Parts(np.arange(100), np.eye(100), np.zeros((50, 11)), 0, 100.0)
+    rng, sd = np.random.default_rng(0), np.array([1.2, 1.2, 2.2])
+    truth, errors = true_keyframes(human, draw_chance(parts, 2000, rng), sd, rng)
+    assert (np.diff(truth, axis=1) >= 0.5).all()
+    assert np.abs(truth + errors * sd - human).max() <= 0.5
+
+
+def test_frames_250_ms_around_the_labels_and_those_asked_for_are_taken_apart(monkeypatch):
+    frames = noise_clip(0, 200)
+    clip = Clip(np.arange(201), frames.__getitem__, (80, 100, 120), 100.0)
+    assert clip.parts([75, 130]).numbers.tolist() == list(range(55, 146))
+    assert clip.parts([50, 145]).numbers.tolist() == list(range(50, 146))
+    assert clip.parts([55, 146]).numbers.tolist() == list(range(55, 147))
+    monkeypatch.setattr("mebias.selection.null_clips.MOST_FRAMES", 95)
+    assert len(clip.parts([51]).numbers) == 95
+    with pytest.raises(FrameError, match="97 frames are too many to be rebuilt; 95 at most"):
+        clip.parts([49])
+
+
 # The table.
 
 
@@ -306,6 +339,15 @@ def test_slopes_are_what_a_larger_spread_does():
     assert slope == pytest.approx(difference, abs=0.01)
     assert slope > 0.004
     assert onsets[12]["slope_apex"].isna().all()
+
+
+def test_coders_who_do_not_err_are_accurate(simulated, capfd):
+    found = nulls(simulated, coder_sd_ms=(0, 0, 0), kinds=["accurate", "unbiased"])
+    moments = ["clip", "keyframe", "mean", "sd", *QUANTILES]
+    one, other = (found.loc[found["null"] == k, moments] for k in ("accurate", "unbiased"))
+    pd.testing.assert_frame_equal(one.reset_index(drop=True), other.reset_index(drop=True))
+    assert found.filter(like="slope").isna().all(axis=None)
+    assert capfd.readouterr() == ("", ""), "nothing is shown unless asked"
 
 
 def test_shifts_inside_a_coded_interval_are_none(simulated):

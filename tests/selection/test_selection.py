@@ -15,7 +15,9 @@ from mebias.cohort import Cohort
 from mebias.errors import FrameError, OptionError
 from mebias.manifests import get_manifest
 from mebias.selection import RULES, Gamdss, Windows, reselect
-from mebias.selection.distances import DISTANCES
+from mebias.selection.choose import Candidates, choose
+from mebias.selection.distances import DISTANCES, signed_squared
+from mebias.selection.pairs import PairDistances
 
 
 class Stack:
@@ -198,6 +200,22 @@ def test_freedom_edge_score_and_margin():
     assert table["score"].to_dict() == {"onset": 90, "apex": 90, "offset": 90}
     # at onset 11 the distance is 90 too; at apex 30 it is 60; at offsets 49 and 50 it is 20
     assert table["runner_up_margin"].to_dict() == {"onset": 0, "apex": 30, "offset": 70}
+
+
+@pytest.mark.parametrize(
+    ("pick", "frames", "scores", "margins"),
+    [("largest", [0, 11, 20], [10, 10, 20], [2, 7, 11]),
+     ("least", [1, 10, 21], [1, 1, 2], [2, 7, 25]),
+     ("return", [0, 11, 21], [10, 10, 1], [2, 7, 29])],
+)  # fmt: skip
+def test_scores_and_margins_of_every_pick(pick, frames, scores, margins):
+    levels = {0: 10, 1: 12, 10: 13, 11: 20, 20: 40, 21: 11}
+    images = {n: np.full((1, 1), level, np.uint8) for n, level in levels.items()}
+    squared = PairDistances(images.__getitem__, signed_squared)
+    found = choose(squared, (0, 10, 20), Candidates([0, 1], [10, 11], [20, 21]), pick=pick)
+    assert [choice.frame for choice in found] == frames
+    assert [choice.score for choice in found] == scores
+    assert [choice.margin for choice in found] == margins
 
 
 def test_no_freedom_keeps_the_human_frames():
