@@ -8,7 +8,8 @@ the tests of ``tests/<package>`` and the package's docstrings that run the chang
 in a copy of the project, quick ones first, until one fails. Where these would take longer than
 the budget (seconds, as they took unchanged) the rest is left out, and the mutant counts as a
 survivor unless one of those that were run failed. Rows are added to the table as they are
-found; a stopped run goes on where it was. Needs the extra ``[proof]``.
+found; a stopped run goes on where it was. Survivors that no result tells from the original stand
+in another table, with the reason, and do not count. Needs the extra ``[proof]``.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ from coverage import CoverageData
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "reports" / "validation" / "mutation.csv"
+EQUIVALENT = TABLE.with_name("mutation_equivalent.csv")
+"""Survivors, read one by one, that change no result: path, change and the reason."""
 COPIED = ("mebias", "tests", "data_manifests", "reports/validation", "pyproject.toml",
           "benchmarks", "README.md", "CHANGELOG.md", "CITATION.cff", "constraints.txt")  # fmt: skip
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div", "FloorDiv", "Mod", "Pow")
@@ -75,6 +78,13 @@ class Mutant:
         changed = mutate_code(source, get_operator(self.operator)(), self.occurrence)
         assert changed is not None
         return changed
+
+    def compiles(self) -> bool:
+        """Whether it is a program at all: not ``def f(%, x)`` for ``def f(*, x)``."""
+        with contextlib.suppress(SyntaxError):
+            ast.parse(self.code())
+            return True
+        return False
 
     def change(self) -> str:
         """The lines before and after, on one line."""
@@ -157,11 +167,12 @@ def _places(path: Path) -> dict[tuple[int, int, str], list[Mutant]]:
 
 
 def sample(package: str, n: int, seed: int) -> list[Mutant]:
-    """Places at random, and one change at each."""
+    """Places at random, and one change at each; those that are no program are left out."""
     rng = random.Random(f"{package} {seed}")
     files = sorted((ROOT / "mebias" / package).rglob("*.py"))
     places = [found for path in files for _, found in sorted(_places(path).items())]
-    return [rng.choice(found) for found in rng.sample(places, min(n, len(places)))]
+    drawn = [rng.choice(found) for found in rng.sample(places, min(n, len(places)))]
+    return [mutant for mutant in drawn if mutant.compiles()]
 
 
 def _copy(folder: Path) -> Path:
@@ -302,6 +313,16 @@ def _rows(package: str, args: argparse.Namespace, done: set[object]) -> Iterator
                 yield row
 
 
+def scores(table: pd.DataFrame, equivalent: pd.DataFrame) -> Iterator[str]:
+    """How many mutants of each package were found, of those that change a result."""
+    same = set(zip(equivalent["path"], equivalent["change"], strict=True))
+    for package, own in table.groupby("package"):
+        counted = own[[key not in same for key in zip(own["path"], own["change"], strict=True)]]
+        found = (counted["outcome"] == "found").sum()
+        yield (f"{package}: {found} of {len(counted)} mutants found ({found / len(counted):.0%}); "
+               f"{len(own) - len(counted)} more change no result")  # fmt: skip
+
+
 def main() -> None:
     """Judge a sample of mutants of each package, and print the scores."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -319,10 +340,8 @@ def main() -> None:
         for row in _rows(package, args, done):
             new = pd.DataFrame([{"package": package, **row, "date": date.today().isoformat()}])
             new.to_csv(args.csv, mode="a", header=not args.csv.exists(), index=False)
-    table = pd.read_csv(args.csv)
-    for package, own in table.groupby("package"):
-        killed = (own["outcome"] == "found").sum()
-        print(f"{package}: {killed} of {len(own)} mutants found ({killed / len(own):.0%})")
+    for line in scores(pd.read_csv(args.csv), pd.read_csv(EQUIVALENT)):
+        print(line)
 
 
 if __name__ == "__main__":

@@ -71,6 +71,21 @@ def test_a_pattern_is_seen_once_it_is_stronger_than_noise_can_be():
         assert found.noise == pytest.approx(1 / 4000)
 
 
+def test_the_two_strongest_patterns_are_kept_and_noise_is_the_median_of_all():
+    rng = np.random.default_rng(3)
+    frames = rng.standard_normal((60, 500))
+    gram = frames @ frames.T
+    for strength in (6000, 4500, 3000):
+        course = np.linalg.qr(rng.standard_normal((60, 1)))[0][:, 0]
+        gram += strength * np.outer(course, course)
+    found = _courses(gram, 500, np.arange(60) * 10.0)
+    free = np.linalg.qr(np.vander(np.linspace(-1, 1, 60), 3), mode="complete")[0][:, 3:]
+    values = np.linalg.eigvalsh(free.T @ gram @ free)
+    assert found.courses.shape == (60, 2)
+    np.testing.assert_allclose(found.strength, values[:-3:-1])
+    assert found.noise == pytest.approx(np.median(values) / 500)
+
+
 @pytest.mark.parametrize(("length", "degree"), [(100, 1), (400, 1), (700, 2), (1000, 3), (3e3, 4)])
 def test_longer_clips_may_drift_in_more_ways(length, degree):
     times = np.linspace(0, length, 80)
