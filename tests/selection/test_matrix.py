@@ -294,7 +294,9 @@ def test_a_rule_of_ones_own_is_never_taken_for_another(on_disk, tmp_path):
     assert (moved[2] - moved[0] == 6).all()
 
 
-def test_frames_far_from_the_labels_count_where_a_rule_looks_at_them(on_disk, tmp_path):
+def test_frames_far_from_the_labels_count_where_a_rule_looks_at_them(
+    on_disk, tmp_path, monkeypatch
+):
     table = pd.read_csv(on_disk / "annotations.csv", dtype={"subject": str})
     table["fps"] = 1000  # 600 ms around the labels are now far less than the clip
     near = table.assign(offset=table["apex"] + 1)
@@ -307,12 +309,19 @@ def test_frames_far_from_the_labels_count_where_a_rule_looks_at_them(on_disk, tm
         path = cohort.frames.path(clip, int(number))
         path.with_name(f"{far}.png").write_bytes(path.read_bytes())
     cohort = mebias.load("folder", on_disk)
-    before = mebias.reselect(cohort, "gamdss-global", cache=tmp_path / "kept", skip_bad_frames=True)
+    asked = {"cache": tmp_path / "kept", "skip_bad_frames": True}
+    before = mebias.reselect(cohort, "gamdss-global", **asked)
+    nearby = mebias.reselect(cohort, "motion-blind", clips=[clip], **asked)
     path = cohort.frames.path(clip, int(cohort.frames.numbers(clip)[-1]))
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     cv2.imwrite(str(path), 255 - image)
-    after = mebias.reselect(cohort, "gamdss-global", cache=tmp_path / "kept", skip_bad_frames=True)
+    after = mebias.reselect(cohort, "gamdss-global", **asked)
     assert not after.equals(before)
+    monkeypatch.setattr(
+        "mebias.datasets.frames.FolderFrames.read", lambda *_: pytest.fail("a frame was read")
+    )
+    again = mebias.reselect(cohort, "motion-blind", clips=[clip], **asked)
+    pd.testing.assert_frame_equal(again, nearby)
 
 
 def test_a_product_that_errs_is_not_used_again(monkeypatch):

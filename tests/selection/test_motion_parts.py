@@ -101,6 +101,17 @@ def test_frames_at_one_time_count_as_evenly_spaced():
     np.testing.assert_allclose(found.drift @ (found.drift.T @ powers), powers, atol=1e-5)
 
 
+def test_by_default_keyframes_are_the_first_change_the_middle_and_the_last_change():
+    rng = np.random.default_rng(4)
+    theta = rng.uniform(0.1, 2.5, (500, 11)) * ROW.clip(1)
+    theta[:, [5, 8]] = rng.uniform(-9, 9, (500, 2))
+    onset, rise, plateau, fall = theta[:, :4].T
+    found = keyframes_of(theta, Definition()).T
+    assert (found[0] == onset).all()
+    np.testing.assert_allclose(found[1], onset + rise + plateau / 2)
+    assert (found[2] == onset + rise + plateau + fall).all()
+
+
 def course_of(strength, noise=0.01, count=61):
     """A clip that moves along ROW and nothing else."""
     times = np.linspace(0, 600, count)

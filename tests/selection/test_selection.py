@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+import sys
 
 import numpy as np
 import pandas as pd
@@ -282,6 +283,20 @@ def test_workers_give_the_same_table():
     cohort = simulate("samm", seed=1, n_subjects=3, n_clips=6, size=(32, 32))
     assert pickle.loads(pickle.dumps(cohort.frames)) is not None
     pd.testing.assert_frame_equal(reselect(cohort, jobs=2), reselect(cohort, jobs=1))
+
+
+@pytest.mark.parametrize(("jobs", "asked"), [(1, []), (2, [2])])
+def test_workers_are_asked_where_more_than_one_is_wanted(monkeypatch, jobs, asked):
+    def in_order(function, items, jobs, shared):
+        seen.append(jobs)
+        return [function(shared, item) for item in items]
+
+    seen = []
+    monkeypatch.setattr(sys.modules["mebias.selection.reselect"], "in_order", in_order)
+    frames = {n: np.full((1, 1), n, np.uint8) for n in range(80)}
+    for own in ({"c0": frames}, None):
+        assert len(reselect(make_cohort([(10, 30, 50)], own), jobs=jobs)) == 3
+    assert seen == asked, "without frames there is nothing to share out"
 
 
 def test_a_rule_of_ones_own_and_several_at_once():
