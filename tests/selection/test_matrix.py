@@ -324,6 +324,32 @@ def test_frames_far_from_the_labels_count_where_a_rule_looks_at_them(
     pd.testing.assert_frame_equal(again, nearby)
 
 
+def test_torch_is_tried_once_and_after_long_distances_between_many_pairs_alone(monkeypatch):
+    choice, looked = gram._Choice(), []
+    monkeypatch.setattr(choice, "look", lambda: looked.append(choice.spent))
+    monkeypatch.setattr(gram, "_choice", choice)
+    gram.could_gain(pairs=160, frames=10, seconds=1e9)
+    gram.could_gain(pairs=161, frames=10, seconds=1.5)
+    assert not looked
+    gram.could_gain(pairs=161, frames=10, seconds=0.5)
+    assert looked == [2.0]
+    choice.decided = True
+    gram.could_gain(pairs=161, frames=10, seconds=1.0)
+    assert looked == [2.0]
+
+
+@pytest.mark.parametrize("at", [2, 3, 32, None])
+def test_a_product_that_errs_at_some_size_is_never_used_however_fast(monkeypatch, at):
+    def way(flat, start, stop):
+        return in_float32(flat, start, stop) + (len(flat) == at) * np.eye(len(flat))
+
+    monkeypatch.setattr(gram, "in_int8", way)
+    monkeypatch.setattr(gram, "_seconds", lambda which, _: 0.1 if which is way else 0.2)
+    choice = gram._Choice()
+    choice.look()
+    assert choice.products is (way if at is None else in_float32)
+
+
 def test_a_product_that_errs_is_not_used_again(monkeypatch):
     def wrong(flat, start, stop):
         return in_float32(flat, start, stop) + np.eye(len(flat))
@@ -333,6 +359,3 @@ def test_a_product_that_errs_is_not_used_again(monkeypatch):
     frames = list(np.random.default_rng(0).integers(0, 256, (5, 9, 9), dtype=np.uint8))
     assert np.array_equal(squared_distances(frames), in_integers(frames))
     assert gram._choice.products is in_float32
-    choice = gram._Choice()
-    choice.look()
-    assert choice.products is in_float32
