@@ -268,6 +268,8 @@ def _run(folder: Path, tests: list[str], limit: float) -> tuple[str, str]:
     if process.exitcode == 0:
         return "survived", ""
     lines = out.read_text(encoding="utf-8", errors="replace").splitlines()
+    if any(line.startswith("ERROR: not found") for line in lines):
+        raise RuntimeError("the survey names tests that are not there")
     failed = [x.split(" ")[1] for x in lines if x.startswith(("FAILED", "ERROR"))]
     return "found", failed[0] if failed else "(import)"
 

@@ -18,7 +18,12 @@ import mebias
 from mebias.errors import CacheWarning
 from mebias.selection import RULES, Windows, gram
 from mebias.selection.cache import Cache
-from mebias.selection.distances import flow_squared, signed_squared, stabilized_squared
+from mebias.selection.distances import (
+    flow_squared,
+    signed_squared,
+    stabilized_squared,
+    uint8_squared,
+)
 from mebias.selection.gram import from_products, in_float32, in_int8, squared_distances
 from mebias.selection.pairs import PairDistances
 from mebias.simulation.frames import SimulatedFrames
@@ -336,6 +341,19 @@ def test_torch_is_tried_once_and_after_long_distances_between_many_pairs_alone(m
     choice.decided = True
     gram.could_gain(pairs=161, frames=10, seconds=1.0)
     assert looked == [2.0]
+
+
+@pytest.mark.parametrize(("distance", "noted"), [(signed_squared, [(6, 5)]), (uint8_squared, [])])
+def test_what_distances_took_is_noted_where_torch_could_gain(monkeypatch, distance, noted):
+    def could_gain(pairs, frames, seconds):
+        found.append((pairs, frames))
+        assert 0 < seconds < 1
+
+    found = []
+    monkeypatch.setattr("mebias.selection.pairs.could_gain", could_gain)
+    frames = list(np.random.default_rng(0).integers(0, 256, (5, 9, 9), dtype=np.uint8))
+    PairDistances(frames.__getitem__, distance).block([3, 4], [0, 1, 2])
+    assert found == noted
 
 
 @pytest.mark.parametrize("at", [2, 3, 32, None])

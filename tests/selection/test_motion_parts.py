@@ -189,6 +189,8 @@ def test_labels_at_the_ends_of_what_is_on_disk_are_labels():
     numbers, read = still(count=30, fps=100, onset=50)
     for human in ((79, 85, 90), (40, 45, 50)):
         MOTION_BLIND.trace(numbers, read, human, 100.0, np.random.default_rng(0))
+    with pytest.raises(UnusableClipError, match=r"frames 80-90 is on disk: it has 50 to 79"):
+        MOTION_BLIND.trace(numbers, read, (80, 85, 90), 100.0, np.random.default_rng(0))
 
 
 def test_usual_phases_are_as_wide_as_lengths_are():

@@ -224,6 +224,7 @@ def test_the_gram_matrix_is_that_of_all_pixels_and_channels():
     flat = np.stack([f.ravel() for f in frames]).astype(float)
     flat -= flat.mean(axis=0)
     np.testing.assert_allclose(_gram(frames), flat @ flat.T, rtol=1e-5)
+    assert _gram(frames[:1]).tolist() == [[0.0]]
     with pytest.raises(FrameError, match="differ in shape"):
         _gram([frames[0], frames[1][:50]])
 
