@@ -248,6 +248,14 @@ class Normal(_Sampler):
         return half, half / self.weight
 
 
+def test_the_best_of_the_first_is_kept_if_none_is_better():
+    free = np.random.default_rng(6).standard_normal((500, 11))
+    one = Normal(clip(), np.random.default_rng(0), None, PHASES, Definition())
+    value = -0.5 * (free**2).sum(axis=1)
+    value[7] = 10.0
+    assert (one._best(free, value) == free[7]).all()
+
+
 def test_moves_keep_the_distribution_and_forget_where_they_began():
     rng = np.random.default_rng(5)
     one = Normal(clip(), rng, None, PHASES, Definition())
