@@ -100,6 +100,8 @@ class Tests:
 
     runs: dict[tuple[str, int], set[str]]
     of_file: dict[str, set[str]]
+    unseen: set[str]
+    """Tests that run nothing of the package themselves; a process of theirs may."""
     seconds: dict[str, float]
 
     def of(self, mutant: Mutant, budget: float) -> tuple[list[str], int]:
@@ -108,7 +110,7 @@ class Tests:
         found = set().union(*(self.runs.get((mutant.path, n), set()) for n in lines))
         if not found:  # a line that only runs when the module is imported
             found = self.of_file.get(mutant.path, set())
-        ordered = sorted(found, key=lambda test: (self.seconds.get(test, 1.0), test))
+        ordered = sorted(found | self.unseen, key=lambda test: (self.seconds.get(test, 1.0), test))
         kept, spent = [], 0.0
         for test in ordered:
             spent += self.seconds.get(test, 1.0)
@@ -224,7 +226,8 @@ def survey(folder: Path, package: str, jobs: int) -> Tests:
                 names = own - failed
                 runs.setdefault((path, line), set()).update(names)
                 of_file.setdefault(path, set()).update(names)
-    return Tests(runs, of_file, seconds)
+    unseen = set(seconds) - failed - set().union(*of_file.values())
+    return Tests(runs, of_file, unseen, seconds)
 
 
 def _warm(folder: Path, package: str) -> None:
