@@ -280,6 +280,8 @@ def test_frames_250_ms_around_the_labels_and_those_asked_for_are_taken_apart(mon
     assert len(clip.parts([51]).numbers) == 95
     with pytest.raises(FrameError, match="97 frames are too many to be rebuilt; 95 at most"):
         clip.parts([49])
+    slow = Clip(np.arange(201), frames.__getitem__, (80, 80, 80), 1.0)
+    assert slow.parts([80]).numbers.tolist() == [80]
 
 
 # The table.
