@@ -16,6 +16,7 @@ from mebias.selection import RULES, Windows
 from mebias.selection.choose import Candidates, choose
 from mebias.selection.choose_many import choose_many
 from mebias.selection.null_clips import UNDETECTABLE, Clip, _gram
+from mebias.selection.null_rows import _summary
 from mebias.selection.nulls import nulls
 from mebias.selection.rebuild import Chance, Parts, draw_chance, rebuilt, true_keyframes
 from mebias.selection.uniform import moments, uniform_shares
@@ -326,6 +327,16 @@ def test_other_rules_and_workers_make_no_difference(simulated, table):
     assert set(motion["reason"]) == {"motion has no windows that a null could draw from"}
     whole = several[(several["source"] == "gamdss-global") & (several["null"] == "accurate")]
     assert whole["mean"].notna().all()
+
+
+def test_a_slope_is_how_shifts_go_with_the_size_of_errors():
+    errors = np.random.default_rng(0).standard_normal((500, 3))
+    shifts = errors[:, 0] ** 2 + errors[:, 1]
+    row = _summary(shifts, errors, np.array([4.0, 2.0, 0.0]))
+    for i, (keyframe, sd) in enumerate((("onset", 4), ("apex", 2))):
+        expected = np.cov(shifts, errors[:, i] ** 2, bias=True)[0, 1] / sd
+        assert row[f"slope_{keyframe}"] == pytest.approx(expected)
+    assert "slope_offset" not in row
 
 
 def test_slopes_are_what_a_larger_spread_does():

@@ -372,6 +372,16 @@ def test_rules_that_are_none(rule):
         reselect(make_cohort([(2, 8, 12)], None), rule)
 
 
+@pytest.mark.parametrize(
+    "rule",
+    ["motion:coder=0", "motion:coder=0.9", "motion:coder=1001", "motion:coder=x",
+     "motion-blind:coder=40", "motion:coder=40,coder=50"],
+)  # fmt: skip
+def test_spreads_of_labels_that_are_none(rule):
+    with pytest.raises(OptionError, match=r"SD in ms.*motion:coder=40"):
+        reselect(make_cohort([(2, 8, 12)], None), rule)
+
+
 def test_another_share_stands_in_the_source():
     table = reselect(make_cohort([(0, 50, 100)], None), ["gamdss:0.2", "gamdss"])
     freedom = table.set_index(["source", "keyframe"])["freedom"]
