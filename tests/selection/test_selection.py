@@ -18,6 +18,7 @@ from mebias.manifests import get_manifest
 from mebias.selection import RULES, Gamdss, Windows, reselect
 from mebias.selection.choose import Candidates, choose
 from mebias.selection.distances import DISTANCES, signed_squared
+from mebias.selection.nulls import nulls
 from mebias.selection.pairs import PairDistances
 
 
@@ -283,6 +284,15 @@ def test_workers_give_the_same_table():
     cohort = simulate("samm", seed=1, n_subjects=3, n_clips=6, size=(32, 32))
     assert pickle.loads(pickle.dumps(cohort.frames)) is not None
     pd.testing.assert_frame_equal(reselect(cohort, jobs=2), reselect(cohort, jobs=1))
+
+
+@pytest.mark.parametrize(("make", "title"), [(reselect, "re-selecting"), (nulls, "nulls")])
+def test_progress_is_shown_where_it_is_asked_for(capfd, make, title):
+    cohort = make_cohort([(10, 30, 50)], None)
+    plain = make(cohort)
+    assert capfd.readouterr() == ("", "")
+    pd.testing.assert_frame_equal(make(cohort, progress=True), plain)
+    assert title in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("jobs", "asked"), [(1, []), (2, [2])])
