@@ -275,6 +275,13 @@ def test_moves_keep_the_distribution_and_forget_where_they_began():
     assert np.mean(kept) < 0.06
 
 
+def test_a_run_counts_frames_as_their_noise_leaves_them_independent():
+    one = sampler(clip(count=201, noise=0.05))
+    assert one.weight == 201
+    one.run()
+    assert one.weight == pytest.approx(0.3 * 197, rel=0.3)
+
+
 def test_draws_are_as_unsure_as_templates_leave_them():
     one, theta = sampler(), np.repeat(USUAL, 20_000, axis=0)
     found = one._blurred(theta) - keyframes_of(theta, Definition())
