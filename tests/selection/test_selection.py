@@ -79,6 +79,20 @@ def windows_in_words(rule, onset, apex, offset, first, last):
     }[rule]  # fmt: skip
 
 
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {"gamdss-global"}))
+def test_windows_are_those_of_the_table_of_rules(rule):
+    found = RULES[rule].windows(7, 110, 311)
+    for keyframe, window in zip(tables.KEYFRAMES, windows_in_words(rule, 7, 110, 311, 0, 400),
+                                strict=True):  # fmt: skip
+        low, high = found.of(keyframe)
+        assert list(range(low, high + 1)) == list(window)
+
+
+def test_keyframes_may_fall_on_one_frame_unless_order_is_asked_for():
+    assert Candidates([3], [3], [3]).pairs((3, 3, 3)) == [(3, 3)]
+    assert Candidates([3], [3], [3], ordered=True).pairs((3, 3, 3)) == []
+
+
 def brute_force(frames, human, rule, distance):
     """The rule's text, done the slow way: every pair, Python integers, explicit tie order."""
     onset, apex, offset = human
