@@ -8,14 +8,17 @@ the tests of ``tests/<package>`` and the package's docstrings that run the chang
 in a copy of the project, quick ones first, until one fails. Where these would take longer than
 the budget (seconds, as they took unchanged) the rest is left out, and the mutant counts as a
 survivor unless one of those that were run failed. Rows are added to the table as they are
-found; a stopped run goes on where it was. Needs the extra ``[proof]``.
+found; a stopped run goes on where it was. Survivors that no result tells from the original stand
+in another table, with the reason, and do not count. Needs the extra ``[proof]``.
 """
 
 from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import difflib
+import importlib
 import os
 import random
 import shutil
@@ -34,6 +37,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pandas as pd
+import pytest
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
@@ -41,6 +45,8 @@ from coverage import CoverageData
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "reports" / "validation" / "mutation.csv"
+EQUIVALENT = TABLE.with_name("mutation_equivalent.csv")
+"""Survivors, read one by one, that change no result: path, change and the reason."""
 COPIED = ("mebias", "tests", "data_manifests", "reports/validation", "pyproject.toml",
           "benchmarks", "README.md", "CHANGELOG.md", "CITATION.cff", "constraints.txt")  # fmt: skip
 _ARITHMETIC = ("Add", "Sub", "Mul", "Div", "FloorDiv", "Mod", "Pow")
@@ -73,6 +79,13 @@ class Mutant:
         assert changed is not None
         return changed
 
+    def compiles(self) -> bool:
+        """Whether it is a program at all: not ``def f(%, x)`` for ``def f(*, x)``."""
+        with contextlib.suppress(SyntaxError):
+            ast.parse(self.code())
+            return True
+        return False
+
     def change(self) -> str:
         """The lines before and after, on one line."""
         before = (ROOT / self.path).read_text(encoding="utf-8").splitlines()
@@ -87,6 +100,8 @@ class Tests:
 
     runs: dict[tuple[str, int], set[str]]
     of_file: dict[str, set[str]]
+    unseen: set[str]
+    """Tests that run nothing of the package themselves; a process of theirs may."""
     seconds: dict[str, float]
 
     def of(self, mutant: Mutant, budget: float) -> tuple[list[str], int]:
@@ -95,7 +110,7 @@ class Tests:
         found = set().union(*(self.runs.get((mutant.path, n), set()) for n in lines))
         if not found:  # a line that only runs when the module is imported
             found = self.of_file.get(mutant.path, set())
-        ordered = sorted(found, key=lambda test: (self.seconds.get(test, 1.0), test))
+        ordered = sorted(found | self.unseen, key=lambda test: (self.seconds.get(test, 1.0), test))
         kept, spent = [], 0.0
         for test in ordered:
             spent += self.seconds.get(test, 1.0)
@@ -154,11 +169,12 @@ def _places(path: Path) -> dict[tuple[int, int, str], list[Mutant]]:
 
 
 def sample(package: str, n: int, seed: int) -> list[Mutant]:
-    """Places at random, and one change at each."""
+    """Places at random, and one change at each; those that are no program are left out."""
     rng = random.Random(f"{package} {seed}")
     files = sorted((ROOT / "mebias" / package).rglob("*.py"))
     places = [found for path in files for _, found in sorted(_places(path).items())]
-    return [rng.choice(found) for found in rng.sample(places, min(n, len(places)))]
+    drawn = [rng.choice(found) for found in rng.sample(places, min(n, len(places)))]
+    return [mutant for mutant in drawn if mutant.compiles()]
 
 
 def _copy(folder: Path) -> Path:
@@ -210,25 +226,54 @@ def survey(folder: Path, package: str, jobs: int) -> Tests:
                 names = own - failed
                 runs.setdefault((path, line), set()).update(names)
                 of_file.setdefault(path, set()).update(names)
-    return Tests(runs, of_file, seconds)
+    unseen = set(seconds) - failed - set().union(*of_file.values())
+    return Tests(runs, of_file, unseen, seconds)
+
+
+def _warm(folder: Path, package: str) -> None:
+    """Import what others made and the tests need, once, for all the processes that fork."""
+    code = (f"import sys, conftest, mebias.{package}\n"
+            "print(*{name.partition('.')[0] for name in sys.modules}, *sys.modules)")  # fmt: skip
+    environment = _environment(folder) | {"PYTHONPATH": f"{folder}{os.pathsep}{folder / 'tests'}"}
+    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment, text=True,
+                          stdout=subprocess.PIPE, check=True)  # fmt: skip
+    for name in done.stdout.split():
+        # Of hypothesis pytest wants to be the first to import it.
+        if name.partition(".")[0] not in ("mebias", "conftest", "hypothesis", "__main__"):
+            with contextlib.suppress(ImportError):
+                importlib.import_module(name)
+
+
+def _tested(folder: Path, tests: list[str], out: Path) -> None:
+    """Run tests in this process, which was forked for it, and end."""
+    os.setsid()
+    os.chdir(folder)
+    os.environ.update(_environment(folder))
+    sys.dont_write_bytecode = True
+    sys.path[:] = [str(folder), *(p for p in sys.path if not Path(p).is_relative_to(ROOT))]
+    with out.open("w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    sys.exit(int(pytest.main(["-x", "-q", "--no-header", "--tb=no", "-p", "no:cacheprovider",
+                              "-p", "no:xdist", "-p", "no:cov", *tests])))  # fmt: skip
 
 
 def _run(folder: Path, tests: list[str], limit: float) -> tuple[str, str]:
     """What became of the tests: found, survived or slow; and the test that failed."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "--tb=no",
-               "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:cov", *tests]  # fmt: skip
-    with subprocess.Popen(command, cwd=folder, env=_environment(folder), text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          start_new_session=True) as process:  # fmt: skip
-        try:
-            out, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            return "found", "(too slow)"
-    failed = [x.split(" ")[1] for x in out.splitlines() if x.startswith(("FAILED", "ERROR"))]
-    if process.returncode == 0:
+    out = folder / "out.txt"
+    process = get_context("fork").Process(target=_tested, args=(folder, tests, out))
+    process.start()
+    process.join(limit)
+    if process.exitcode is None:
+        os.killpg(process.pid or 0, signal.SIGKILL)
+        process.join()
+        return "found", "(too slow)"
+    if process.exitcode == 0:
         return "survived", ""
+    lines = out.read_text(encoding="utf-8", errors="replace").splitlines()
+    if any(line.startswith("ERROR: not found") for line in lines):
+        raise RuntimeError("the survey names tests that are not there")
+    failed = [x.split(" ")[1] for x in lines if x.startswith(("FAILED", "ERROR"))]
     return "found", failed[0] if failed else "(import)"
 
 
@@ -262,13 +307,25 @@ def _rows(package: str, args: argparse.Namespace, done: set[object]) -> Iterator
         return
     with tempfile.TemporaryDirectory(prefix="mebias-mutants-") as folder:
         print(f"{package}: the unchanged tests ...", file=sys.stderr)
-        tests = survey(_copy(Path(folder) / "unchanged"), package, args.jobs)
+        unchanged = _copy(Path(folder) / "unchanged")
+        tests = survey(unchanged, package, args.jobs)
+        _warm(unchanged, package)
         work = partial(judge, tests=tests, budget=args.budget, folders=folder)
         with ProcessPoolExecutor(args.jobs, get_context("fork")) as pool:
             for k, row in enumerate(pool.map(work, todo)):
                 print(f"{package} {k + 1}/{len(todo)}: {row['outcome']}: {row['change']}",
                       file=sys.stderr)  # fmt: skip
                 yield row
+
+
+def scores(table: pd.DataFrame, equivalent: pd.DataFrame) -> Iterator[str]:
+    """How many mutants of each package were found, of those that change a result."""
+    same = set(zip(equivalent["path"], equivalent["change"], strict=True))
+    for package, own in table.groupby("package"):
+        counted = own[[key not in same for key in zip(own["path"], own["change"], strict=True)]]
+        found = (counted["outcome"] == "found").sum()
+        yield (f"{package}: {found} of {len(counted)} mutants found ({found / len(counted):.0%}); "
+               f"{len(own) - len(counted)} more change no result")  # fmt: skip
 
 
 def main() -> None:
@@ -288,10 +345,8 @@ def main() -> None:
         for row in _rows(package, args, done):
             new = pd.DataFrame([{"package": package, **row, "date": date.today().isoformat()}])
             new.to_csv(args.csv, mode="a", header=not args.csv.exists(), index=False)
-    table = pd.read_csv(args.csv)
-    for package, own in table.groupby("package"):
-        killed = (own["outcome"] == "found").sum()
-        print(f"{package}: {killed} of {len(own)} mutants found ({killed / len(own):.0%})")
+    for line in scores(pd.read_csv(args.csv), pd.read_csv(EQUIVALENT)):
+        print(line)
 
 
 if __name__ == "__main__":

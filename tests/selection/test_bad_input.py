@@ -194,10 +194,13 @@ def test_a_missing_apex_is_said_where_it_is_needed():
         ((NAN, NAN, NAN), "onset and apex and offset"),
     ],
 )  # fmt: skip
-def test_missing_ends_fail_every_rule(label, words):
-    assert reason(beside_a_good_clip(label, moving())) == f"no usable human {words}"
-    for rule in ("motion", "motion-blind"):
-        assert "onset or offset" in reason(beside_a_good_clip(label, moving(), rule))
+def test_missing_ends_fail_every_rule(label, words, tmp_path):
+    for cache in (None, tmp_path):
+        rows = beside_a_good_clip(label, moving(), cache=cache)
+        assert reason(rows) == f"no usable human {words}"
+        for rule in ("motion", "motion-blind"):
+            rows = beside_a_good_clip(label, moving(), rule, cache=cache)
+            assert "onset or offset" in reason(rows)
 
 
 @pytest.mark.parametrize("value", [NAN, 30.5, np.inf, -np.inf])

@@ -55,6 +55,15 @@ def test_one_thread_alone_decodes_while_it_waits_first_asked_first():
     assert source.seen == [5, 3, 9]
 
 
+def test_all_that_was_asked_for_is_decoded_in_its_turn():
+    source = Source()
+    with Decoders(1) as decoders:
+        frames = ClipFrames(source, "c", decoders)
+        frames.want(range(10))
+        frames(9)
+    assert source.seen == list(range(10))
+
+
 def test_a_broken_frame_is_told_when_it_is_asked_for_and_not_before():
     source = Source(broken=[2])
     with Decoders(2) as decoders:

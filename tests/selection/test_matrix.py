@@ -1,5 +1,7 @@
 """One matrix of distances per clip: exact, each frame decoded once, kept in a cache."""
 
+import hashlib
+import json
 import subprocess
 import sys
 import tracemalloc
@@ -15,7 +17,13 @@ from hypothesis import strategies as st
 import mebias
 from mebias.errors import CacheWarning
 from mebias.selection import RULES, Windows, gram
-from mebias.selection.distances import flow_squared, signed_squared, stabilized_squared
+from mebias.selection.cache import Cache
+from mebias.selection.distances import (
+    flow_squared,
+    signed_squared,
+    stabilized_squared,
+    uint8_squared,
+)
 from mebias.selection.gram import from_products, in_float32, in_int8, squared_distances
 from mebias.selection.pairs import PairDistances
 from mebias.simulation.frames import SimulatedFrames
@@ -101,6 +109,15 @@ def test_a_machine_without_torch_does_with_floats(monkeypatch):
     choice.look()
     assert choice.decided
     assert choice.products is in_float32
+
+
+def test_a_product_that_is_right_is_used_again_and_then_norms_are_worth_less(monkeypatch):
+    worth = gram.pairs_worth(10)
+    monkeypatch.setattr(gram._choice, "products", in_int8)
+    frames = list(np.random.default_rng(0).integers(0, 256, (5, 9, 9), dtype=np.uint8))
+    assert np.array_equal(squared_distances(frames), in_integers(frames))
+    assert gram._choice.products is in_int8
+    assert 0 < gram.pairs_worth(10) < worth
 
 
 def test_large_and_small_blocks_agree():
@@ -246,6 +263,18 @@ def test_damaged_entries_are_computed_anew(on_disk, tmp_path):
     pd.testing.assert_frame_equal(again, before)
 
 
+@pytest.mark.parametrize("found", [[{"a": [1]}], [{"a": 1}, {"b": {}}], {"a": 1}, [1], 7])
+def test_entries_that_nobody_put_are_none(tmp_path, found):
+    cache = Cache(tmp_path)
+    key = cache.key("frames")
+    cache.put(key, [{"a": 1, "b": None}])
+    assert cache.get(key) == [{"a": 1, "b": None}]
+    text = json.dumps(found)
+    (path,) = tmp_path.rglob("*.json")
+    path.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}")
+    assert cache.get(key) is None
+
+
 def test_a_cache_that_cannot_be_written_costs_a_warning(on_disk, tmp_path):
     (tmp_path / "kept").write_text("a file, not a folder")
     plain = mebias.reselect(mebias.load("folder", on_disk), "gamdss")
@@ -270,7 +299,9 @@ def test_a_rule_of_ones_own_is_never_taken_for_another(on_disk, tmp_path):
     assert (moved[2] - moved[0] == 6).all()
 
 
-def test_frames_far_from_the_labels_count_where_a_rule_looks_at_them(on_disk, tmp_path):
+def test_frames_far_from_the_labels_count_where_a_rule_looks_at_them(
+    on_disk, tmp_path, monkeypatch
+):
     table = pd.read_csv(on_disk / "annotations.csv", dtype={"subject": str})
     table["fps"] = 1000  # 600 ms around the labels are now far less than the clip
     near = table.assign(offset=table["apex"] + 1)
@@ -283,12 +314,58 @@ def test_frames_far_from_the_labels_count_where_a_rule_looks_at_them(on_disk, tm
         path = cohort.frames.path(clip, int(number))
         path.with_name(f"{far}.png").write_bytes(path.read_bytes())
     cohort = mebias.load("folder", on_disk)
-    before = mebias.reselect(cohort, "gamdss-global", cache=tmp_path / "kept", skip_bad_frames=True)
+    asked = {"cache": tmp_path / "kept", "skip_bad_frames": True}
+    before = mebias.reselect(cohort, "gamdss-global", **asked)
+    nearby = mebias.reselect(cohort, "motion-blind", clips=[clip], **asked)
     path = cohort.frames.path(clip, int(cohort.frames.numbers(clip)[-1]))
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     cv2.imwrite(str(path), 255 - image)
-    after = mebias.reselect(cohort, "gamdss-global", cache=tmp_path / "kept", skip_bad_frames=True)
+    after = mebias.reselect(cohort, "gamdss-global", **asked)
     assert not after.equals(before)
+    monkeypatch.setattr(
+        "mebias.datasets.frames.FolderFrames.read", lambda *_: pytest.fail("a frame was read")
+    )
+    again = mebias.reselect(cohort, "motion-blind", clips=[clip], **asked)
+    pd.testing.assert_frame_equal(again, nearby)
+
+
+def test_torch_is_tried_once_and_after_long_distances_between_many_pairs_alone(monkeypatch):
+    choice, looked = gram._Choice(), []
+    monkeypatch.setattr(choice, "look", lambda: looked.append(choice.spent))
+    monkeypatch.setattr(gram, "_choice", choice)
+    gram.could_gain(pairs=160, frames=10, seconds=1e9)
+    gram.could_gain(pairs=161, frames=10, seconds=1.5)
+    assert not looked
+    gram.could_gain(pairs=161, frames=10, seconds=0.5)
+    assert looked == [2.0]
+    choice.decided = True
+    gram.could_gain(pairs=161, frames=10, seconds=1.0)
+    assert looked == [2.0]
+
+
+@pytest.mark.parametrize(("distance", "noted"), [(signed_squared, [(6, 5)]), (uint8_squared, [])])
+def test_what_distances_took_is_noted_where_torch_could_gain(monkeypatch, distance, noted):
+    def could_gain(pairs, frames, seconds):
+        found.append((pairs, frames))
+        assert 0 < seconds < 1
+
+    found = []
+    monkeypatch.setattr("mebias.selection.pairs.could_gain", could_gain)
+    frames = list(np.random.default_rng(0).integers(0, 256, (5, 9, 9), dtype=np.uint8))
+    PairDistances(frames.__getitem__, distance).block([3, 4], [0, 1, 2])
+    assert found == noted
+
+
+@pytest.mark.parametrize("at", [2, 3, 32, None])
+def test_a_product_that_errs_at_some_size_is_never_used_however_fast(monkeypatch, at):
+    def way(flat, start, stop):
+        return in_float32(flat, start, stop) + (len(flat) == at) * np.eye(len(flat))
+
+    monkeypatch.setattr(gram, "in_int8", way)
+    monkeypatch.setattr(gram, "_seconds", lambda which, _: 0.1 if which is way else 0.2)
+    choice = gram._Choice()
+    choice.look()
+    assert choice.products is (way if at is None else in_float32)
 
 
 def test_a_product_that_errs_is_not_used_again(monkeypatch):
@@ -300,6 +377,3 @@ def test_a_product_that_errs_is_not_used_again(monkeypatch):
     frames = list(np.random.default_rng(0).integers(0, 256, (5, 9, 9), dtype=np.uint8))
     assert np.array_equal(squared_distances(frames), in_integers(frames))
     assert gram._choice.products is in_float32
-    choice = gram._Choice()
-    choice.look()
-    assert choice.products is in_float32

@@ -16,6 +16,7 @@ from mebias.selection import RULES, Windows
 from mebias.selection.choose import Candidates, choose
 from mebias.selection.choose_many import choose_many
 from mebias.selection.null_clips import UNDETECTABLE, Clip, _gram
+from mebias.selection.null_rows import _summary
 from mebias.selection.nulls import nulls
 from mebias.selection.rebuild import Chance, Parts, draw_chance, rebuilt, true_keyframes
 from mebias.selection.uniform import moments, uniform_shares
@@ -224,6 +225,7 @@ def test_the_gram_matrix_is_that_of_all_pixels_and_channels():
     flat = np.stack([f.ravel() for f in frames]).astype(float)
     flat -= flat.mean(axis=0)
     np.testing.assert_allclose(_gram(frames), flat @ flat.T, rtol=1e-5)
+    assert _gram(frames[:1]).tolist() == [[0.0]]
     with pytest.raises(FrameError, match="differ in shape"):
         _gram([frames[0], frames[1][:50]])
 
@@ -246,6 +248,41 @@ def test_templates_are_drawn_as_evenly_as_can_be():
     chance = draw_chance(parts, 200, np.random.default_rng(0))
     assert isinstance(chance, Chance)
     assert set(np.bincount(chance.theta)) == {2, 3}
+
+
+def test_residuals_begin_anywhere_and_go_either_way():
+    parts = Parts(np.arange(30), np.eye(30), np.zeros((80, 11)), 0, 100.0)
+    chance = draw_chance(parts, 4000, np.random.default_rng(0))
+    assert set(chance.start) == set(range(30))
+    for way in (chance.step, chance.sign):
+        assert set(way) == {-1, 1}
+        assert abs(way.mean()) < 0.06
+    assert np.abs(chance.rounding).max() <= 0.5
+    np.testing.assert_allclose(chance.rounding.std(axis=0), 12**-0.5, rtol=0.05)
+    np.testing.assert_allclose(chance.error.std(axis=0), 1, rtol=0.05)
+
+
+@pytest.mark.parametrize("human", [(20, 40, 60), (20, 22, 25)])
+def test_the_truth_is_the_label_less_its_error_and_its_rounding(human):
+    parts = Parts(np.arange(100), np.eye(100), np.zeros((50, 11)), 0, 100.0)
+    rng, sd = np.random.default_rng(0), np.array([1.2, 1.2, 2.2])
+    truth, errors = true_keyframes(human, draw_chance(parts, 2000, rng), sd, rng)
+    assert (np.diff(truth, axis=1) >= 0.5).all()
+    assert np.abs(truth + errors * sd - human).max() <= 0.5
+
+
+def test_frames_250_ms_around_the_labels_and_those_asked_for_are_taken_apart(monkeypatch):
+    frames = noise_clip(0, 200)
+    clip = Clip(np.arange(201), frames.__getitem__, (80, 100, 120), 100.0)
+    assert clip.parts([75, 130]).numbers.tolist() == list(range(55, 146))
+    assert clip.parts([50, 145]).numbers.tolist() == list(range(50, 146))
+    assert clip.parts([55, 146]).numbers.tolist() == list(range(55, 147))
+    monkeypatch.setattr("mebias.selection.null_clips.MOST_FRAMES", 95)
+    assert len(clip.parts([51]).numbers) == 95
+    with pytest.raises(FrameError, match="97 frames are too many to be rebuilt; 95 at most"):
+        clip.parts([49])
+    slow = Clip(np.arange(201), frames.__getitem__, (80, 80, 80), 1.0)
+    assert slow.parts([80]).numbers.tolist() == [80]
 
 
 # The table.
@@ -292,6 +329,16 @@ def test_other_rules_and_workers_make_no_difference(simulated, table):
     assert whole["mean"].notna().all()
 
 
+def test_a_slope_is_how_shifts_go_with_the_size_of_errors():
+    errors = np.random.default_rng(0).standard_normal((500, 3))
+    shifts = errors[:, 0] ** 2 + errors[:, 1]
+    row = _summary(shifts, errors, np.array([4.0, 2.0, 0.0]))
+    for i, (keyframe, sd) in enumerate((("onset", 4), ("apex", 2))):
+        expected = np.cov(shifts, errors[:, i] ** 2, bias=True)[0, 1] / sd
+        assert row[f"slope_{keyframe}"] == pytest.approx(expected)
+    assert "slope_offset" not in row
+
+
 def test_slopes_are_what_a_larger_spread_does():
     cohort = mebias.simulate(
         "4dme", seed=8, n_subjects=5, n_clips=6, fps=200, size=(32, 32), amplitude=3.0
@@ -306,6 +353,14 @@ def test_slopes_are_what_a_larger_spread_does():
     assert slope == pytest.approx(difference, abs=0.01)
     assert slope > 0.004
     assert onsets[12]["slope_apex"].isna().all()
+
+
+def test_coders_who_do_not_err_are_accurate(simulated):
+    found = nulls(simulated, coder_sd_ms=(0, 0, 0), kinds=["accurate", "unbiased"])
+    moments = ["clip", "keyframe", "mean", "sd", *QUANTILES]
+    one, other = (found.loc[found["null"] == k, moments] for k in ("accurate", "unbiased"))
+    pd.testing.assert_frame_equal(one.reset_index(drop=True), other.reset_index(drop=True))
+    assert found.filter(like="slope").isna().all(axis=None)
 
 
 def test_shifts_inside_a_coded_interval_are_none(simulated):

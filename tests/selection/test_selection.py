@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+import sys
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,10 @@ from mebias.cohort import Cohort
 from mebias.errors import FrameError, OptionError
 from mebias.manifests import get_manifest
 from mebias.selection import RULES, Gamdss, Windows, reselect
-from mebias.selection.distances import DISTANCES
+from mebias.selection.choose import Candidates, choose
+from mebias.selection.distances import DISTANCES, signed_squared
+from mebias.selection.nulls import nulls
+from mebias.selection.pairs import PairDistances
 
 
 class Stack:
@@ -73,6 +77,20 @@ def windows_in_words(rule, onset, apex, offset, first, last):
                              range(offset - v, offset + v + 1)),
         "gamdss-global": (whole, whole, whole),
     }[rule]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", sorted(set(RULES) - {"gamdss-global"}))
+def test_windows_are_those_of_the_table_of_rules(rule):
+    found = RULES[rule].windows(7, 110, 311)
+    for keyframe, window in zip(tables.KEYFRAMES, windows_in_words(rule, 7, 110, 311, 0, 400),
+                                strict=True):  # fmt: skip
+        low, high = found.of(keyframe)
+        assert list(range(low, high + 1)) == list(window)
+
+
+def test_keyframes_may_fall_on_one_frame_unless_order_is_asked_for():
+    assert Candidates([3], [3], [3]).pairs((3, 3, 3)) == [(3, 3)]
+    assert Candidates([3], [3], [3], ordered=True).pairs((3, 3, 3)) == []
 
 
 def brute_force(frames, human, rule, distance):
@@ -200,6 +218,22 @@ def test_freedom_edge_score_and_margin():
     assert table["runner_up_margin"].to_dict() == {"onset": 0, "apex": 30, "offset": 70}
 
 
+@pytest.mark.parametrize(
+    ("pick", "frames", "scores", "margins"),
+    [("largest", [0, 11, 20], [10, 10, 20], [2, 7, 11]),
+     ("least", [1, 10, 21], [1, 1, 2], [2, 7, 25]),
+     ("return", [0, 11, 21], [10, 10, 1], [2, 7, 29])],
+)  # fmt: skip
+def test_scores_and_margins_of_every_pick(pick, frames, scores, margins):
+    levels = {0: 10, 1: 12, 10: 13, 11: 20, 20: 40, 21: 11}
+    images = {n: np.full((1, 1), level, np.uint8) for n, level in levels.items()}
+    squared = PairDistances(images.__getitem__, signed_squared)
+    found = choose(squared, (0, 10, 20), Candidates([0, 1], [10, 11], [20, 21]), pick=pick)
+    assert [choice.frame for choice in found] == frames
+    assert [choice.score for choice in found] == scores
+    assert [choice.margin for choice in found] == margins
+
+
 def test_no_freedom_keeps_the_human_frames():
     frames = {n: np.full((1, 1), n, np.uint8) for n in range(20)}
     table = reselect(make_cohort([(3, 8, 12)], {"c0": frames}))
@@ -264,6 +298,29 @@ def test_workers_give_the_same_table():
     cohort = simulate("samm", seed=1, n_subjects=3, n_clips=6, size=(32, 32))
     assert pickle.loads(pickle.dumps(cohort.frames)) is not None
     pd.testing.assert_frame_equal(reselect(cohort, jobs=2), reselect(cohort, jobs=1))
+
+
+@pytest.mark.parametrize(("make", "title"), [(reselect, "re-selecting"), (nulls, "nulls")])
+def test_progress_is_shown_where_it_is_asked_for(capfd, make, title):
+    cohort = make_cohort([(10, 30, 50)], None)
+    plain = make(cohort)
+    assert capfd.readouterr() == ("", "")
+    pd.testing.assert_frame_equal(make(cohort, progress=True), plain)
+    assert title in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("jobs", "asked"), [(1, []), (2, [2])])
+def test_workers_are_asked_where_more_than_one_is_wanted(monkeypatch, jobs, asked):
+    def in_order(function, items, jobs, shared):
+        seen.append(jobs)
+        return [function(shared, item) for item in items]
+
+    seen = []
+    monkeypatch.setattr(sys.modules["mebias.selection.reselect"], "in_order", in_order)
+    frames = {n: np.full((1, 1), n, np.uint8) for n in range(80)}
+    for own in ({"c0": frames}, None):
+        assert len(reselect(make_cohort([(10, 30, 50)], own), jobs=jobs)) == 3
+    assert seen == asked, "without frames there is nothing to share out"
 
 
 def test_a_rule_of_ones_own_and_several_at_once():
@@ -336,6 +393,16 @@ def test_a_function_of_ones_own_is_a_rule():
 @pytest.mark.parametrize("rule", ["gamdss:2", "gamdss:x", "gamdss-global:0.2", "gamds"])
 def test_rules_that_are_none(rule):
     with pytest.raises(OptionError):
+        reselect(make_cohort([(2, 8, 12)], None), rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["motion:coder=0", "motion:coder=0.9", "motion:coder=1001", "motion:coder=x",
+     "motion-blind:coder=40", "motion:coder=40,coder=50"],
+)  # fmt: skip
+def test_spreads_of_labels_that_are_none(rule):
+    with pytest.raises(OptionError, match=r"SD in ms.*motion:coder=40"):
         reselect(make_cohort([(2, 8, 12)], None), rule)
 
 
