@@ -111,13 +111,18 @@ def test_a_machine_without_torch_does_with_floats(monkeypatch):
     assert choice.products is in_float32
 
 
-def test_a_product_that_is_right_is_used_again_and_then_norms_are_worth_less(monkeypatch):
+def test_single_norms_are_worth_less_beside_products_of_bytes(monkeypatch):
+    monkeypatch.setattr(gram._choice, "products", in_float32)
     worth = gram.pairs_worth(10)
+    monkeypatch.setattr(gram, "in_int8", in_float32)
+    assert 0 < gram.pairs_worth(10) < worth
+
+
+def test_a_product_that_is_right_is_used_again(monkeypatch):
     monkeypatch.setattr(gram._choice, "products", in_int8)
     frames = list(np.random.default_rng(0).integers(0, 256, (5, 9, 9), dtype=np.uint8))
     assert np.array_equal(squared_distances(frames), in_integers(frames))
     assert gram._choice.products is in_int8
-    assert 0 < gram.pairs_worth(10) < worth
 
 
 def test_large_and_small_blocks_agree():
