@@ -382,3 +382,12 @@ def test_a_product_that_errs_is_not_used_again(monkeypatch):
     frames = list(np.random.default_rng(0).integers(0, 256, (5, 9, 9), dtype=np.uint8))
     assert np.array_equal(squared_distances(frames), in_integers(frames))
     assert gram._choice.products is in_float32
+
+
+def test_many_pairs_of_a_distance_that_is_not_symmetric_are_its_own():
+    frames = np.random.default_rng(3).integers(0, 256, (100, 4, 4), dtype=np.uint8)
+    numbers = range(len(frames))
+    found = PairDistances(frames.__getitem__, uint8_squared).block(numbers, numbers)
+    assert found[70, 3] == uint8_squared(frames[70], frames[3])
+    assert (found == [[uint8_squared(a, b) for b in frames] for a in frames]).all()
+    assert (found != found.T).any()
