@@ -17,8 +17,9 @@ class MebiasError(Exception):
     """Base of all errors that a user can mend: one line, whatever the texts in it hold."""
 
     def __init__(self, message: object = "") -> None:
+        text = visible(str(message))
         # A sentence may end in a suggestion, which has its own mark.
-        super().__init__(visible(str(message)).replace("?.", "?"))
+        super().__init__(text[:-1] if text.endswith("?.") else text)
 
 
 class UnknownDatasetError(MebiasError):

@@ -50,3 +50,9 @@ def test_other_separators_are_named(tmp_path, sign, name):
     path.write_text(f"clip{sign}subject{sign}fps\na{sign}1{sign}59,9\n", encoding="utf-8")
     with pytest.raises(TableError, match=f"t.csv has {name} between its columns.*commas"):
         tables.read_csv(path, "shifts")
+
+
+def test_a_question_mark_in_the_name_of_a_file_stays(tmp_path):
+    with pytest.raises(TableError) as error:
+        tables.read_csv(tmp_path / "which?.csv", "shifts")
+    assert "which?.csv was not found" in str(error.value)

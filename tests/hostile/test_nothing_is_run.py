@@ -18,8 +18,10 @@ FOREIGN = {
 }  # fmt: skip
 """Modules that can run what they read, or reach beyond this machine."""
 ALLOWED = {
-    # Only to see whether a model can go to a worker process: nothing is read back there.
+    # Only to see whether a model can go to a worker process, and whether something that the
+    # user's script defines does: nothing is read back there.
     ("mebias/recognition/fold_pool.py", "pickle"),
+    ("mebias/workers.py", "pickle"),
     # Names this machine in the lock of an output folder.
     ("mebias/locking.py", "socket"),
     ("mebias/reporting/page.py", "urllib.parse"),
@@ -59,6 +61,17 @@ def test_a_module_that_runs_or_reaches_things_is_not_imported(module):
                 names = [node.module or ""]
             found |= {(named(path), n) for n in names if n.partition(".")[0] == module}
     assert found <= ALLOWED
+
+
+@pytest.mark.parametrize("path", sorted(path for path, module in ALLOWED if module == "pickle"))
+def test_where_pickle_is_imported_nothing_is_unpickled(path):
+    used = {
+        ast.unparse(node)
+        for node in nodes(ROOT / path)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pickle"
+    }
+    assert "pickle.dumps" in used
+    assert used <= {"pickle.dumps", "pickle.PicklingError"}
 
 
 def test_pickle_is_never_read():
