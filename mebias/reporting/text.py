@@ -130,7 +130,8 @@ def contrast_sentence(tests: pd.DataFrame, sizes: dict[str, int], min_subjects: 
             f"(smallest adjusted {least}){_still_possible(tested)}"
         )
     found = [
-        f"{_name(row)} {_contrast(row)}, adjusted {p_value(row['p_adjusted'])}"
+        f"{row['keyframe']}, {row['ethnicity']} {_contrast(row)}, "
+        f"adjusted {p_value(row['p_adjusted'])}"
         for row in records(low)
     ]
     of = "The" if len(tested) == 1 else f"{len(low)} of the"
@@ -321,11 +322,6 @@ def _in_per_cent(value: Value) -> str:
 
 def _ms(value: Value) -> str:
     return with_interval(value.estimate, value.low, value.high, "ms")
-
-
-def _name(row: dict[str, object]) -> str:
-    hypothesis, keyframe = str(row["hypothesis"]).rstrip("."), str(row["keyframe"])
-    return hypothesis if keyframe in hypothesis else f"{keyframe}, {hypothesis}"
 
 
 def _contrast(row: dict[str, object]) -> str:
