@@ -240,8 +240,8 @@ def get_rules(
     A name may be followed by another share, ``gamdss:0.2``, or, for ``motion`` and
     ``motion-blind``, by another definition of the keyframes, ``motion:onset=0.1,offset=0.2``
     (see `mebias.selection.motion.Definition`). ``motion:coder=40`` tells ``motion`` that labels
-    err with an SD of 40 ms at each keyframe, instead of 12, 12 and 22 ms. The whole then stands
-    in the ``source`` column.
+    err with an SD of 40 ms at each keyframe, instead of 12, 12 and 22 ms, ``motion:coder=60-40-80``
+    with 60, 40 and 80 ms at onset, apex and offset. The whole then stands in the ``source`` column.
 
     Raises
     ------
@@ -257,6 +257,8 @@ def get_rules(
     (80, 120)
     >>> get_rules("motion:coder=40")[0].coder_sd_ms
     (40.0, 40.0, 40.0)
+    >>> get_rules("motion:coder=60-40-80")[0].coder_sd_ms
+    (60.0, 40.0, 80.0)
     """
     several = rules if isinstance(rules, list | tuple) else [rules]
     found = tuple(_get_rule(rule) for rule in several)
@@ -370,18 +372,22 @@ def _located_as(text: str, rule: Rule, given: str) -> Rule:
         if getattr(rule, "blind", True) or len(coders) > 1 or sd_ms is None:
             raise OptionError(
                 f"rule {text!r}: coder is how far labels are expected to err, once, as an SD in ms "
-                f"from 1 to 1000, for motion alone, such as motion:coder=40."
+                f"from 1 to 1000, or three of them (onset-apex-offset), for motion alone, such as "
+                f"motion:coder=40 or motion:coder=60-40-80."
             )
-        changes["coder_sd_ms"] = (sd_ms,) * 3
+        changes["coder_sd_ms"] = sd_ms
     return replace(rule, **changes)  # type: ignore[type-var]
 
 
-def _spread_ms(text: str) -> float | None:
+def _spread_ms(text: str) -> tuple[float, ...] | None:
+    """SDs of onset, apex and offset; None where these are none."""
     try:
-        found = float(text)
+        given = [float(part) for part in text.split("-")]
     except ValueError:
         return None
-    return found if 1 <= found <= 1000 else None
+    if len(given) not in (1, 3) or not all(1 <= sd <= 1000 for sd in given):
+        return None
+    return tuple(given) if len(given) == 3 else (given[0],) * 3
 
 
 def pick_of(rule: Rule) -> Pick:

@@ -19,10 +19,13 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort
+from mebias.quantification.annotation_error import error_estimates
+from mebias.quantification.compare import compare
 from mebias.recognition.arms import arm_sources, get_arms, needed_rules
 from mebias.recognition.swap import SWAPPED
 from mebias.recognition.triples import class_scheme
 from mebias.selection import reselect
+from mebias.selection.motion import MOTION_BLIND, Motion
 from mebias.simulation.labels import Coder, relabeled
 from mebias.simulation.simulate import simulate
 
@@ -33,6 +36,8 @@ CONFUSED = 0.25
 """Share of clips whose face shows the movement of another class: UF1 is about 0.7 with it, as
 in the published composite, instead of 0.99."""
 MOTION, TRUTH = "motion", "truth"
+ESTIMATED = "motion:coder=estimated"
+"""Stands for the `estimated_rule` of each cohort."""
 _NOISE, _ROUNDING = 2.0, 1 / 12
 
 
@@ -171,6 +176,29 @@ def located(film: Film, seed: int) -> Bank:
     shifts = np.where(usable[:, None], found.to_numpy() - labels, 0.0)  # else labels stay
     per_frame = 1000.0 / float(cohort.clips["fps"].iloc[0])
     return Bank(_about(cohort)[_places(cohort, rows)], shifts * per_frame)
+
+
+def estimated_rule(cohort: Cohort) -> str:
+    """The rule ``motion``, told how far this cohort's labels err as far as that can be estimated.
+
+    Parameters
+    ----------
+    cohort : Cohort
+        From `filmed`. Its truth is not looked at: `motion-blind` judges the labels, and where it
+        cannot tell that they err at all, ``motion`` is left as it comes.
+
+    Returns
+    -------
+    str
+        Such as ``motion:coder=69-77-64`` (ms, onset-apex-offset).
+    """
+    blind = reselect(cohort, rule=MOTION_BLIND, clips=_classed(cohort))
+    found = error_estimates(compare(cohort, blind))
+    own = found[found["quantity"].eq("coder_sd") & found["ethnicity"].eq(tables.ALL)]
+    by_keyframe = dict(zip(own["keyframe"], own["estimate"], strict=True))
+    usual = zip(tables.KEYFRAMES, Motion().coder_sd_ms, strict=True)
+    told = [sd if math.isnan(x := by_keyframe.get(k, math.nan)) else max(x, 1.0) for k, sd in usual]
+    return f"{MOTION}:coder={'-'.join(f'{sd:.0f}' for sd in told)}"
 
 
 def sources_of(

@@ -17,6 +17,7 @@ BANDS: Mapping[tuple[str, str, str], tuple[float, float]] = {
     ("no label error", "jitter", "helps"): (0.0, 0.05),
     ("no label error, large", "motion", "equivalent"): (0.8, 1.0),
     ("labels err by 80 ms, as motion is told", "motion:coder=80@both", "helps"): (0.8, 1.0),
+    ("labels err by 80 ms, as motion is told", "motion:coder=estimated@both", "helps"): (0.8, 1.0),
     ("labels grossly off", "motion-blind@both", "helps"): (0.8, 1.0),
 }
 """What was promised in advance, by cell, arm and measure."""

@@ -399,7 +399,8 @@ def test_rules_that_are_none(rule):
 @pytest.mark.parametrize(
     "rule",
     ["motion:coder=0", "motion:coder=0.9", "motion:coder=1001", "motion:coder=x",
-     "motion-blind:coder=40", "motion:coder=40,coder=50"],
+     "motion-blind:coder=40", "motion:coder=40,coder=50", "motion:coder=40-50",
+     "motion:coder=40-50-0", "motion:coder=40-50-60-70", "motion:coder=-40"],
 )  # fmt: skip
 def test_spreads_of_labels_that_are_none(rule):
     with pytest.raises(OptionError, match=r"SD in ms.*motion:coder=40"):

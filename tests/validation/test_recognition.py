@@ -1,6 +1,7 @@
 """Cohorts that are trained on: what is simulated, what is kept, what is counted."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -11,11 +12,14 @@ import mebias
 from mebias.cli import calibrating_recognition
 from mebias.errors import OptionError
 from mebias.recognition.triples import class_scheme
+from mebias.selection.rules import get_rules
 from mebias.validation import recognition
 from mebias.validation.recognition import CELLS, Cell, calibrate_recognition, train_cohort
 from mebias.validation.small_films import (
     CONFUSED,
+    ESTIMATED,
     Film,
+    estimated_rule,
     filmed,
     located,
     noise_sd,
@@ -47,6 +51,21 @@ def frame_noise(size):
 
 def test_small_frames_are_as_noisy_as_full_ones_averaged_to_their_size():
     assert frame_noise(28) == pytest.approx(frame_noise(128), rel=0.1)
+
+
+def test_how_far_labels_err_is_estimated_from_clips_and_labels_alone():
+    strong, exact = (filmed(Film(sd, 10, 60), seed=4) for sd in (80.0, 0.0))
+    (rule,) = get_rules(estimated_rule(strong))
+    assert all(50 < sd < 110 for sd in rule.coder_sd_ms)
+    assert estimated_rule(replace(strong, truth=None)) == rule.name
+    assert estimated_rule(exact) == "motion:coder=12-12-22"  # can't be told: as it comes
+
+
+def test_a_rule_that_is_told_an_estimate_is_one_arm_in_all_cohorts():
+    cell = Cell("a test", Film(80.0, n_subjects=10, n_clips=60), ("human", f"{ESTIMATED}@both"))
+    found = train_cohort(cell, 4, epochs=1)
+    assert set(found["arm"]) == set(cell.arms)
+    assert set(found["against"]) == {"", "human"}
 
 
 def test_cohorts_of_one_seed_differ_in_their_labels_alone():
