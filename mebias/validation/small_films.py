@@ -192,7 +192,7 @@ def estimated_rule(cohort: Cohort) -> str:
     str
         Such as ``motion:coder=69-77-64`` (ms, onset-apex-offset).
     """
-    blind = reselect(cohort, rule=MOTION_BLIND, clips=_classed(cohort))
+    blind = reselect(cohort, rule=MOTION_BLIND.name, clips=_classed(cohort))
     found = error_estimates(compare(cohort, blind))
     own = found[found["quantity"].eq("coder_sd") & found["ethnicity"].eq(tables.ALL)]
     by_keyframe = dict(zip(own["keyframe"], own["estimate"], strict=True))
