@@ -101,7 +101,7 @@ def dealt(observed: np.ndarray, n_permutations: int, seed: int) -> Iterator[np.n
     yield observed[None, :]
     n_subjects = len(observed)
     if n_subjects * n_permutations <= _KEPT and n_subjects <= np.iinfo(np.int16).max:
-        yield observed[_orders(n_subjects, n_permutations, seed)]
+        yield np.take(observed, _orders(n_subjects, n_permutations, seed))
         return
     rng = np.random.default_rng(seed)
     rows = max(1, _AT_ONCE // n_subjects)

@@ -17,15 +17,10 @@ from mebias.quantification.interval import Clusters
 _SHARE = np.r_[np.linspace(0.0, 0.98, 50), 0.985, 0.99, 0.995, 0.999, 0.9999, 1 - 1e-6]
 """Grid of r / (1 + r), the intraclass correlation."""
 RATIOS = _SHARE / (1 - _SHARE)
-_COARSE = np.r_[np.linspace(0.0, 0.95, 20), 0.98, 0.995, 1 - 1e-6]
-"""A grid to look for minima on, where they are refined."""
-_QUARTICS = np.stack(
-    [
-        np.linalg.inv(np.vander(_COARSE[k : k + 5] - _COARSE[k + 2], increasing=True))
-        for k in range(len(_COARSE) - 4)
-    ]
-)
-"""Coefficients, around the third of five points, of the polynomial through values there."""
+_POINTS, _FIRST, _BEND = 16, 0.15, 0.26
+"""A coarse grid, whose minima are refined: points, first step, and by how much steps grow."""
+_QUARTIC = np.linalg.inv(np.vander(np.arange(-2.0, 3.0), increasing=True))
+"""Coefficients of the polynomial through values at -2, -1, 0, 1, 2."""
 
 
 def weights(sizes: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
@@ -90,13 +85,17 @@ def variance_ratios(data: Clusters, members: Sequence[np.ndarray]) -> np.ndarray
     Returns
     -------
     ndarray, shape (B,)
-        The minimum on a grid of 23 ratios, refined by a polynomial.
+        See `variance_ratios_by_size`.
     """
-    if data.sizes.max() == 1:
-        return np.zeros(len(members[0]))
-    value = _criterion(data, members, _COARSE / (1 - _COARSE))
-    share = _minima(value)
-    return np.asarray(share / (1 - share))
+    sizes, codes = np.unique(data.sizes, return_inverse=True)
+    center = data.means - data.means.mean()
+    of_size = (codes[:, None] == np.arange(len(sizes))).astype(float)
+    sums = [
+        np.stack([(m @ (of_size * part[:, None])).T for part in (np.ones_like(center), center)])
+        for m in members
+    ]
+    whole = np.stack([part @ of_size for part in (np.ones_like(center), center, center**2)])
+    return variance_ratios_by_size(sizes, whole, sums, data.ss_within)
 
 
 def variance_ratios_by_size(
@@ -110,55 +109,62 @@ def variance_ratios_by_size(
         The different numbers of clips.
     whole : ndarray, shape (3, S)
         Sums over all subjects of each size: 1, mean, squared mean.
-    groups : sequence of ndarray, shape (3, S, B)
-        The same sums over the subjects of each group, in each of B assignments.
+    groups : sequence of ndarray, shape (2 or more, S, B)
+        Sums of 1 and mean over the subjects of each group, in each of B assignments.
     ss_within : float
         Sum of squares within subjects.
 
     Returns
     -------
     ndarray, shape (B,)
+        The minimum on a grid of 16 ratios, refined by a polynomial. The grid is even, but for
+        its ends, in log(1 + r times the mean size), whatever the sizes: in it the criterion has
+        much the same shape. The studentized difference that follows is within 0.01 % of the one
+        at the exact minimum in the median and within 1 % at the most, in cohorts of 12 to 60
+        subjects with 5 to 70 clips each.
     """
     if sizes.max() == 1:
         return np.zeros(groups[0].shape[2])
-    ratios = _COARSE / (1 - _COARSE)
-    w = weights(sizes[:, None], ratios[None, :])
-    squares = ss_within + whole[2] @ w
-    value = np.broadcast_to(squares, (groups[0].shape[2], len(ratios))).copy()
-    product = np.ones_like(value)
-    for count, total, _ in groups:
-        weight, fitted = count.T @ w, total.T @ w
+    mean_size = (sizes * whole[0]).sum() / whole[0].sum()
+    ratios = _ratio_at(np.arange(_POINTS), mean_size)
+    w = weights(sizes[:, None], ratios)
+    value = (ss_within + whole[2] @ w)[:, None]
+    log_weights: float | np.ndarray = 1.0
+    for count, total, *_ in groups:
+        weight, fitted = w.T @ count, w.T @ total
         fitted *= fitted
         fitted /= weight
-        value -= fitted
-        product *= weight
+        value = value - fitted
+        log_weights = np.multiply(weight, log_weights, out=weight)
     np.log(np.maximum(value, np.finfo(float).tiny, out=value), out=value)
     value *= (sizes * whole[0]).sum() - len(groups)
-    value += np.log(product, out=product)
-    value += whole[0] @ np.log1p(sizes[:, None] * ratios)
-    share = _minima(value)
-    return np.asarray(share / (1 - share))
+    value += np.log(log_weights)
+    value += (whole[0] @ np.log1p(sizes[:, None] * ratios))[:, None]
+    return _ratio_at(_minima(value), mean_size)
+
+
+def _ratio_at(place: np.ndarray, mean_size: float) -> np.ndarray:
+    """Ratios of variances at places of the grid, whole or between."""
+    return np.asarray(np.expm1(_FIRST / _BEND * np.sinh(_BEND * place)) / mean_size)
 
 
 def _minima(value: np.ndarray) -> np.ndarray:
-    """Where polynomials through five points around the lowest of the grid have their minimum."""
-    last = len(_COARSE) - 1
-    lowest = np.argmin(value, axis=1)
-    start = np.minimum(np.maximum(lowest - 2, 0), last - 4)
-    found = value[np.arange(len(value))[:, None], start[:, None] + np.arange(5)]
-    found -= found[:, :1].copy()
-    _, b, c, d, e = np.einsum("nij,nj->in", _QUARTICS[start], found)
-    middle = _COARSE[start + 2]
-    low = _COARSE[np.maximum(lowest - 1, 0)] - middle
-    high = _COARSE[np.minimum(lowest + 1, last)] - middle
-    at = _COARSE[lowest] - middle
+    """Places on the grid where polynomials through five points have their minimum, (B,)."""
+    lowest = np.argmin(value, axis=0)
+    middle = np.clip(lowest, 2, _POINTS - 3)
+    n = value.shape[1]
+    near = value.ravel().take((middle * n + np.arange(n)) + n * np.arange(-2, 3)[:, None])
+    _, b, c, d, e = _QUARTIC @ (near - near[2])
+    at = (lowest - middle).astype(float)
+    low, high = np.maximum(at - 1, -2), np.minimum(at + 1, 2)
     c2, d3, e4, d6, e12 = 2 * c, 3 * d, 4 * e, 6 * d, 12 * e
-    for _ in range(4):  # Newton's method on the derivative, kept between the neighbors
+    for _ in range(3):  # Newton's method on the derivative, kept between the neighbors
         slope = ((e4 * at + d3) * at + c2) * at + b
         bend = (e12 * at + d6) * at + c2
-        steep = bend > 0
-        step = np.where(steep, slope, 0.0) / np.where(steep, bend, 1.0)
-        at = np.minimum(np.maximum(at - step, low), high)
+        bend[bend <= 0] = np.inf
+        slope /= bend
+        at -= slope
+        np.minimum(np.maximum(at, low, out=at), high, out=at)
     return np.asarray(at + middle)
 
 

@@ -20,8 +20,8 @@ from mebias.quantification.reml import variance_ratio, variance_ratios_by_size, 
 
 _BLOCK = 1 << 15
 """Numbers that are looked at together: few enough to stay out of fresh memory pages."""
-_LEAST = 46
-"""Numbers that an assignment takes whatever its subjects: two criteria on a grid of 23."""
+_LEAST = 16
+"""Numbers that an assignment takes whatever its subjects: a criterion on a grid of 16."""
 _FEW_SIZES = 24
 """Up to this many different numbers of clips sums are a product of matrices."""
 
@@ -71,7 +71,7 @@ def heterogeneity(means: Sequence[Mean]) -> Contrast:
     """Whether several groups share one mean (HTZ); the estimate is the largest difference."""
     q = len(means) - 1
     estimates = np.array([m.estimate for m in means])
-    wald = float(_between(estimates[None, :], np.array([[m.variance for m in means]]))[0])
+    wald = float(_between(estimates, np.array([m.variance for m in means])))
     precision = np.array([m.precision for m in means])
     own = 1 - precision / precision.sum()
     eta = q * (q + 1) / (2 * sum(o**2 * m.sum_squares for o, m in zip(own, means, strict=True)))
@@ -176,21 +176,30 @@ def _statistics(sized: _Sized, labels: np.ndarray, n_groups: int) -> np.ndarray:
     sums = _sums(sized, labels, n_groups)
     ratios = variance_ratios_by_size(sized.sizes, sized.whole, sums, sized.ss_within)
     w = weights(sized.sizes[:, None], ratios)
+    squared = w * w
     means, variances = np.empty((2, n_groups, len(labels)))
     floor = 1e-24 * max(1.0, float(sized.parts[2].max()))
     for k, (count, total, squares) in enumerate(sums):
-        u = w / (count * w).sum(axis=0)
-        means[k] = mean = (u * total).sum(axis=0)
-        u *= u / np.where(count > 0, 1 - u, np.inf)
-        variances[k] = (u * (squares - mean * (2 * total - mean * count))).sum(axis=0)
-    wald = _between(means.T, np.maximum(variances, floor).T)
+        weight = _of_subjects(w, count)
+        means[k] = mean = _of_subjects(w, total) / weight
+        others = weight - w  # CR2: a squared deviation counts by u**2 / (1 - u), u = w / weight
+        others[others == 0] = 1.0
+        deviations = squares - mean * (2 * total - mean * count)
+        variances[k] = _of_subjects(squared / others, deviations) / weight
+    wald = _between(means, np.maximum(variances, floor))
     return np.asarray(np.sqrt(wald)) if n_groups == 2 else wald
+
+
+def _of_subjects(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Sum over subjects of all sizes of a product, (B,)."""
+    return np.asarray(np.einsum("sb,sb->b", one, other))
 
 
 def _sums(sized: _Sized, labels: np.ndarray, n_groups: int) -> list[np.ndarray]:
     """Of each group the sums of 1, center and center**2 by size, (3, S, B)."""
     found = []
-    ordered = labels[:, sized.order]
+    in_order = bool((np.diff(sized.order) == 1).all())
+    ordered = labels if in_order else labels[:, sized.order]
     for k in range(n_groups - 1):
         member = (ordered == k).astype(float)
         if sized.spread is not None:
@@ -204,7 +213,7 @@ def _sums(sized: _Sized, labels: np.ndarray, n_groups: int) -> list[np.ndarray]:
 
 
 def _between(means: np.ndarray, variances: np.ndarray) -> np.ndarray:
-    """Wald statistic of equal means of independent groups, (B,)."""
+    """Wald statistic of equal means of independent groups, (K, B) to (B,)."""
     precision = 1 / variances
-    grand = (precision * means).sum(axis=1) / precision.sum(axis=1)
-    return np.asarray((precision * (means - grand[:, None]) ** 2).sum(axis=1))
+    grand = (precision * means).sum(axis=0) / precision.sum(axis=0)
+    return np.asarray((precision * (means - grand) ** 2).sum(axis=0))
