@@ -128,14 +128,27 @@ def variance_ratios_by_size(
     mean_size = (sizes * whole[0]).sum() / whole[0].sum()
     ratios = _ratio_at(np.arange(_POINTS), mean_size)
     w = weights(sizes[:, None], ratios)
-    value = (ss_within + whole[2] @ w)[:, None]
+    # Around the mean of all at each ratio only what lies between groups depends on who is where.
+    all_weight, mean = whole[0] @ w, (whole[1] @ w) / (whole[0] @ w)
+    value = (ss_within + whole[2] @ w - all_weight * mean**2)[:, None]
     log_weights: float | np.ndarray = 1.0
-    for count, total, *_ in groups:
-        weight, fitted = w.T @ count, w.T @ total
-        fitted *= fitted
-        fitted /= weight
-        value = value - fitted
-        log_weights = np.multiply(weight, log_weights, out=weight)
+    if len(groups) == 2:
+        count, total = groups[0][:2]
+        weight = w.T @ count
+        log_weights = weight * (all_weight[:, None] - weight)
+        apart = (w * np.sqrt(all_weight)).T @ total
+        apart -= (w * mean * np.sqrt(all_weight)).T @ count
+        apart *= apart
+        apart /= log_weights
+        value = value - apart
+    else:
+        for count, total, *_ in groups:
+            weight = w.T @ count
+            apart = w.T @ total - mean[:, None] * weight
+            apart *= apart
+            apart /= weight
+            value = value - apart
+            log_weights = np.multiply(weight, log_weights, out=weight)
     np.log(np.maximum(value, np.finfo(float).tiny, out=value), out=value)
     value *= (sizes * whole[0]).sum() - len(groups)
     value += np.log(log_weights)
@@ -150,10 +163,10 @@ def _ratio_at(place: np.ndarray, mean_size: float) -> np.ndarray:
 
 def _minima(value: np.ndarray) -> np.ndarray:
     """Places on the grid where polynomials through five points have their minimum, (B,)."""
-    lowest = np.argmin(value, axis=0)
+    lowest = (value == value.min(axis=0)).argmax(axis=0)  # faster than argmin along this axis
     middle = np.clip(lowest, 2, _POINTS - 3)
     n = value.shape[1]
-    near = value.ravel().take((middle * n + np.arange(n)) + n * np.arange(-2, 3)[:, None])
+    near = value.ravel().take(middle * n + np.arange(n) + n * np.arange(-2, 3)[:, None])
     _, b, c, d, e = _QUARTIC @ (near - near[2])
     at = (lowest - middle).astype(float)
     low, high = np.maximum(at - 1, -2), np.minimum(at + 1, 2)

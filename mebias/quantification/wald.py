@@ -16,9 +16,9 @@ from scipy import special
 from mebias.quantification import permutation
 from mebias.quantification.interval import Clusters
 from mebias.quantification.means import Mean, precisions, weighted_mean
-from mebias.quantification.reml import variance_ratio, variance_ratios_by_size, weights
+from mebias.quantification.reml import variance_ratio, variance_ratios_by_size
 
-_BLOCK = 1 << 15
+_BLOCK = 1 << 16
 """Numbers that are looked at together: few enough to stay out of fresh memory pages."""
 _LEAST = 16
 """Numbers that an assignment takes whatever its subjects: a criterion on a grid of 16."""
@@ -175,7 +175,7 @@ def _by_blocks(sized: _Sized, labels: np.ndarray, n_groups: int) -> Iterator[np.
 def _statistics(sized: _Sized, labels: np.ndarray, n_groups: int) -> np.ndarray:
     sums = _sums(sized, labels, n_groups)
     ratios = variance_ratios_by_size(sized.sizes, sized.whole, sums, sized.ss_within)
-    w = weights(sized.sizes[:, None], ratios)
+    w = 1 / (ratios + 1 / sized.sizes[:, None])
     squared = w * w
     means, variances = np.empty((2, n_groups, len(labels)))
     floor = 1e-24 * max(1.0, float(sized.parts[2].max()))
@@ -184,8 +184,9 @@ def _statistics(sized: _Sized, labels: np.ndarray, n_groups: int) -> np.ndarray:
         means[k] = mean = _of_subjects(w, total) / weight
         others = weight - w  # CR2: a squared deviation counts by u**2 / (1 - u), u = w / weight
         others[others == 0] = 1.0
-        deviations = squares - mean * (2 * total - mean * count)
-        variances[k] = _of_subjects(squared / others, deviations) / weight
+        u = squared / others
+        middle = 2 * _of_subjects(u, total) - mean * _of_subjects(u, count)
+        variances[k] = (_of_subjects(u, squares) - mean * middle) / weight
     wald = _between(means, np.maximum(variances, floor))
     return np.asarray(np.sqrt(wald)) if n_groups == 2 else wald
 
