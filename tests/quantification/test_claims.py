@@ -30,6 +30,7 @@ from mebias.quantification.claim_rows import (
     of_test,
     subjects_to_settle,
 )
+from mebias.quantification.claim_words import lacking
 from mebias.quantification.claims import graded_claims
 from mebias.quantification.designs import Design, subjects_needed
 from mebias.quantification.error_contrasts import error_contrasts
@@ -322,3 +323,15 @@ def test_with_no_difference_at_most_5_per_cent_of_cohorts_support_one():
         assert datasets <= most
     alone = tests["conf_low"].gt(0) | tests["conf_high"].lt(0)
     assert tests.loc[alone, "dataset"].nunique() > most, "the data never tempt a careless grade"
+
+
+@pytest.mark.parametrize(
+    ("reason", "settles"),
+    [("A: 3 subjects, 5 needed", "more subjects in the smaller group (A: 3 subjects, 5 needed)"),
+     ("fewer than 8 subjects", "more subjects in the smaller group (fewer than 8 subjects)"),
+     ("a single subject", "more subjects in the smaller group (a single subject)"),
+     ("all 9 shifts are equal", "values that differ (all 9 shifts are equal)"),
+     ("", "more subjects in the smaller group")],
+)  # fmt: skip
+def test_what_is_lacking_follows_from_the_reason(reason, settles):
+    assert lacking(reason, "apex") == settles

@@ -234,6 +234,9 @@ def test_versions_change_durations_without_windows():
     found = the(claims(rows, row), "Revision changes durations")
     assert found["grade"] == "not supported"
     assert "new - old" in found["rests_on"]
+    status = share_row("share_status_changed", 0.2, 0.1, 0.3)
+    found = the(claims(rows, status), "Revision changes the micro or macro status")
+    assert "clips whose status changes" in found["rests_on"]
 
 
 @pytest.mark.parametrize(

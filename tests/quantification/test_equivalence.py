@@ -10,7 +10,12 @@ from scipy import special
 
 from mebias.errors import OptionError
 from mebias.quantification.checks import checked_shifts
-from mebias.quantification.equivalence import equivalence_tests, smallest_margin, tost
+from mebias.quantification.equivalence import (
+    _null_passes,
+    equivalence_tests,
+    smallest_margin,
+    tost,
+)
 from mebias.quantification.interval import clusters
 from mebias.quantification.means import mean_interval, precisions, weighted_mean
 
@@ -178,3 +183,14 @@ def test_at_the_margin_the_level_is_held():
 
 def test_the_p_value_by_hand():
     assert tost(0.0, 1.0, 10.0, 2.0)[1] == pytest.approx(special.stdtr(10, -2.0))
+
+
+def test_random_frames_inside_a_coded_interval_are_no_shift():
+    """They pass if all of the window is in the interval, and fail where the label is a frame."""
+    rows = pd.DataFrame({"subject": [f"s{i % 8}" for i in range(24)], "human": 50.0, "fps": 100.0,
+                         "window_low": 20.0, "window_high": 80.0})  # fmt: skip
+    wide = rows.assign(human_low=15.0, human_high=85.0)
+    exact = rows.assign(human_low=np.nan, human_high=np.nan)
+    # 0.5 ms: whole frames that are drawn from 61 hardly ever have a mean as near to the label
+    assert _null_passes(wide, 0.5, 0.05, 0) == 1.0
+    assert _null_passes(exact, 0.5, 0.05, 0) == 0.0

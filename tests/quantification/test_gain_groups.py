@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import mebias
-from mebias.quantification.gain_groups import differences_of_gains
+from mebias.quantification.gain_groups import Dealt, differences_of_gains
 from mebias.recognition.metrics import scores
 
 
@@ -127,3 +127,9 @@ def test_a_gain_in_one_group_is_found_and_none_is_not():
             found[name] += (t >= t[0] - 1e-9).mean() <= 0.05
     assert found["one"] > 0.9 * n
     assert found["both"] <= 8  # 3 expected; more than 8 of 60 in one run of 200
+
+
+def test_no_difference_without_an_error_is_none_and_a_difference_without_one_is_infinite():
+    dealt = Dealt(np.array([0.0, -0.1, 0.1, np.nan]), np.array([0.0, 0.05, 0.0, np.nan]),
+                  np.full(4, 9.0))  # fmt: skip
+    np.testing.assert_array_equal(dealt.statistics, [0.0, 2.0, np.inf, np.nan])

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import mebias
 from mebias.errors import MebiasError
@@ -90,6 +91,25 @@ def test_more_of_anything_finds_more():
     # What coders do to a group is told by coders only.
     many = culture_scores(SPREAD, replace(base, subjects=4000)).variance
     assert many == pytest.approx(2 * 16 * (2 / 3), rel=0.02)
+
+
+def test_with_many_of_all_the_contrast_of_cultures_has_the_power_of_a_z_test():
+    """Where nearly all the variance is of subjects: coders' has no part in the error."""
+    spread = replace(SPREAD, coder_subject=0, culture_subject=40, coder_group=0)
+    plan = Plan(400, 4, 60, 1.0, 200)
+    sd = math.sqrt(culture_scores(spread, plan).variance)
+    for away in (1.0, 1.96, 3.0):
+        expected = stats.norm.cdf(away - 1.96) + stats.norm.cdf(-away - 1.96)
+        assert float(culture_power(spread, plan, away * sd)) == pytest.approx(expected, abs=0.02)
+
+
+def test_a_study_is_written_into_a_folder_that_is_made_for_it(tmp_path):
+    study = mebias.plan_study(coders=[4], double_coded=[1.0], fps=[60], subjects=[40])
+    folder = tmp_path / "new" / "folder"
+    for _ in range(2):  # the second time it is there
+        written = study.to_csv(folder)
+        assert [p.name for p in written] == ["study.csv", "study_components.csv"]
+        assert pd.read_csv(written[0])["subjects"].tolist() == study.table["subjects"].tolist()
 
 
 def test_two_coders_of_a_culture_are_needed():
