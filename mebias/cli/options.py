@@ -166,7 +166,7 @@ def add_selection(command: Any, rules: str, distances: str = "signed") -> None:
         "-return, -symmetric, -global, jitter, least, motion, motion-blind; another share of the "
         "phase after a colon (gamdss:0.2), another definition of the keyframes "
         "(motion:onset=0.1,offset=0.2), or how far labels are expected to err, as an SD in ms "
-        f"(motion:coder=40); may be repeated ({rules})",
+        f"(motion:coder=40, or three: onset-apex-offset); may be repeated ({rules})",
     )
     command.add_argument(
         "--distance",
