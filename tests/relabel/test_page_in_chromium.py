@@ -165,7 +165,7 @@ def test_a_saved_csv_goes_on_in_another_browser(packet, tmp_path):
     pd.DataFrame([row | {"apex": 9999}]).to_csv(wrong, index=False)
     with Chromium(tmp_path / "profile") as browser:
         browser.open(page)
-        for path, told in ((other, "another packet"), (wrong, "no frame"), (good, "1 clips")):
+        for path, told in ((other, "another packet"), (wrong, "no frame"), (good, "1 clip")):
             document = browser.send("DOM.getDocument")["root"]["nodeId"]
             node = browser.send("DOM.querySelector", nodeId=document, selector="#open")["nodeId"]
             browser.send("DOM.setFileInputFiles", files=[str(path)], nodeId=node)

@@ -224,6 +224,7 @@ function csv() {
   });
   return [COLUMNS, ...rows].map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
 }
+function clips(n) { return n + (n === 1 ? " clip" : " clips"); }
 function save() {
   if (!coder()) {
     problem("Type your initials first: they say whose marks these are.");
@@ -240,7 +241,7 @@ function save() {
   saved = true;
   const full = items.filter((item) => state(item) === "full").length;
   tell("Saved as " + link.download + (full < items.length ? ", with " + (items.length - full) +
-    " of " + items.length + " clips still open." : ": all clips are done. Send it back."));
+    " of " + clips(items.length) + " still open." : ": all clips are done. Send it back."));
 }
 function parsed(text) {
   const rows = [];
@@ -286,14 +287,14 @@ function taken(text) {
     return now && state({ item: name }) && JSON.stringify([now.onset, now.apex, now.offset, now.none]) !==
       JSON.stringify([found[name].onset, found[name].apex, found[name].offset, found[name].none]);
   });
-  if (changed.length && !window.confirm("The CSV has other marks for " + changed.length +
-      " clips that you have marked here. Replace them?"))
+  if (changed.length && !window.confirm("The CSV has other marks for " + clips(changed.length) +
+      " that you have marked here. Replace them?"))
     for (const name of changed) delete found[name];
   answers = { ...answers, ...found };
   shelved = {};
   keep();
   open(at);
-  return "Taken from the CSV: " + Object.keys(found).length + " clips.";
+  return "Taken from the CSV: " + clips(Object.keys(found).length) + ".";
 }
 function renamed() {
   const before = last;
