@@ -9,7 +9,7 @@ import pytest
 from mebias import tables
 from mebias.errors import OptionError, TableError
 from mebias.quantification.annotation_error import error_estimates, reduces_error
-from mebias.quantification.blind import judged
+from mebias.quantification.blind import check_judge, judged
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.contrasts import contrast_tables
 from mebias.quantification.error_contrasts import error_contrasts
@@ -95,6 +95,16 @@ def test_only_the_blind_posterior_judges(source):
             ask(both, source=source)
     with pytest.raises(TableError, match=rf"no rows of the source motion-blind .found: {source}"):
         error_estimates(shifts.assign(source=source))
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [("motion", "centered on the human labels"), ("motion:coder=40", "centered on the human"),
+     ("gamdss", "starts from the human labels"), ("gamdss:0.2", "starts from the human labels")],
+)  # fmt: skip
+def test_why_a_source_may_not_judge(source, why):
+    with pytest.raises(OptionError, match=why):
+        check_judge(source)
 
 
 def test_estimates_are_the_kernels_on_human_minus_the_unrounded_mean():

@@ -58,6 +58,7 @@ def test_blank_groups_are_unknown():
         ({"ethnicity": ["A", "A", "B"] + ["A"] * 3}, ["row 4", "subject s0", "'A' in row 2"]),
         ({"ethnicity": ["all"] * 3 + ["B"] * 3}, ["'all'", "rename that group"]),
         ({"human": [10, 8, 40] * 2}, ["row 3", "apex of clip c0", "onset <= apex"]),
+        ({"human": [10, 8, 40, 10, 20, 40]}, ["frame 8, before its onset at 10"]),
         ({"human": [10, 20, 15] * 2}, ["row 4", "offset of clip c0", "apex <= offset"]),
         ({"human": [10, 20.5, 40] * 2}, ["row 3", "human", "a whole number"]),
         ({"human_status": ["anotated"] * 6}, ["row 2", "did you mean annotated"]),

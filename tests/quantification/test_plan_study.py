@@ -13,6 +13,7 @@ from mebias.errors import MebiasError
 from mebias.quantification.coding.pilot import pilot_basis, unrounded
 from mebias.quantification.coding.plan_power import (
     Plan,
+    _thinned,
     culture_power,
     culture_scores,
     group_power,
@@ -91,6 +92,32 @@ def test_more_of_anything_finds_more():
     # What coders do to a group is told by coders only.
     many = culture_scores(SPREAD, replace(base, subjects=4000)).variance
     assert many == pytest.approx(2 * 16 * (2 / 3), rel=0.02)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.7, 1.0])
+def test_clips_that_all_code_are_drawn_one_by_one(share):
+    sizes = np.array([1.0, 4.0, 30.0])
+    drawn = np.random.default_rng(0).binomial(sizes.astype(int), share, (200_000, 3))
+    mean, square = _thinned(sizes, share)
+    np.testing.assert_allclose(mean, drawn.mean(axis=0), rtol=0.01)
+    np.testing.assert_allclose(square, (drawn**2.0).mean(axis=0), rtol=0.01)
+
+
+def test_the_variance_of_a_contrast_of_cultures_is_that_of_drawn_codings():
+    """Subjects of 1 to 15 clips that all coders code: the cells' error counts by the clip."""
+    spread = replace(SPREAD, coder_subject=0, culture_subject=0, coder_group=0)
+    plan = Plan(24, 5, 6, 1.0, 1e6)
+    own, other = culture_sizes(plan.coders)
+    clips = sum(1 / plan.sizes(n).sum() for n in plan.sides)
+    expected = (1 / own + 1 / other) * spread.per_event * clips
+    assert culture_scores(spread, plan).of_both == pytest.approx(expected)
+
+
+def test_what_a_plan_takes_when_nothing_is_said():
+    table = mebias.plan_study(coders=[2]).table
+    assert sorted(set(table["fps"])) == [30, 60, 100, 200]
+    assert sorted(set(table["subjects"])) == [20, 40, 60, 80]
+    assert sorted(set(table["double_coded"])) == [0.1, 0.4, 0.7, 1.0]
 
 
 def test_with_many_of_all_the_contrast_of_cultures_has_the_power_of_a_z_test():
@@ -178,6 +205,9 @@ def test_a_pilot_carries_its_uncertainty():
     widths = [(p.table["ethnicity_power_high"] - p.table["ethnicity_power_low"]).mean()
               for p in (small, large)]  # fmt: skip
     assert widths[0] > 2 * widths[1]
+    coder = large.components.query("component == 'coder' and origin == 'pilot'")
+    assert len(coder) and (coder["conf_low"] < coder["sd_ms"]).all()
+    assert (coder["sd_ms"] < coder["conf_high"]).all()
     origin = large.components.set_index(["keyframe", "component"])["origin"]
     assert origin["apex", "residual"] == "pilot" and origin["apex", "coder x group"] == "assumed"
 

@@ -86,6 +86,11 @@ def test_rows_in_place_of_subjects_would_promise_too_much():
     assert simulated < 0.8 - 0.1
 
 
+def test_without_a_seed_data_sets_are_drawn_alike():
+    own = design(10, 10)
+    assert simulated_power(own, 0.8, n=50) == simulated_power(own, 0.8, n=50, seed=0)
+
+
 def test_the_subjects_needed_find_it_and_fewer_do_not():
     own = design(9, 20)
     for shift in (0.4, 0.9, 1.7):
