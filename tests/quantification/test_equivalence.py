@@ -194,3 +194,6 @@ def test_random_frames_inside_a_coded_interval_are_no_shift():
     # 0.5 ms: whole frames that are drawn from 61 hardly ever have a mean as near to the label
     assert _null_passes(wide, 0.5, 0.05, 0) == 1.0
     assert _null_passes(exact, 0.5, 0.05, 0) == 0.0
+    late = rows.assign(human_low=50.0, human_high=60.0, window_low=50.0, window_high=100.0)
+    assert _null_passes(late, 0.5, 0.05, 0) == 0.0
+    assert _null_passes(late.assign(human_high=100.0), 0.5, 0.05, 0) == 1.0

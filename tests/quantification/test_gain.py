@@ -22,7 +22,7 @@ from mebias.quantification.score_intervals import (
     score_named,
     seed_spread,
 )
-from mebias.quantification.swaps import swap_test
+from mebias.quantification.swaps import _nameless_order, swap_test
 from mebias.recognition.metrics import QUANTITIES, scores, tally
 from mebias.recognition.predictions import checked_predictions
 
@@ -231,6 +231,38 @@ def test_families_are_fixed_by_the_arms_and_adjusted_by_holm(gains):
     p = own["p_value"].to_numpy()
     expected = np.maximum.accumulate(p * np.array([3, 2, 1])).clip(max=1)
     np.testing.assert_allclose(own["p_adjusted"], expected)
+
+
+def test_every_number_of_a_test_has_its_unit(gains):
+    units = gains.tests.groupby("family")["unit"].unique().map(list)
+    assert units["gain-accuracy"] == units["gain-by-ethnicity"] == ["share"]
+    assert units["gain-uf1"] == units["gain-uar"] == ["score"]
+
+
+def test_the_larger_group_is_the_first_side_of_the_interaction():
+    calm, gaining = (predictions({"human": 0.2, "x": knows}, n_subjects=21, n_clips=210,
+                                 groups="ABA", seed=4) for knows in (0.2, 0.9))  # fmt: skip
+    for group, sign in (("A", 1), ("B", -1)):
+        table = calm.where(calm["ethnicity"] != group, gaining)
+        row = mebias.gain(table, n_swaps=99).tests.query("family == 'gain-by-ethnicity'").iloc[0]
+        assert row["ethnicity"] == "A vs others"
+        assert sign * row["estimate"] > 0.2
+
+
+def test_which_arm_comes_first_is_told_by_the_counts_not_by_the_order():
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 9, (2, 1, 6, 3, 3, 3))
+    one, other = one[0], other[0]
+    orders = [_nameless_order(*pair) for pair in ((one, other), (other, one))]
+    assert orders[0].tolist() == orders[1].tolist()
+    shuffled = rng.permutation(one.shape[1])
+    again = _nameless_order(one[:, shuffled], other[:, shuffled])
+    np.testing.assert_array_equal(one[:, shuffled][:, again], one[:, orders[0]])
+
+
+def test_what_would_settle_a_gain_that_no_test_could_judge():
+    alone = mebias.gain(predictions({"human": 0.5, "x": 0.8}, n_subjects=1, n_clips=12))
+    assert set(alone.conclusions["would_settle"]) == {"1 subject, 5 needed"}
 
 
 def test_mcnemar_is_a_description(gains, table):

@@ -119,6 +119,13 @@ def test_the_clip_told_is_the_one_that_moves_the_estimate_most():
     assert changes[told["left_out"]] == pytest.approx(max(changes.values()))
 
 
+def test_of_clips_the_one_that_moves_most_stands_and_those_that_turn_the_conclusion():
+    table = shifts({"A": 7, "B": 6}, clips=(2, 4))
+    told = influence(table).query("left_out_kind == 'clip' and reason == ''")
+    for _, own in told.groupby(["quantity", "keyframe", "ethnicity"]):
+        assert own["changes_conclusion"].iloc[1:].all()
+
+
 def test_a_subject_on_whom_a_conclusion_hangs_is_named():
     table = shifts({"A": 12, "B": 12}, seed=3)
     calm = influence(table)
