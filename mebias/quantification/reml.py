@@ -7,10 +7,11 @@ Groups of subjects have means of their own and one ratio in common.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
-from scipy import optimize
 
 from mebias.quantification.interval import Clusters
 
@@ -21,6 +22,8 @@ _POINTS, _FIRST, _BEND = 16, 0.15, 0.26
 """A coarse grid, whose minima are refined: points, first step, and by how much steps grow."""
 _QUARTIC = np.linalg.inv(np.vander(np.arange(-2.0, 3.0), increasing=True))
 """Coefficients of the polynomial through values at -2, -1, 0, 1, 2."""
+_STEPS = 60
+_TINY = float(np.finfo(float).tiny)
 
 
 def weights(sizes: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
@@ -54,22 +57,11 @@ def variance_ratio(data: Clusters, members: Sequence[np.ndarray] | None = None) 
     >>> round(variance_ratio(clusters(values, np.array(list("aabbcc")))), 1)
     266.2
     """
-    if members is None:
-        members = [np.ones(len(data))]
     if data.sizes.max() == 1:
         return 0.0
     if data.ss_within <= 1e-24 * max(1.0, float((data.means**2).sum())):
         return float(RATIOS[-1])
-    rows = [np.asarray(m, dtype=float)[None, :] for m in members]
-    place = int(np.argmin(_criterion(data, rows)[0]))
-    low = float(RATIOS[max(place - 1, 0)])
-    high = float(RATIOS[min(place + 1, len(RATIOS) - 1)])
-    at_low, at_high = (_slope(data, members, r) for r in (low, high))
-    if at_low >= 0:
-        return low
-    if at_high <= 0:
-        return high
-    return float(optimize.brentq(lambda r: _slope(data, members, r), low, high, rtol=1e-10))
+    return _Restricted(data, [np.ones(len(data))] if members is None else members).ratio()
 
 
 def variance_ratios(data: Clusters, members: Sequence[np.ndarray]) -> np.ndarray:
@@ -168,34 +160,87 @@ def _minima(value: np.ndarray) -> np.ndarray:
     return np.asarray(at + middle)
 
 
-def _criterion(
-    data: Clusters, members: Sequence[np.ndarray], ratios: np.ndarray = RATIOS
-) -> np.ndarray:
-    """-2 log restricted likelihood, up to a constant, (B, grid)."""
-    center = data.means - (data.sizes * data.means).sum() / data.sizes.sum()
-    w = weights(data.sizes[:, None], ratios[None, :])
-    squares = data.ss_within + (w * center[:, None] ** 2).sum(axis=0)
-    fitted, total_product = 0.0, 1.0
-    for member in members:
-        total = member @ w
-        fitted = fitted + (member @ (w * center[:, None])) ** 2 / total
-        total_product = total_product * total
-    n_free = data.sizes.sum() - len(members)
-    residual = np.maximum(squares - fitted, np.finfo(float).tiny)
-    log_determinant = np.log1p(data.sizes[:, None] * ratios).sum(axis=0)
-    return np.asarray(n_free * np.log(residual) + log_determinant + np.log(total_product))
+class _Restricted:
+    """The restricted likelihood of one data set, from weighted sums over its subjects.
+
+    ``parts`` are what is weighted: 1 for all subjects, then for those of each group 1, the
+    mean and its square. Means are taken from that of the group, so that no digits cancel.
+    """
+
+    def __init__(self, data: Clusters, members: Sequence[np.ndarray]) -> None:
+        self.sizes, self.ss_within, self.n_groups = data.sizes, data.ss_within, len(members)
+        self.n_values = float(data.sizes.sum())
+        self.n_free = self.n_values - len(members)
+        own = np.array(members, dtype=float)
+        center = data.means - ((own @ (data.sizes * data.means)) / (own @ data.sizes)) @ own
+        self.parts = np.concatenate([np.ones((1, len(data))), own, own * center, own * center**2])
+
+    def ratio(self) -> float:
+        """Where the criterion is least: Newton's method from the least point of the grid.
+
+        It is run in log(1 + r times the mean size), in which the criterion is nearly a
+        parabola, and kept between the neighbors on the grid, halving where it would leave.
+        """
+        typical = self.n_values / len(self.sizes)
+        place = int(np.argmin(self._on_grid()))
+        around = (max(place - 1, 0), place, min(place + 1, len(RATIOS) - 1))
+        low, x, high = (math.log1p(float(RATIOS[k]) * typical) for k in around)
+        for _ in range(_STEPS):
+            stretch = math.exp(x) / typical
+            slope, bend = self._derivatives(math.expm1(x) / typical)
+            slope, bend = slope * stretch, (bend * stretch + slope) * stretch
+            low, high = (low, x) if slope > 0 else (x, high)
+            new = x - slope / bend if bend > 0 else math.inf
+            inside = low <= new <= high
+            new, near = (new, 1e-8) if inside else ((low + high) / 2, 1e-13)
+            x, step = new, abs(new - x)
+            if step <= near:  # of Newton's method the error is about the step squared
+                break
+        return math.expm1(x) / typical
+
+    def _on_grid(self) -> np.ndarray:
+        """-2 log restricted likelihood, up to a constant, on the grid of ratios."""
+        w, log_determinant = _grid_weights(self.sizes.tobytes())
+        count, linear, square = (self.parts[1:] @ w).reshape(3, self.n_groups, -1)
+        residual = self.ss_within + (square - linear**2 / count).sum(axis=0)
+        np.maximum(residual, _TINY, out=residual)
+        return np.asarray(
+            self.n_free * np.log(residual) + log_determinant + np.log(count).sum(axis=0)
+        )
+
+    def _derivatives(self, ratio: float) -> tuple[float, float]:
+        """First and second derivative of the criterion with respect to the ratio.
+
+        Those of a weight w are -w**2 and 2 w**3, so that sums with w, w**2 and w**3 say all.
+        """
+        powers = np.empty((3, len(self.sizes)))
+        w = np.divide(self.sizes, 1 + ratio * self.sizes, out=powers[0])
+        np.multiply(w, w, out=powers[1])
+        np.multiply(powers[1], w, out=powers[2])
+        (every, *own), (every_2, *own_2), (_, *own_3) = (powers @ self.parts.T).tolist()
+        k = self.n_groups
+        residual, change, bend = self.ss_within, 0.0, 0.0
+        slope_of_logs, bend_of_logs = every, -every_2
+        for g in range(k):
+            total, total_2, total_3 = own[g], own_2[g], own_3[g]
+            mean = own[k + g] / total
+            moved = own_2[k + g] - mean * total_2
+            residual += own[2 * k + g] - mean * own[k + g]
+            change += own_2[2 * k + g] - mean * (2 * own_2[k + g] - mean * total_2)
+            bend += own_3[2 * k + g] - mean * (2 * own_3[k + g] - mean * total_3)
+            bend -= moved * moved / total
+            slope_of_logs -= total_2 / total
+            bend_of_logs += 2 * total_3 / total - (total_2 / total) ** 2
+        relative = change / max(residual, _TINY)
+        return (
+            slope_of_logs - self.n_free * relative,
+            bend_of_logs + self.n_free * (2 * bend / max(residual, _TINY) - relative**2),
+        )
 
 
-def _slope(data: Clusters, members: Sequence[np.ndarray], ratio: float) -> float:
-    """Derivative of the criterion with respect to the ratio."""
-    w = weights(data.sizes, ratio)
-    residual, change, log_total = data.ss_within, 0.0, 0.0
-    for member in members:
-        own = w * member
-        total = own.sum()
-        deviation = (data.means - (own * data.means).sum() / total) ** 2
-        residual += float((own * deviation).sum())
-        change += float((own * w * deviation).sum())
-        log_total += float((own * w).sum() / total)
-    n_free = data.sizes.sum() - len(members)
-    return float(-n_free * change / residual + w.sum() - log_total)
+@lru_cache(maxsize=8)
+def _grid_weights(sizes: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (G, grid) and log determinants (grid,), kept: quantities share their subjects."""
+    products = np.frombuffer(sizes)[:, None] * RATIOS
+    w = np.frombuffer(sizes)[:, None] / (1 + products)
+    return w, np.log1p(products).sum(axis=0)
