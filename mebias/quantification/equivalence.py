@@ -26,6 +26,8 @@ from mebias.quantification.sides import default_margin
 
 Row = dict[str, object]
 N_DRAWS = 199
+_AT_ONCE = 1 << 16
+"""Frames that are drawn at a time."""
 _METHOD = "random-intercept weights (REML), CR2, Satterthwaite df"
 
 
@@ -274,15 +276,12 @@ def window_reach(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 def _offsets(rows: pd.DataFrame) -> np.ndarray:
     """Window and coded interval, in frames after the human frame, and the frame rate (N, 5)."""
-    human = rows["human"]
-    columns = [
-        rows["window_low"] - human,
-        rows["window_high"] - human,
-        (rows["human_low"] - human).fillna(0.0),
-        (rows["human_high"] - human).fillna(0.0),
-        rows["fps"],
-    ]
-    return np.column_stack([column.to_numpy(dtype=float) for column in columns])
+    names = ("window_low", "window_high", "human_low", "human_high", "fps")
+    columns = np.column_stack([rows[name].to_numpy(dtype=float) for name in names])
+    columns[:, :4] -= rows["human"].to_numpy(dtype=float)[:, None]
+    ends = columns[:, 2:4]
+    ends[np.isnan(ends)] = 0.0
+    return columns
 
 
 def _null_passes(rows: pd.DataFrame, margin: float, level: float, seed: int) -> float:
@@ -291,25 +290,32 @@ def _null_passes(rows: pd.DataFrame, margin: float, level: float, seed: int) -> 
     offsets = _offsets(rows)
     order, _ = in_order_of_content(_row_codes(offsets), owners)
     owners = owners[order]
-    firsts = np.flatnonzero(np.r_[True, owners[1:] != owners[:-1]])
-    sizes = np.diff(np.r_[firsts, len(order)]).astype(float)
-    low, high, first, last, fps = offsets[order].T.copy()
-    width, scale = high - low + 1, 1000.0 / fps
-    coded_as_intervals = bool(np.any(first) or np.any(last))
-    rng = np.random.default_rng(seed)
-    means, within = np.empty((N_DRAWS, len(firsts))), np.empty(N_DRAWS)
-    draw = np.empty(len(rows))
-    for k in range(N_DRAWS):
-        rng.random(out=draw)
-        draw *= width
-        np.floor(draw, out=draw)
-        draw += low
-        if coded_as_intervals:
-            draw -= np.clip(draw, first, last)
-        draw *= scale
-        means[k] = np.add.reduceat(draw, firsts) / sizes
-        within[k] = max(0.0, float(draw @ draw - sizes @ means[k] ** 2))
+    by_subject = np.cumsum(np.r_[False, owners[1:] != owners[:-1]])
+    sizes = np.bincount(by_subject).astype(float)
+    rng, step = np.random.default_rng(seed), max(1, _AT_ONCE // len(rows))
+    means, within = np.empty((N_DRAWS, len(sizes))), np.empty(N_DRAWS)
+    for start in range(0, N_DRAWS, step):
+        some = slice(start, min(start + step, N_DRAWS))
+        draws = _drawn(rng, some.stop - start, offsets[order].T)
+        cells = by_subject + len(sizes) * np.arange(len(draws))[:, None]
+        sums = np.bincount(cells.ravel(), draws.ravel(), minlength=len(draws) * len(sizes))
+        means[some] = sums.reshape(len(draws), -1) / sizes
+        squares = np.einsum("bn,bn->b", draws, draws) - means[some] ** 2 @ sizes
+        within[some] = np.maximum(0.0, squares)
     return _share_passed(Batch(sizes[None, :], means, within), margin, level)
+
+
+def _drawn(rng: np.random.Generator, n_draws: int, offsets: np.ndarray) -> np.ndarray:
+    """Shifts (ms) of uniform random frames, (n_draws, N)."""
+    low, high, first, last, fps = offsets
+    draws = rng.random((n_draws, offsets.shape[1]))
+    draws *= high - low + 1
+    np.floor(draws, out=draws)
+    draws += low
+    if np.any(first) or np.any(last):  # coded as intervals
+        draws -= np.clip(draws, first, last)
+    draws *= 1000.0 / fps
+    return draws
 
 
 def _share_passed(draws: Batch, margin: float, level: float) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -23,7 +24,7 @@ _POINTS, _FIRST, _BEND = 16, 0.15, 0.26
 _QUARTIC = np.linalg.inv(np.vander(np.arange(-2.0, 3.0), increasing=True))
 """Coefficients of the polynomial through values at -2, -1, 0, 1, 2."""
 _STEPS = 60
-_TINY = float(np.finfo(float).tiny)
+Number = TypeVar("Number", float, np.ndarray)
 
 
 def weights(sizes: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
@@ -203,39 +204,61 @@ class _Restricted:
         w, log_determinant = _grid_weights(self.sizes.tobytes())
         count, linear, square = (self.parts[1:] @ w).reshape(3, self.n_groups, -1)
         residual = self.ss_within + (square - linear**2 / count).sum(axis=0)
-        np.maximum(residual, _TINY, out=residual)
+        np.maximum(residual, np.finfo(float).tiny, out=residual)
         return np.asarray(
             self.n_free * np.log(residual) + log_determinant + np.log(count).sum(axis=0)
         )
 
     def _derivatives(self, ratio: float) -> tuple[float, float]:
-        """First and second derivative of the criterion with respect to the ratio.
-
-        Those of a weight w are -w**2 and 2 w**3, so that sums with w, w**2 and w**3 say all.
-        """
         powers = np.empty((3, len(self.sizes)))
         w = np.divide(self.sizes, 1 + ratio * self.sizes, out=powers[0])
         np.multiply(w, w, out=powers[1])
         np.multiply(powers[1], w, out=powers[2])
-        (every, *own), (every_2, *own_2), (_, *own_3) = (powers @ self.parts.T).tolist()
-        k = self.n_groups
-        residual, change, bend = self.ss_within, 0.0, 0.0
-        slope_of_logs, bend_of_logs = every, -every_2
-        for g in range(k):
-            total, total_2, total_3 = own[g], own_2[g], own_3[g]
-            mean = own[k + g] / total
-            moved = own_2[k + g] - mean * total_2
-            residual += own[2 * k + g] - mean * own[k + g]
-            change += own_2[2 * k + g] - mean * (2 * own_2[k + g] - mean * total_2)
-            bend += own_3[2 * k + g] - mean * (2 * own_3[k + g] - mean * total_3)
-            bend -= moved * moved / total
-            slope_of_logs -= total_2 / total
-            bend_of_logs += 2 * total_3 / total - (total_2 / total) ** 2
-        relative = change / max(residual, _TINY)
-        return (
-            slope_of_logs - self.n_free * relative,
-            bend_of_logs + self.n_free * (2 * bend / max(residual, _TINY) - relative**2),
-        )
+        first, second, third = (powers @ self.parts.T).tolist()
+        return derivatives(first, second, third, self.n_free, self.ss_within)
+
+
+def derivatives(
+    first: Sequence[Number],
+    second: Sequence[Number],
+    third: Sequence[Number],
+    n_free: Number,
+    ss_within: Number,
+) -> tuple[Number, Number]:
+    """First and second derivative of the criterion with respect to the ratio.
+
+    Parameters
+    ----------
+    first, second, third : sequence of float, or of ndarray, shape (B,)
+        Sums with the weights w, w**2 and w**3, w being `weights`, whose derivatives are -w**2
+        and 2 w**3. Summed is 1 over all subjects; then 1 over those of each group, as many
+        sums of their means, and of the squared means.
+    n_free : float or ndarray, shape (B,)
+        Values less groups.
+    ss_within : float or ndarray, shape (B,)
+        Sum of squares within subjects.
+
+    Returns
+    -------
+    slope, bend : float or ndarray, shape (B,)
+    """
+    n_groups = len(first) // 3
+    residual, change, bend = ss_within, 0.0 * ss_within, 0.0 * ss_within
+    slope_of_logs, bend_of_logs = first[0], -second[0]
+    for count in range(1, n_groups + 1):
+        linear, square = count + n_groups, count + 2 * n_groups
+        total, relative = first[count], second[count] / first[count]
+        mean = first[linear] / total
+        moved = second[linear] - mean * second[count]
+        residual = residual + first[square] - mean * first[linear]
+        change = change + second[square] - mean * (second[linear] + moved)
+        bend = bend + third[square] - mean * (2 * third[linear] - mean * third[count])
+        bend = bend - moved * moved / total
+        slope_of_logs = slope_of_logs - relative
+        bend_of_logs = bend_of_logs + 2 * third[count] / total - relative * relative
+    rate = change / residual
+    slope = slope_of_logs - n_free * rate
+    return slope, bend_of_logs + n_free * (2 * bend / residual - rate * rate)
 
 
 @lru_cache(maxsize=8)
