@@ -26,6 +26,8 @@ from mebias.quantification.sides import default_margin
 
 Row = dict[str, object]
 N_DRAWS = 199
+_COLUMNS = ["source", "subject", "clip", "keyframe", "shift_ms", "human", "human_low",
+            "human_high", "window_low", "window_high", "fps"]  # fmt: skip
 _AT_ONCE = 1 << 16
 """Frames that are drawn at a time."""
 _METHOD = "random-intercept weights (REML), CR2, Satterthwaite df"
@@ -89,14 +91,16 @@ def equivalence_tests(
     estimates: list[Row] = []
     for key, part in shifts.groupby(["dataset", "source", "distance"], sort=False):
         margin = margin_ms or default_margin(shifts[shifts["dataset"] == key[0]])
-        rows = _errors(part) if _is_blind(part) else part[usable(part)]
+        kind = _kind(part)
+        rows = _errors(part) if kind == "error" else part[_COLUMNS][usable(part)]
+        keyframes = rows["keyframe"].to_numpy()
         made = []
         for keyframe in tables.KEYFRAMES:
-            own = rows[rows["keyframe"] == keyframe]
+            own = rows[keyframes == keyframe]
             place = dict(zip(("dataset", "source", "distance"), key, strict=True))
             place |= {"keyframe": keyframe, "ethnicity": tables.ALL, "unit": "ms"}
-            test, margins = _tested(own, part, margin, conf_level, min_subjects, seed)
-            made.append(place | {"hypothesis": _hypothesis(part, keyframe, margin)} | test)
+            test, margins = _tested(own, kind, margin, conf_level, min_subjects, seed)
+            made.append(place | {"hypothesis": _hypothesis(kind, keyframe, margin)} | test)
             estimates += [place | row for row in margins]
         tests += holm_adjusted(made)
     return tables.from_rows(tests, "tests"), tables.from_rows(estimates, "estimates")
@@ -140,7 +144,7 @@ def smallest_margin(estimate: float, std_error: float, df: float, level: float) 
 
 def _tested(
     own: pd.DataFrame,
-    part: pd.DataFrame,
+    kind: str,
     margin: float,
     conf_level: float,
     min_subjects: int,
@@ -148,7 +152,7 @@ def _tested(
 ) -> tuple[Row, list[Row]]:
     """Row of one keyframe, and its smallest margin."""
     level, unseen = 1 - conf_level, ""
-    if _is_blind(part):
+    if kind == "error":
         unseen, own = one_sided(own), own[own["verdict"] == ""]
     n_subjects = own["subject"].nunique()
     test: Row = {
@@ -169,7 +173,7 @@ def _tested(
         conf_level,
     )
     told = {"estimate": found.estimate, "conf_low": found.conf_low, "conf_high": found.conf_high}
-    reason = _refusal(own, part, margin, level, seed) or found.reason
+    reason = _refusal(own, kind, margin, level, seed) or found.reason
     if not reason and n_subjects < min_subjects:
         reason = f"{counted(n_subjects, 'subject')} with a usable keyframe, {min_subjects} needed"
     if reason:
@@ -208,36 +212,35 @@ def _passed_or_not(
     return test, [smallest]
 
 
-def _hypothesis(part: pd.DataFrame, keyframe: str, margin: float) -> str:
-    if _is_blind(part):
+def _hypothesis(kind: str, keyframe: str, margin: float) -> str:
+    if kind == "error":
         what = f"annotation error of the {keyframe}, relative to the model's definition,"
-    elif _is_versions(part):
+    elif kind == "revision":
         what = f"revision of the {keyframe}"
     else:
         what = f"{keyframe} shift"
     return f"the mean {what} is {margin:.1f} ms or more away from 0"
 
 
-def _is_blind(part: pd.DataFrame) -> bool:
-    return bool((part["source"] == JUDGE).all())
+def _kind(part: pd.DataFrame) -> str:
+    """What the rows of one source are: error (of labels), revision (of labels) or shift."""
+    if part["source"].iloc[0] == JUDGE:
+        return "error"
+    labels = part["freedom"].isna().all() and part["selected_status"].isin(tables.HUMAN_STATUS)
+    return "revision" if np.all(labels) else "shift"
 
 
-def _is_versions(part: pd.DataFrame) -> bool:
-    labels = part["selected_status"].isin(tables.HUMAN_STATUS).all()
-    return bool(labels and part["freedom"].isna().all())
-
-
-def _refusal(own: pd.DataFrame, part: pd.DataFrame, margin: float, level: float, seed: int) -> str:
+def _refusal(own: pd.DataFrame, kind: str, margin: float, level: float, seed: int) -> str:
     """Why equivalence cannot be shown with these shifts; empty if it can."""
-    source = part["source"].iloc[0]
+    source = own["source"].iloc[0]
     if drawn_to_labels(str(source)):
         return (
             f"frames of {source} are drawn towards the labels by its prior, so that closeness "
             f"to them is built in; use {JUDGE}"
         )
-    if _is_blind(part) or _is_versions(part):
+    if kind != "shift":
         return ""
-    windowed = own[own["window_low"].notna() & own["window_high"].notna()]
+    windowed = own[~np.isnan(own[["window_low", "window_high"]].to_numpy()).any(axis=1)]
     if len(windowed) < len(own):
         return (
             f"how far {source} was free to move is not known for {len(own) - len(windowed)} of "
