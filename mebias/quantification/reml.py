@@ -193,7 +193,7 @@ class _Restricted:
             low, high = (low, x) if slope > 0 else (x, high)
             new = x - slope / bend if bend > 0 else math.inf
             inside = low <= new <= high
-            new, near = (new, 1e-8) if inside else ((low + high) / 2, 1e-13)
+            new, near = (new, 1e-6) if inside else ((low + high) / 2, 1e-13)
             x, step = new, abs(new - x)
             if step <= near:  # of Newton's method the error is about the step squared
                 break
