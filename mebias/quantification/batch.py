@@ -192,17 +192,24 @@ def _criterion(batch: Batch, members: Sequence[np.ndarray]) -> np.ndarray:
     n = batch.sizes.sum(axis=1)
     center = batch.means - ((batch.sizes * batch.means).sum(axis=1) / np.maximum(n, 1))[:, None]
     square, linear = center**2, center
-    residual = batch.ss_within + np.einsum("rbg,bg->rb", w, square)
+    residual = batch.ss_within + _summed(w, square)
     log_total = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         for member in members:
-            total = np.einsum("rbg,bg->rb", w, member)
-            residual = residual - np.einsum("rbg,bg->rb", w, member * linear) ** 2 / total
+            total = _summed(w, member)
+            residual = residual - _summed(w, member * linear) ** 2 / total
             log_total = log_total + np.log(total)
         residual = np.maximum(residual, np.finfo(float).tiny)
         log_determinant = np.log1p(grid * batch.sizes).sum(axis=2)
         value = (n - len(members)) * np.log(residual) + log_determinant + log_total
     return np.asarray(np.where(np.isfinite(value), value, np.inf))
+
+
+def _summed(w: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Weighted sums over subjects, (grid, B), or (grid, 1) of what all data sets share."""
+    if w.shape[1] == 1:
+        return np.asarray(w[:, 0] @ values.T)
+    return np.asarray(np.einsum("rbg,bg->rb", w, values))
 
 
 def _minimum(
