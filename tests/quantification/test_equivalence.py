@@ -9,6 +9,7 @@ from references import rows_of, values_of
 from scipy import special
 
 from mebias.errors import OptionError
+from mebias.quantification import equivalence
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.equivalence import equivalence_tests, smallest_margin, tost
 from mebias.quantification.interval import clusters
@@ -178,3 +179,11 @@ def test_at_the_margin_the_level_is_held():
 
 def test_the_p_value_by_hand():
     assert tost(0.0, 1.0, 10.0, 2.0)[1] == pytest.approx(special.stdtr(10, -2.0))
+
+
+def test_how_many_frames_are_drawn_at_a_time_makes_no_difference(monkeypatch):
+    rows = windowed(-30, 30)
+    whole, _ = equivalence_tests(rows)
+    monkeypatch.setattr(equivalence, "_AT_ONCE", 1)
+    single, _ = equivalence_tests(rows)
+    pd.testing.assert_frame_equal(whole, single)
