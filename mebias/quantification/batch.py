@@ -14,10 +14,11 @@ import numpy as np
 from scipy import special
 
 from mebias.quantification.interval import Clusters
-from mebias.quantification.reml import RATIOS
+from mebias.quantification.reml import RATIOS, derivatives
 
 _CHUNK = 2_000_000
 """Numbers of a temporary array (data sets x subjects x grid) at a time."""
+_STEPS = 60
 
 
 @dataclass(frozen=True)
@@ -177,13 +178,10 @@ def variance_ratios(batch: Batch, members: Sequence[np.ndarray]) -> np.ndarray:
 def _ratios(batch: Batch, members: Sequence[np.ndarray]) -> np.ndarray:
     own = [m * (batch.sizes > 0) for m in members]
     inside = Batch(batch.sizes * sum(own), batch.means, batch.ss_within)
-    place = np.argmin(_criterion(inside, own), axis=0)
-    low = RATIOS[np.maximum(place - 1, 0)]
-    high = RATIOS[np.minimum(place + 1, len(RATIOS) - 1)]
-    ratio = _root(inside, own, low, high)
     no_spread = inside.ss_within <= 1e-24 * np.maximum(1.0, (inside.means**2).sum(axis=1))
-    ratio = np.where(no_spread, RATIOS[-1], ratio)
-    return np.where(inside.sizes.max(axis=1) <= 1, 0.0, ratio)
+    one_each = inside.sizes.max(axis=1) <= 1
+    ratio = _minimum(inside, own, np.argmin(_criterion(inside, own), axis=0), no_spread | one_each)
+    return np.where(one_each, 0.0, np.where(no_spread, RATIOS[-1], ratio))
 
 
 def _criterion(batch: Batch, members: Sequence[np.ndarray]) -> np.ndarray:
@@ -194,12 +192,12 @@ def _criterion(batch: Batch, members: Sequence[np.ndarray]) -> np.ndarray:
     n = batch.sizes.sum(axis=1)
     center = batch.means - ((batch.sizes * batch.means).sum(axis=1) / np.maximum(n, 1))[:, None]
     square, linear = center**2, center
-    residual = batch.ss_within + np.einsum("rbg,bg->rb", w, square)
+    residual = batch.ss_within + _summed(w, square)
     log_total = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         for member in members:
-            total = np.einsum("rbg,bg->rb", w, member)
-            residual = residual - np.einsum("rbg,bg->rb", w, member * linear) ** 2 / total
+            total = _summed(w, member)
+            residual = residual - _summed(w, member * linear) ** 2 / total
             log_total = log_total + np.log(total)
         residual = np.maximum(residual, np.finfo(float).tiny)
         log_determinant = np.log1p(grid * batch.sizes).sum(axis=2)
@@ -207,43 +205,61 @@ def _criterion(batch: Batch, members: Sequence[np.ndarray]) -> np.ndarray:
     return np.asarray(np.where(np.isfinite(value), value, np.inf))
 
 
-def _slope(batch: Batch, members: Sequence[np.ndarray], ratio: np.ndarray) -> np.ndarray:
-    """Derivative of the criterion with respect to the ratio, (B,)."""
-    w = batch.sizes / (1 + ratio[:, None] * batch.sizes)
-    residual, change, log_total = batch.ss_within, 0.0, 0.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for member in members:
-            own = w * member
-            total = own.sum(axis=1)
-            mean = (own * batch.means).sum(axis=1) / total
-            deviation = own * (batch.means - mean[:, None]) ** 2
-            residual = residual + deviation.sum(axis=1)
-            change = change + (deviation * w).sum(axis=1)
-            log_total = log_total + (own * w).sum(axis=1) / total
-        n_free = batch.sizes.sum(axis=1) - len(members)
-        value = -n_free * change / residual + w.sum(axis=1) - log_total
-    return np.asarray(np.nan_to_num(value, posinf=0.0, neginf=0.0))
+def _summed(w: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Weighted sums over subjects, (grid, B), or (grid, 1) of what all data sets share."""
+    if w.shape[1] == 1:
+        return np.asarray(w[:, 0] @ values.T)
+    return np.asarray(np.einsum("rbg,bg->rb", w, values))
 
 
-def _root(
-    batch: Batch, members: Sequence[np.ndarray], low: np.ndarray, high: np.ndarray
+def _minimum(
+    batch: Batch, members: Sequence[np.ndarray], place: np.ndarray, untold: np.ndarray
 ) -> np.ndarray:
-    """Where the slope changes sign (regula falsi, Illinois), or the bound it points to."""
-    at_low, at_high = _slope(batch, members, low), _slope(batch, members, high)
-    fixed = np.where(at_low >= 0, low, np.where(at_high <= 0, high, np.nan))
-    x = np.where(np.isnan(fixed), (low + high) / 2, fixed)
-    for _ in range(60):
+    """Where the criterion is least near its least points on the grid, (B,).
+
+    Newton's method as in `reml`, side by side; ``untold`` data sets, or without a group, stay.
+    """
+    typical = batch.sizes.sum(axis=1) / np.maximum(1, np.count_nonzero(batch.sizes, axis=1))
+    typical = np.maximum(typical, 1.0)
+    around = (np.maximum(place - 1, 0), place, np.minimum(place + 1, len(RATIOS) - 1))
+    low, x, high = (np.log1p(RATIOS[k] * typical) for k in around)
+    parts = _parts(batch, members)
+    for _ in range(_STEPS):
+        stretch = np.exp(x) / typical
+        slope, bend = _derivatives(batch, parts, np.expm1(x) / typical)
+        slope, bend = slope * stretch, (bend * stretch + slope) * stretch
+        untold = untold | np.isnan(slope)
+        low, high = np.where(slope > 0, low, x), np.where(slope > 0, x, high)
         with np.errstate(divide="ignore", invalid="ignore"):
-            new = (low * at_high - high * at_low) / (at_high - at_low)
-        new = np.where(np.isfinite(new) & (new > low) & (new < high), new, (low + high) / 2)
-        new = np.where(np.isnan(fixed), new, fixed)
-        done = np.abs(new - x) <= 1e-11 * np.maximum(1.0, np.abs(new))
-        x = new
-        if done.all():
+            new = x - slope / bend
+        newton = (bend > 0) & (low <= new) & (new <= high)
+        new = np.where(newton, new, (low + high) / 2)
+        step, x = np.abs(new - x), np.where(untold, x, new)
+        if (untold | (step <= np.where(newton, 1e-8, 1e-13))).all():
             break
-        value = _slope(batch, members, x)
-        right = value > 0
-        at_low = np.where(right, at_low / 2, value)
-        at_high = np.where(right, value, at_high / 2)
-        low, high = np.where(right, low, x), np.where(right, x, high)
-    return x
+    return np.asarray(np.expm1(x) / typical)
+
+
+def _parts(batch: Batch, members: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """What `reml.derivatives` wants summed, of each subject, (B, G) or (1, G)."""
+    linear, square = [], []
+    for member in members:
+        own = member * batch.sizes
+        n = np.maximum(1.0, own.sum(axis=1, keepdims=True))
+        center = member * (batch.means - (own * batch.means).sum(axis=1, keepdims=True) / n)
+        linear.append(center)
+        square.append(center**2)
+    return [np.ones_like(batch.sizes), *members, *linear, *square]
+
+
+def _derivatives(
+    batch: Batch, parts: Sequence[np.ndarray], ratio: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    w = batch.sizes / (1 + ratio[:, None] * batch.sizes)
+    squared = w * w
+    first, second, third = (
+        [np.einsum("bg,bg->b", v, part) for part in parts] for v in (w, squared, squared * w)
+    )
+    n_free = batch.sizes.sum(axis=1) - len(parts) // 3
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return derivatives(first, second, third, n_free, batch.ss_within)

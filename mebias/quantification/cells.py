@@ -120,10 +120,10 @@ def part_of(rows: pd.DataFrame, numbers: Sequence[str]) -> Part:
     names: dict[str, list[str]] = {}
     for name in _TEXTS:
         if name in rows:
-            codes, found = pd.factorize(rows[name])
+            codes, found = pd.factorize(rows[name].to_numpy())
             columns[name], names[name] = codes, [str(text) for text in found]
     columns["subject"], names["subject"] = ranked(rows["subject"])
-    clip, clips = pd.factorize(rows["clip"])
+    clip, clips = pd.factorize(rows["clip"].to_numpy())
     columns["clip"] = pd.factorize(columns["subject"] * (len(clips) + 1) + clip)[0]
     return Part(columns, names)
 
@@ -134,7 +134,7 @@ def ranked(texts: pd.Series) -> tuple[np.ndarray, list[str]]:
     >>> ranked(pd.Series(["b", "a", "b"]))
     (array([1, 0, 1]), ['a', 'b'])
     """
-    codes, found = pd.factorize(texts)
+    codes, found = pd.factorize(texts.to_numpy())
     texts_found = [str(text) for text in found]
     order = sorted(range(len(texts_found)), key=texts_found.__getitem__)
     rank = np.empty(len(order), dtype=np.intp)

@@ -155,7 +155,7 @@ def _plain_difference(sample: Sample, n_sides: int) -> float:
 
 
 def _spreads(sample: Sample) -> np.ndarray:
-    sides = np.unique(sample.sides)
+    sides = np.flatnonzero(np.bincount(sample.sides))
     return np.array([np.std(sample.outcomes[sample.sides == s], ddof=1) for s in sides])
 
 

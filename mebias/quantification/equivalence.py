@@ -26,6 +26,10 @@ from mebias.quantification.sides import default_margin
 
 Row = dict[str, object]
 N_DRAWS = 199
+_COLUMNS = ["source", "subject", "clip", "keyframe", "shift_ms", "human", "human_low",
+            "human_high", "window_low", "window_high", "fps"]  # fmt: skip
+_AT_ONCE = 1 << 16
+"""Frames that are drawn at a time."""
 _METHOD = "random-intercept weights (REML), CR2, Satterthwaite df"
 
 
@@ -87,14 +91,16 @@ def equivalence_tests(
     estimates: list[Row] = []
     for key, part in shifts.groupby(["dataset", "source", "distance"], sort=False):
         margin = margin_ms or default_margin(shifts[shifts["dataset"] == key[0]])
-        rows = _errors(part) if _is_blind(part) else part[usable(part)]
+        kind = _kind(part)
+        rows = _errors(part) if kind == "error" else part[_COLUMNS][usable(part)]
+        keyframes = rows["keyframe"].to_numpy()
         made = []
         for keyframe in tables.KEYFRAMES:
-            own = rows[rows["keyframe"] == keyframe]
+            own = rows[keyframes == keyframe]
             place = dict(zip(("dataset", "source", "distance"), key, strict=True))
             place |= {"keyframe": keyframe, "ethnicity": tables.ALL, "unit": "ms"}
-            test, margins = _tested(own, part, margin, conf_level, min_subjects, seed)
-            made.append(place | {"hypothesis": _hypothesis(part, keyframe, margin)} | test)
+            test, margins = _tested(own, kind, margin, conf_level, min_subjects, seed)
+            made.append(place | {"hypothesis": _hypothesis(kind, keyframe, margin)} | test)
             estimates += [place | row for row in margins]
         tests += holm_adjusted(made)
     return tables.from_rows(tests, "tests"), tables.from_rows(estimates, "estimates")
@@ -138,7 +144,7 @@ def smallest_margin(estimate: float, std_error: float, df: float, level: float) 
 
 def _tested(
     own: pd.DataFrame,
-    part: pd.DataFrame,
+    kind: str,
     margin: float,
     conf_level: float,
     min_subjects: int,
@@ -146,7 +152,7 @@ def _tested(
 ) -> tuple[Row, list[Row]]:
     """Row of one keyframe, and its smallest margin."""
     level, unseen = 1 - conf_level, ""
-    if _is_blind(part):
+    if kind == "error":
         unseen, own = one_sided(own), own[own["verdict"] == ""]
     n_subjects = own["subject"].nunique()
     test: Row = {
@@ -167,7 +173,7 @@ def _tested(
         conf_level,
     )
     told = {"estimate": found.estimate, "conf_low": found.conf_low, "conf_high": found.conf_high}
-    reason = _refusal(own, part, margin, level, seed) or found.reason
+    reason = _refusal(own, kind, margin, level, seed) or found.reason
     if not reason and n_subjects < min_subjects:
         reason = f"{counted(n_subjects, 'subject')} with a usable keyframe, {min_subjects} needed"
     if reason:
@@ -206,36 +212,35 @@ def _passed_or_not(
     return test, [smallest]
 
 
-def _hypothesis(part: pd.DataFrame, keyframe: str, margin: float) -> str:
-    if _is_blind(part):
+def _hypothesis(kind: str, keyframe: str, margin: float) -> str:
+    if kind == "error":
         what = f"annotation error of the {keyframe}, relative to the model's definition,"
-    elif _is_versions(part):
+    elif kind == "revision":
         what = f"revision of the {keyframe}"
     else:
         what = f"{keyframe} shift"
     return f"the mean {what} is {margin:.1f} ms or more away from 0"
 
 
-def _is_blind(part: pd.DataFrame) -> bool:
-    return bool((part["source"] == JUDGE).all())
+def _kind(part: pd.DataFrame) -> str:
+    """What the rows of one source are: error (of labels), revision (of labels) or shift."""
+    if part["source"].iloc[0] == JUDGE:
+        return "error"
+    labels = part["freedom"].isna().all() and part["selected_status"].isin(tables.HUMAN_STATUS)
+    return "revision" if np.all(labels) else "shift"
 
 
-def _is_versions(part: pd.DataFrame) -> bool:
-    labels = part["selected_status"].isin(tables.HUMAN_STATUS).all()
-    return bool(labels and part["freedom"].isna().all())
-
-
-def _refusal(own: pd.DataFrame, part: pd.DataFrame, margin: float, level: float, seed: int) -> str:
+def _refusal(own: pd.DataFrame, kind: str, margin: float, level: float, seed: int) -> str:
     """Why equivalence cannot be shown with these shifts; empty if it can."""
-    source = part["source"].iloc[0]
+    source = own["source"].iloc[0]
     if drawn_to_labels(str(source)):
         return (
             f"frames of {source} are drawn towards the labels by its prior, so that closeness "
             f"to them is built in; use {JUDGE}"
         )
-    if _is_blind(part) or _is_versions(part):
+    if kind != "shift":
         return ""
-    windowed = own[own["window_low"].notna() & own["window_high"].notna()]
+    windowed = own[~np.isnan(own[["window_low", "window_high"]].to_numpy()).any(axis=1)]
     if len(windowed) < len(own):
         return (
             f"how far {source} was free to move is not known for {len(own) - len(windowed)} of "
@@ -274,15 +279,12 @@ def window_reach(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 def _offsets(rows: pd.DataFrame) -> np.ndarray:
     """Window and coded interval, in frames after the human frame, and the frame rate (N, 5)."""
-    human = rows["human"]
-    columns = [
-        rows["window_low"] - human,
-        rows["window_high"] - human,
-        (rows["human_low"] - human).fillna(0.0),
-        (rows["human_high"] - human).fillna(0.0),
-        rows["fps"],
-    ]
-    return np.column_stack([column.to_numpy(dtype=float) for column in columns])
+    names = ("window_low", "window_high", "human_low", "human_high", "fps")
+    columns = np.column_stack([rows[name].to_numpy(dtype=float) for name in names])
+    columns[:, :4] -= rows["human"].to_numpy(dtype=float)[:, None]
+    ends = columns[:, 2:4]
+    ends[np.isnan(ends)] = 0.0
+    return columns
 
 
 def _null_passes(rows: pd.DataFrame, margin: float, level: float, seed: int) -> float:
@@ -291,25 +293,32 @@ def _null_passes(rows: pd.DataFrame, margin: float, level: float, seed: int) -> 
     offsets = _offsets(rows)
     order, _ = in_order_of_content(_row_codes(offsets), owners)
     owners = owners[order]
-    firsts = np.flatnonzero(np.r_[True, owners[1:] != owners[:-1]])
-    sizes = np.diff(np.r_[firsts, len(order)]).astype(float)
-    low, high, first, last, fps = offsets[order].T.copy()
-    width, scale = high - low + 1, 1000.0 / fps
-    coded_as_intervals = bool(np.any(first) or np.any(last))
-    rng = np.random.default_rng(seed)
-    means, within = np.empty((N_DRAWS, len(firsts))), np.empty(N_DRAWS)
-    draw = np.empty(len(rows))
-    for k in range(N_DRAWS):
-        rng.random(out=draw)
-        draw *= width
-        np.floor(draw, out=draw)
-        draw += low
-        if coded_as_intervals:
-            draw -= np.clip(draw, first, last)
-        draw *= scale
-        means[k] = np.add.reduceat(draw, firsts) / sizes
-        within[k] = max(0.0, float(draw @ draw - sizes @ means[k] ** 2))
+    by_subject = np.cumsum(np.r_[False, owners[1:] != owners[:-1]])
+    sizes = np.bincount(by_subject).astype(float)
+    rng, step = np.random.default_rng(seed), max(1, _AT_ONCE // len(rows))
+    means, within = np.empty((N_DRAWS, len(sizes))), np.empty(N_DRAWS)
+    for start in range(0, N_DRAWS, step):
+        some = slice(start, min(start + step, N_DRAWS))
+        draws = _drawn(rng, some.stop - start, offsets[order].T)
+        cells = by_subject + len(sizes) * np.arange(len(draws))[:, None]
+        sums = np.bincount(cells.ravel(), draws.ravel(), minlength=len(draws) * len(sizes))
+        means[some] = sums.reshape(len(draws), -1) / sizes
+        squares = np.einsum("bn,bn->b", draws, draws) - means[some] ** 2 @ sizes
+        within[some] = np.maximum(0.0, squares)
     return _share_passed(Batch(sizes[None, :], means, within), margin, level)
+
+
+def _drawn(rng: np.random.Generator, n_draws: int, offsets: np.ndarray) -> np.ndarray:
+    """Shifts (ms) of uniform random frames, (n_draws, N)."""
+    low, high, first, last, fps = offsets
+    draws = rng.random((n_draws, offsets.shape[1]))
+    draws *= high - low + 1
+    np.floor(draws, out=draws)
+    draws += low
+    if np.any(first) or np.any(last):  # coded as intervals
+        draws -= np.clip(draws, first, last)
+    draws *= 1000.0 / fps
+    return draws
 
 
 def _share_passed(draws: Batch, margin: float, level: float) -> float:

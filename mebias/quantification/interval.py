@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -194,11 +195,9 @@ def coded(subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     subjects = np.asarray(subjects)
     if subjects.dtype.kind == "i":
-        if subjects.min(initial=0) >= 0 and subjects.max(initial=0) <= 8 * len(subjects) + 1000:
-            there = np.bincount(subjects) > 0
-            return np.flatnonzero(there), (np.cumsum(there) - 1)[subjects]
-        names, codes = np.unique(subjects, return_inverse=True)
-        return names, codes
+        if len(subjects) > _MANY:
+            return _coded_numbers(subjects)
+        return _coded_few(subjects.astype(np.intp, copy=False).tobytes())
     subjects = subjects.astype(object)
     if len(subjects) > _MANY:
         codes, found = pd.factorize(subjects)
@@ -207,3 +206,20 @@ def coded(subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     rows = subjects.tolist()
     places = {name: place for place, name in enumerate(sorted(set(map(str, rows))))}
     return np.array(list(places)), np.array([places[str(row)] for row in rows])
+
+
+def _coded_numbers(subjects: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if subjects.min(initial=0) >= 0 and subjects.max(initial=0) <= 8 * len(subjects) + 1000:
+        there = np.bincount(subjects) > 0
+        return np.flatnonzero(there), (np.cumsum(there) - 1)[subjects]
+    names, codes = np.unique(subjects, return_inverse=True)
+    return names, codes
+
+
+@lru_cache(maxsize=64)
+def _coded_few(subjects: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Kept: a dozen quantities in a row are asked of the same rows."""
+    found = _coded_numbers(np.frombuffer(subjects, dtype=np.intp))
+    for array in found:
+        array.flags.writeable = False
+    return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -79,13 +79,14 @@ def weighted_mean(means: np.ndarray, weight: np.ndarray) -> Mean:
     means, weight : ndarray, shape (G,)
         Two or more subjects; weights above 0.
     """
-    total = weight.sum()
+    total = float(weight.sum())
     u = weight / total
-    estimate = float((u * means).sum())
-    variance = float((u**2 * (means - estimate) ** 2 / (1 - u)).sum())
-    a = u**2 / (1 - u)
-    sum_squares = float((u**2).sum() + a.sum() ** 2 - (a**2).sum())
-    return Mean(estimate, variance, sum_squares, float(total))
+    estimate = float(u @ means)
+    a = u * u / (1 - u)
+    deviation = means - estimate
+    variance = float(a @ (deviation * deviation))
+    sum_squares = float(u @ u) + float(a.sum()) ** 2 - float(a @ a)
+    return Mean(estimate, variance, sum_squares, total)
 
 
 def mean_interval(
@@ -152,16 +153,20 @@ def mean_of(data: Clusters, weighting: str, conf_level: float = 0.95) -> Interva
         return bare(float(data.means[0]), "a single subject")
     found = weighted_mean(data.means, precisions(data, weighting))
     error = math.sqrt(found.variance)
-    if error <= 1e-12 * max(1.0, float(np.abs(data.means).max())):
+    if error <= 1e-12 * max(1.0, float(data.means.max()), -float(data.means.min())):
         return bare(found.estimate, "all subjects have the same mean")
     df = 1 / found.sum_squares
     half = t_half_width(error, df, conf_level)
-    return replace(
-        bare(found.estimate, ""),
+    return Interval(
+        estimate=found.estimate,
         std_error=error,
         df=df,
         conf_low=found.estimate - half,
         conf_high=found.estimate + half,
+        conf_level=conf_level,
+        n_clips=int(data.sizes.sum()),
+        n_subjects=len(data),
+        method=_METHOD[weighting],
     )
 
 

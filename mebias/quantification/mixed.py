@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from mebias import tables
 from mebias.quantification.cells import Row, by_keyframe, part_of, places
@@ -24,13 +24,12 @@ from mebias.quantification.refits import (
     refit,
     replicates,
     residual,
+    residual_by_size,
     standardized,
 )
 
 QUANTITIES = ("between_subject_sd", "within_subject_sd", "icc")
 _POINTS = 4001
-_AT_ONCE = 1 << 17
-"""Numbers of a table of ratios by subjects that are held at a time."""
 _QUARTIC = np.linalg.inv(np.vander(np.arange(-2.0, 3.0), increasing=True))
 """Coefficients of a polynomial from its values at -2, -1, 0, 1, 2."""
 _METHOD = "random intercept, normal errors, REML; profile of the restricted likelihood"
@@ -200,15 +199,13 @@ class Profile:
         self.typical = float(data.sizes.mean())
         self.grid = np.linspace(0.0, math.log1p(LARGEST * self.typical), _POINTS)
         self.ratios = np.expm1(self.grid) / self.typical
-        step = max(1, _AT_ONCE // self.data.means.shape[1])
-        parts = [
-            residual(self.data, self.ratios[start : start + step])
-            for start in range(0, _POINTS, step)
-        ]
-        self.squares, self.log_determinant = (np.concatenate(p) for p in zip(*parts, strict=True))
+        self.squares, self.log_determinant = residual_by_size(self.data, self.ratios)
         self.n_free = float(data.sizes.sum() - len(data.members))
-        self.allowed = float(stats.chi2.ppf(conf_level, 1))
-        self.least = self._lowest(self._deviance(self.squares / self.n_free))
+        self.allowed = float(special.chdtri(1, 1 - conf_level))
+        self.least = self._lowest(
+            self.n_free * (np.log(2 * np.pi / self.n_free * self.squares) + 1)
+            + self.log_determinant
+        )
 
     def icc(self, fits: Fits) -> tuple[float, float]:
         """Interval of r / (1 + r)."""
@@ -229,8 +226,9 @@ class Profile:
         """Interval of the SD within subjects."""
 
         def excess(log_variance: float) -> float:
-            deviance = self._deviance(np.full(_POINTS, math.exp(log_variance)))
-            return self._lowest(deviance) - self.least - self.allowed
+            curve = self.squares * math.exp(-log_variance) + self.log_determinant
+            constant = self.n_free * (math.log(2 * math.pi) + log_variance)
+            return self._lowest(curve) + constant - self.least - self.allowed
 
         best = math.log(float(fits.within[0]) / self.scale**2)
         low, high = self._roots(excess, best - 20, best, best + 20)
@@ -238,27 +236,21 @@ class Profile:
 
     def between(self, fits: Fits) -> tuple[float, float]:
         """Interval of the SD between subjects."""
-        positive = self.ratios[1:]
+        # the variance within is that between over the ratio
+        squares = self.squares[1:] * self.ratios[1:]
+        logs = self.log_determinant[1:] - self.n_free * np.log(self.ratios[1:])
 
         def excess(sd: float) -> float:
             if sd == 0:
                 within = self.squares[0] / self.n_free
                 value = self.n_free * (math.log(2 * math.pi * within) + 1)
                 return float(value + self.log_determinant[0] - self.least - self.allowed)
-            deviance = self._deviance(sd**2 / positive, 1)
-            return self._lowest(deviance) - self.least - self.allowed
+            constant = self.n_free * math.log(2 * math.pi * sd**2)
+            return self._lowest(squares / sd**2 + logs) + constant - self.least - self.allowed
 
         best = math.sqrt(float(fits.between[0])) / self.scale
         low, high = self._roots(excess, 0.0, best, best + 100.0)
         return self.scale * low, self.scale * high
-
-    def _deviance(self, within: np.ndarray, start: int = 0) -> np.ndarray:
-        """Deviance at each ratio of the table, given the variances within subjects."""
-        return np.asarray(
-            self.n_free * np.log(2 * np.pi * within)
-            + self.squares[start:] / within
-            + self.log_determinant[start:]
-        )
 
     @staticmethod
     def _lowest(curve: np.ndarray) -> float:

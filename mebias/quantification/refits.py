@@ -128,8 +128,10 @@ def refit(data: Replicates) -> Fits:
     scaled, scale = standardized(data)
     typical = float(np.sum(data.sizes) / max(1, np.count_nonzero(data.sizes)))
     grid = np.expm1(np.linspace(0.0, np.log1p(LARGEST * typical), _GRID)) / typical
-    value = np.stack([deviance(scaled, np.full(1, r)) for r in grid], axis=1)
-    place = np.argmin(value, axis=1)
+    if len(data.means) == 1:
+        place = np.argmin(deviance(scaled, grid), keepdims=True)
+    else:
+        place = np.argmin([deviance(scaled, np.full(1, r)) for r in grid], axis=0)
     ratio, converged = _enclosed(scaled, grid, place, typical)
     told = (data.sizes.max(axis=1) > 1) & (scaled.ss_within > 1e-20)
     n_free = data.sizes.sum(axis=1) - len(data.members)
@@ -173,6 +175,21 @@ def residual(data: Replicates, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarra
         total = own.sum(axis=1)
         squares = squares - (own * data.means).sum(axis=1) ** 2 / total
         log_determinant = log_determinant + np.log(total)
+    return np.maximum(squares, np.finfo(float).tiny), log_determinant
+
+
+def residual_by_size(data: Replicates, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`residual` of one data set at many ratios: subjects of one size have one weight."""
+    sizes, codes = np.unique(data.sizes[0], return_inverse=True)
+    means = data.means[0]
+    spread = 1 + ratio[:, None] * sizes
+    w = sizes / spread
+    squares = data.ss_within + w @ np.bincount(codes, means**2)
+    log_determinant = np.log(spread) @ np.bincount(codes).astype(float)
+    for member in data.members:
+        total = w @ np.bincount(codes, member[0])
+        squares -= (w @ np.bincount(codes, member[0] * means)) ** 2 / total
+        log_determinant += np.log(total)
     return np.maximum(squares, np.finfo(float).tiny), log_determinant
 
 

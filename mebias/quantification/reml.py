@@ -7,10 +7,12 @@ Groups of subjects have means of their own and one ratio in common.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
-from scipy import optimize
 
 from mebias.quantification.interval import Clusters
 
@@ -21,6 +23,8 @@ _POINTS, _FIRST, _BEND = 16, 0.15, 0.26
 """A coarse grid, whose minima are refined: points, first step, and by how much steps grow."""
 _QUARTIC = np.linalg.inv(np.vander(np.arange(-2.0, 3.0), increasing=True))
 """Coefficients of the polynomial through values at -2, -1, 0, 1, 2."""
+_STEPS = 60
+Number = TypeVar("Number", float, np.ndarray)
 
 
 def weights(sizes: np.ndarray, ratio: float | np.ndarray) -> np.ndarray:
@@ -54,22 +58,11 @@ def variance_ratio(data: Clusters, members: Sequence[np.ndarray] | None = None) 
     >>> round(variance_ratio(clusters(values, np.array(list("aabbcc")))), 1)
     266.2
     """
-    if members is None:
-        members = [np.ones(len(data))]
     if data.sizes.max() == 1:
         return 0.0
     if data.ss_within <= 1e-24 * max(1.0, float((data.means**2).sum())):
         return float(RATIOS[-1])
-    rows = [np.asarray(m, dtype=float)[None, :] for m in members]
-    place = int(np.argmin(_criterion(data, rows)[0]))
-    low = float(RATIOS[max(place - 1, 0)])
-    high = float(RATIOS[min(place + 1, len(RATIOS) - 1)])
-    at_low, at_high = (_slope(data, members, r) for r in (low, high))
-    if at_low >= 0:
-        return low
-    if at_high <= 0:
-        return high
-    return float(optimize.brentq(lambda r: _slope(data, members, r), low, high, rtol=1e-10))
+    return _Restricted(data, [np.ones(len(data))] if members is None else members).ratio()
 
 
 def variance_ratios(data: Clusters, members: Sequence[np.ndarray]) -> np.ndarray:
@@ -181,34 +174,109 @@ def _minima(value: np.ndarray) -> np.ndarray:
     return np.asarray(at + middle)
 
 
-def _criterion(
-    data: Clusters, members: Sequence[np.ndarray], ratios: np.ndarray = RATIOS
-) -> np.ndarray:
-    """-2 log restricted likelihood, up to a constant, (B, grid)."""
-    center = data.means - (data.sizes * data.means).sum() / data.sizes.sum()
-    w = weights(data.sizes[:, None], ratios[None, :])
-    squares = data.ss_within + (w * center[:, None] ** 2).sum(axis=0)
-    fitted, total_product = 0.0, 1.0
-    for member in members:
-        total = member @ w
-        fitted = fitted + (member @ (w * center[:, None])) ** 2 / total
-        total_product = total_product * total
-    n_free = data.sizes.sum() - len(members)
-    residual = np.maximum(squares - fitted, np.finfo(float).tiny)
-    log_determinant = np.log1p(data.sizes[:, None] * ratios).sum(axis=0)
-    return np.asarray(n_free * np.log(residual) + log_determinant + np.log(total_product))
+class _Restricted:
+    """The restricted likelihood of one data set, from weighted sums over its subjects.
+
+    ``parts`` are what is weighted: 1 for all subjects, then for those of each group 1, the
+    mean and its square. Means are taken from that of the group, so that no digits cancel.
+    """
+
+    def __init__(self, data: Clusters, members: Sequence[np.ndarray]) -> None:
+        self.sizes, self.ss_within, self.n_groups = data.sizes, data.ss_within, len(members)
+        self.n_values = float(data.sizes.sum())
+        self.n_free = self.n_values - len(members)
+        own = np.array(members, dtype=float)
+        center = data.means - ((own @ (data.sizes * data.means)) / (own @ data.sizes)) @ own
+        self.parts = np.concatenate([np.ones((1, len(data))), own, own * center, own * center**2])
+
+    def ratio(self) -> float:
+        """Where the criterion is least: Newton's method from the least point of the grid.
+
+        It is run in log(1 + r times the mean size), in which the criterion is nearly a
+        parabola, and kept between the neighbors on the grid, halving where it would leave.
+        """
+        typical = self.n_values / len(self.sizes)
+        place = int(np.argmin(self._on_grid()))
+        around = (max(place - 1, 0), place, min(place + 1, len(RATIOS) - 1))
+        low, x, high = (math.log1p(float(RATIOS[k]) * typical) for k in around)
+        for _ in range(_STEPS):
+            stretch = math.exp(x) / typical
+            slope, bend = self._derivatives(math.expm1(x) / typical)
+            slope, bend = slope * stretch, (bend * stretch + slope) * stretch
+            low, high = (low, x) if slope > 0 else (x, high)
+            new = x - slope / bend if bend > 0 else math.inf
+            inside = low <= new <= high
+            new, near = (new, 1e-6) if inside else ((low + high) / 2, 1e-13)
+            x, step = new, abs(new - x)
+            if step <= near:  # of Newton's method the error is about the step squared
+                break
+        return math.expm1(x) / typical
+
+    def _on_grid(self) -> np.ndarray:
+        """-2 log restricted likelihood, up to a constant, on the grid of ratios."""
+        w, log_determinant = _grid_weights(self.sizes.tobytes())
+        count, linear, square = (self.parts[1:] @ w).reshape(3, self.n_groups, -1)
+        residual = self.ss_within + (square - linear**2 / count).sum(axis=0)
+        np.maximum(residual, np.finfo(float).tiny, out=residual)
+        return np.asarray(
+            self.n_free * np.log(residual) + log_determinant + np.log(count).sum(axis=0)
+        )
+
+    def _derivatives(self, ratio: float) -> tuple[float, float]:
+        powers = np.empty((3, len(self.sizes)))
+        w = np.divide(self.sizes, 1 + ratio * self.sizes, out=powers[0])
+        np.multiply(w, w, out=powers[1])
+        np.multiply(powers[1], w, out=powers[2])
+        first, second, third = (powers @ self.parts.T).tolist()
+        return derivatives(first, second, third, self.n_free, self.ss_within)
 
 
-def _slope(data: Clusters, members: Sequence[np.ndarray], ratio: float) -> float:
-    """Derivative of the criterion with respect to the ratio."""
-    w = weights(data.sizes, ratio)
-    residual, change, log_total = data.ss_within, 0.0, 0.0
-    for member in members:
-        own = w * member
-        total = own.sum()
-        deviation = (data.means - (own * data.means).sum() / total) ** 2
-        residual += float((own * deviation).sum())
-        change += float((own * w * deviation).sum())
-        log_total += float((own * w).sum() / total)
-    n_free = data.sizes.sum() - len(members)
-    return float(-n_free * change / residual + w.sum() - log_total)
+def derivatives(
+    first: Sequence[Number],
+    second: Sequence[Number],
+    third: Sequence[Number],
+    n_free: Number,
+    ss_within: Number,
+) -> tuple[Number, Number]:
+    """First and second derivative of the criterion with respect to the ratio.
+
+    Parameters
+    ----------
+    first, second, third : sequence of float, or of ndarray, shape (B,)
+        Sums with the weights w, w**2 and w**3, w being `weights`, whose derivatives are -w**2
+        and 2 w**3. Summed is 1 over all subjects; then 1 over those of each group, as many
+        sums of their means, and of the squared means.
+    n_free : float or ndarray, shape (B,)
+        Values less groups.
+    ss_within : float or ndarray, shape (B,)
+        Sum of squares within subjects.
+
+    Returns
+    -------
+    slope, bend : float or ndarray, shape (B,)
+    """
+    n_groups = len(first) // 3
+    residual, change, bend = ss_within, 0.0 * ss_within, 0.0 * ss_within
+    slope_of_logs, bend_of_logs = first[0], -second[0]
+    for count in range(1, n_groups + 1):
+        linear, square = count + n_groups, count + 2 * n_groups
+        total, relative = first[count], second[count] / first[count]
+        mean = first[linear] / total
+        moved = second[linear] - mean * second[count]
+        residual = residual + first[square] - mean * first[linear]
+        change = change + second[square] - mean * (second[linear] + moved)
+        bend = bend + third[square] - mean * (2 * third[linear] - mean * third[count])
+        bend = bend - moved * moved / total
+        slope_of_logs = slope_of_logs - relative
+        bend_of_logs = bend_of_logs + 2 * third[count] / total - relative * relative
+    rate = change / residual
+    slope = slope_of_logs - n_free * rate
+    return slope, bend_of_logs + n_free * (2 * bend / residual - rate * rate)
+
+
+@lru_cache(maxsize=8)
+def _grid_weights(sizes: bytes) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (G, grid) and log determinants (grid,), kept: quantities share their subjects."""
+    products = np.frombuffer(sizes)[:, None] * RATIOS
+    w = np.frombuffer(sizes)[:, None] / (1 + products)
+    return w, np.log1p(products).sum(axis=0)

@@ -9,6 +9,7 @@ from references import rows_of, values_of
 from scipy import special
 
 from mebias.errors import OptionError
+from mebias.quantification import equivalence
 from mebias.quantification.checks import checked_shifts
 from mebias.quantification.equivalence import (
     _null_passes,
@@ -197,3 +198,11 @@ def test_random_frames_inside_a_coded_interval_are_no_shift():
     late = rows.assign(human_low=50.0, human_high=60.0, window_low=50.0, window_high=100.0)
     assert _null_passes(late, 0.5, 0.05, 0) == 0.0
     assert _null_passes(late.assign(human_high=100.0), 0.5, 0.05, 0) == 1.0
+
+
+def test_how_many_frames_are_drawn_at_a_time_makes_no_difference(monkeypatch):
+    rows = windowed(-30, 30)
+    whole, _ = equivalence_tests(rows)
+    monkeypatch.setattr(equivalence, "_AT_ONCE", 1)
+    single, _ = equivalence_tests(rows)
+    pd.testing.assert_frame_equal(whole, single)

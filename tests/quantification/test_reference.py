@@ -18,7 +18,7 @@ from mebias.quantification.checks import checked_shifts
 from mebias.quantification.interval import clusters
 from mebias.quantification.means import mean_interval, weighted_mean, weightings_differ
 from mebias.quantification.missing import missingness
-from mebias.quantification.reml import variance_ratio, variance_ratios
+from mebias.quantification.reml import _Restricted, variance_ratio, variance_ratios
 from mebias.quantification.revisions import unevenness
 from mebias.quantification.shares import _effective, clopper_pearson, share_interval
 
@@ -200,6 +200,38 @@ def test_clip_weights_in_general_matrix_form():
     found = mean_interval(y, subjects, "clip")
     assert found.std_error**2 == pytest.approx(variance)
     assert found.df == pytest.approx(df)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.1, 1.0, 100.0])
+def test_the_derivative_of_the_criterion_is_zero_at_the_ratio_and_the_bend_is_its_own(spread):
+    """By differences of the restricted likelihood written out with whole matrices."""
+    rng = np.random.default_rng(7)
+    subjects = np.r_[np.arange(9), rng.integers(0, 9, 30)]
+    y = rng.normal(0, spread, 9)[subjects] + rng.normal(0, 1, 39)
+    data = clusters(y, subjects)
+    members = [np.arange(9) < 4, np.arange(9) >= 4]
+    x = np.column_stack([m[subjects] for m in members]).astype(float)
+    same = subjects[:, None] == subjects
+
+    def criterion(ratio):
+        inverse = np.linalg.inv(np.eye(39) + ratio * same)
+        inner = x.T @ inverse @ x
+        rest = y - x @ np.linalg.solve(inner, x.T @ inverse @ y)
+        logs = np.linalg.slogdet(inner)[1] - np.linalg.slogdet(inverse)[1]
+        return 37 * math.log(rest @ inverse @ rest) + logs
+
+    likelihood = _Restricted(data, members)
+    for ratio in (0.05, 0.4, 3.0):
+        h = 1e-3 * ratio
+        below, here, above = (criterion(r) for r in (ratio - h, ratio, ratio + h))
+        slope, bend = likelihood._derivatives(ratio)
+        assert slope == pytest.approx((above - below) / (2 * h), rel=1e-3, abs=1e-3)
+        assert bend == pytest.approx((above - 2 * here + below) / h**2, rel=1e-2, abs=1e-2)
+    found = variance_ratio(data, members)
+    assert found == 0 or abs(likelihood._derivatives(found)[0]) * (1 + found) < 1e-6
+    assert all(
+        criterion(found) <= criterion(r) + 1e-8 for r in np.r_[0, np.geomspace(1e-3, 1e5, 99)]
+    )
 
 
 def test_many_ratios_at_once_are_those_of_one_at_a_time():
