@@ -1,0 +1,67 @@
+"""Columns of a table as numbers, so that whether rows are alike is asked of whole numbers.
+
+Sorting and grouping a small table in pandas takes far longer than its rows would need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+class Keys:
+    """The columns of a table as numbers, each made when first asked for.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Without missing values in the columns that are asked for.
+
+    Examples
+    --------
+    >>> keys = Keys(pd.DataFrame({"a": list("xyxy"), "b": list("zzzw")}))
+    >>> keys.of("a", "b").tolist(), keys.among("a", ["y"]).tolist()
+    ([0, 1, 0, 2], [False, True, False, True])
+    """
+
+    def __init__(self, rows: pd.DataFrame) -> None:
+        self.rows = rows
+        self._columns: dict[str, tuple[np.ndarray, list[object]]] = {}
+
+    def column(self, name: str) -> tuple[np.ndarray, list[object]]:
+        """Numbers from 0 on in the order of first rows, and the values they stand for."""
+        if name not in self._columns:
+            codes, found = pd.factorize(self.rows[name].to_numpy())
+            self._columns[name] = codes, found.tolist()
+        return self._columns[name]
+
+    def of(self, *names: str) -> np.ndarray:
+        """One number for each row, the same where all these columns are; from 0 on likewise."""
+        return combined(*(self.column(name) for name in names))
+
+    def among(self, name: str, wanted: Sequence[object]) -> np.ndarray:
+        """Which rows hold one of these values."""
+        codes, found = self.column(name)
+        return np.array([value in wanted for value in found], dtype=bool)[codes]
+
+
+def combined(*columns: tuple[np.ndarray, Sequence[object]]) -> np.ndarray:
+    """One number for each row from the numbers of several columns, in the order of first rows."""
+    several = [codes for codes, found in columns if len(found) > 1]
+    key, *rest = several or [columns[0][0]]
+    for codes in rest:
+        key = pd.factorize(key * (int(codes.max(initial=0)) + 1) + codes)[0]
+    return np.asarray(key)
+
+
+def count(numbers: np.ndarray) -> int:
+    """How many different numbers there are of those that go from 0 on without a gap."""
+    return int(numbers.max(initial=-1)) + 1
+
+
+def first_rows(numbers: np.ndarray) -> np.ndarray:
+    """The first row of each number, of those that go from 0 on in the order of their first rows."""
+    place = np.maximum.accumulate(numbers) if len(numbers) else numbers
+    return np.flatnonzero(np.diff(place, prepend=-1) > 0)
