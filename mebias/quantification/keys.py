@@ -44,7 +44,7 @@ class Keys:
     def among(self, name: str, wanted: Sequence[object]) -> np.ndarray:
         """Which rows hold one of these values."""
         codes, found = self.column(name)
-        return np.array([value in wanted for value in found], dtype=bool)[codes]
+        return np.asarray(np.array([value in wanted for value in found], dtype=bool)[codes])
 
 
 def combined(*columns: tuple[np.ndarray, Sequence[object]]) -> np.ndarray:
