@@ -66,7 +66,7 @@ def checked_shifts(shifts: pd.DataFrame) -> pd.DataFrame:
     _refuse_two_values(keys, ["dataset", "subject", "clip"], "fps")
     _refuse_reserved_group(shifts)
     labels = _Labels(keys)
-    _refuse_disorder(shifts, labels)
+    _refuse_disorder(keys, labels)
     return _completed(_with_phases(shifts, labels))
 
 
@@ -112,7 +112,11 @@ def primary_source(part: pd.DataFrame) -> tuple[str, str] | None:
     The only one but for posteriors of the movement, where these stand beside it. Never
     ``motion``: a posterior that is drawn towards the labels cannot judge them.
     """
-    there = different_pairs(part, "source", "distance")
+    return primary_of(different_pairs(part, "source", "distance"))
+
+
+def primary_of(there: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """The same of the different sources and distances that there are."""
     if PRIMARY in there:
         return PRIMARY
     if len(there) > 1:
@@ -291,16 +295,19 @@ def _with_phases(shifts: pd.DataFrame, labels: _Labels) -> pd.DataFrame:
     )
 
 
-def _refuse_disorder(shifts: pd.DataFrame, labels: _Labels) -> None:
-    """Labels in use whose keyframes are out of order."""
+def _refuse_disorder(keys: Keys, labels: _Labels) -> None:
+    """Labels in use whose keyframes are out of order; subject by subject, clip by clip."""
+    shifts = keys.rows
     for early, late in (("onset", "apex"), ("apex", "offset"), ("onset", "offset")):
         before, after = labels.frames[early], labels.frames[late]
         wrong = np.flatnonzero(after < before)
         if len(wrong):
-            here = (labels.coding == wrong[0]) & (shifts["keyframe"] == late).to_numpy()
+            named = [keys.column(c)[0][first_rows(labels.coding)[wrong]] for c in CODING[::-1]]
+            one = wrong[np.lexsort(named)[0]]
+            here = (labels.coding == one) & keys.among("keyframe", [late])
             row = int(np.flatnonzero(here)[0])
             raise TableError(
                 f"the shifts table, row {row + 2}: the {late} of clip {shifts['clip'].iloc[row]} "
-                f"is frame {after[wrong[0]]:g}, before its {early} at {before[wrong[0]]:g}; "
+                f"is frame {after[one]:g}, before its {early} at {before[one]:g}; "
                 f"expected {early} <= {late}: mend it, or give the row the human_status invalid."
             )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.quantification.checks import primary_source, usable
-from mebias.quantification.keys import Keys, first_rows
+from mebias.quantification.keys import Keys, first_rows, split
 from mebias.quantification.sides import group_subjects
 
 UNSTATED = (tables.UNKNOWN, tables.ALL)
@@ -70,7 +70,8 @@ class DesignRows:
     @cached_property
     def of_source(self) -> np.ndarray:
         """Rows of that source (N,)."""
-        return self.holds("source", self.source[0]) & self.holds("distance", self.source[1])
+        source, distance = self.source
+        return np.asarray(self.holds("source", source) & self.holds("distance", distance))
 
     @cached_property
     def stated(self) -> np.ndarray:
@@ -113,9 +114,4 @@ class DesignRows:
 
 def by_dataset(shifts: pd.DataFrame) -> Iterator[DesignRows]:
     """The rows of each dataset, in the order of their first rows."""
-    codes, names = pd.factorize(shifts["dataset"].to_numpy())
-    if len(names) == 1:
-        yield DesignRows(shifts)
-        return
-    for code in range(len(names)):
-        yield DesignRows(shifts[codes == code])
+    return map(DesignRows, split(shifts, "dataset"))

@@ -5,7 +5,8 @@ Sorting and grouping a small table in pandas takes far longer than its rows woul
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -65,3 +66,25 @@ def first_rows(numbers: np.ndarray) -> np.ndarray:
     """The first row of each number, of those that go from 0 on in the order of their first rows."""
     place = np.maximum.accumulate(numbers) if len(numbers) else numbers
     return np.flatnonzero(np.diff(place, prepend=-1) > 0)
+
+
+def split(rows: pd.DataFrame, *columns: str) -> Iterator[pd.DataFrame]:
+    """The rows of each value of some columns, in the order of first rows.
+
+    >>> [len(part) for part in split(pd.DataFrame({"a": list("xyx")}), "a")]
+    [2, 1]
+    """
+    numbers = Keys(rows).of(*columns)
+    n = count(numbers)
+    for number in range(n):
+        yield rows if n == 1 else rows[numbers == number]
+
+
+def records(rows: pd.DataFrame) -> list[dict[Hashable, Any]]:
+    """Each row as a dict: what `DataFrame.to_dict` gives, without a look at every cell.
+
+    >>> records(pd.DataFrame({"a": ["x", "y"], "b": [1.0, 2.0]}))[1]
+    {'a': 'y', 'b': 2.0}
+    """
+    columns = (rows[column].to_numpy().tolist() for column in rows)
+    return [dict(zip(rows, row, strict=True)) for row in zip(*columns, strict=True)]

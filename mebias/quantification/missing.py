@@ -25,6 +25,7 @@ from mebias.quantification.comparison import (
 from mebias.quantification.contrasts import families_of, holm_adjusted, of_sides, primary_parts
 from mebias.quantification.equivalence import window_reach
 from mebias.quantification.interval import Clusters, t_half_width
+from mebias.quantification.keys import Keys, first_rows, split
 from mebias.quantification.means import WEIGHTINGS, precisions, weighted_mean
 from mebias.quantification.reml import variance_ratio
 from mebias.quantification.shares import share_interval
@@ -93,12 +94,17 @@ def missingness(
     >>> tests.loc[0, "reason"], float(shares.loc[0, "estimate"])
     ('no onset is missing', 0.0)
     """
-    estimates = [row for _, part in shifts.groupby(_PLACE, sort=False)
-                 for row in _shares(full_grid(part), conf_level)]  # fmt: skip
+    estimates: list[Row] = []
+    grids: dict[tuple[str, ...], Part] = {}
+    for part in split(shifts, *_PLACE):
+        whole = part_of(full_grid(part), ["missing"])
+        grids[tuple(whole.first(column) for column in _PLACE)] = whole
+        estimates += _shares(whole, conf_level)
     tests: list[Row] = []
     options = Options(min_subjects, conf_level, seed, n_permutations, math.nan)
     for rows, _ in primary_parts(shifts):
-        grid = part_of(full_grid(rows), ["missing"])
+        whole = grids[tuple(str(rows[column].iloc[0]) for column in _PLACE)]
+        grid = whole.cut(~whole.holds("ethnicity", tables.UNKNOWN, tables.ALL))
         families = {f.name: f.comparisons for f in families_of(rows, min_subjects)}
         comparisons = (*families["primary"], *families.get("heterogeneity", ()))
         tests += holm_adjusted([_tested(grid, c, len(comparisons), options) for c in comparisons])
@@ -144,9 +150,10 @@ def full_grid(part: pd.DataFrame) -> pd.DataFrame:
     part : DataFrame
         Checked shifts of one dataset and source.
     """
-    codings = part[_OF_CODING].drop_duplicates(CODING)
-    if len(part) == len(tables.KEYFRAMES) * len(codings):  # keys are unique: all are there
+    firsts = first_rows(Keys(part).of(*CODING))
+    if len(part) == len(tables.KEYFRAMES) * len(firsts):  # keys are unique: all are there
         return part.assign(missing=~usable(part))
+    codings = part[_OF_CODING].iloc[firsts]
     frames = pd.DataFrame({"keyframe": list(tables.KEYFRAMES)})
     rest = [c for c in part.columns if c not in ("ethnicity", "fps")]
     grid = codings.merge(frames, how="cross").merge(
@@ -159,8 +166,7 @@ def full_grid(part: pd.DataFrame) -> pd.DataFrame:
     return known.assign(missing=~usable(known))
 
 
-def _shares(grid: pd.DataFrame, conf_level: float) -> list[Row]:
-    whole = part_of(grid, ["missing"])
+def _shares(whole: Part, conf_level: float) -> list[Row]:
     place = {column: whole.first(column) for column in _PLACE}
     rows: list[Row] = []
     for group, part in groups(whole):
