@@ -100,7 +100,9 @@ def coefficients(
     sums = _sums(human, selected, codes)
     total = sums.sum(axis=1, keepdims=True)
     sums = np.concatenate([total, total - sums], axis=1)
-    return {name: _interval(bare[name], FORMULAS[name](sums)) for name in _NAME}
+    with np.errstate(divide="ignore", invalid="ignore"):  # a subject without whom nothing varies
+        found = {name: FORMULAS[name](sums) for name in _NAME}
+        return {name: _interval(bare[name], found[name]) for name in _NAME}
 
 
 def _degenerate(human: np.ndarray, selected: np.ndarray) -> str:
@@ -129,8 +131,7 @@ def _interval(bare: Interval, found: np.ndarray) -> Interval:
         return replace(bare, reason="the arms agree in every clip, up to a constant")
     if g < MIN_SUBJECTS:
         return replace(bare, reason=f"fewer than {MIN_SUBJECTS} subjects")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.arctanh(found[1:])
+    z = np.arctanh(found[1:])
     error = math.sqrt((g - 1) / g * ((z - z.mean()) ** 2).sum()) if np.isfinite(z).all() else 0
     if not 0 < error < 5:
         return replace(bare, reason="the coefficient rests on one subject")

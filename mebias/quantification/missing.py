@@ -32,7 +32,6 @@ from mebias.quantification.shares import share_interval
 from mebias.quantification.wald import difference
 
 _PLACE = ["dataset", "source", "distance"]
-_NUMBERS = ("missing", "shift_ms", "reach_low", "reach_high")
 _OF_CODING = [*CODING, "ethnicity", "fps"]
 
 
@@ -136,7 +135,9 @@ def missing_bounds(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.Data
     for rows, _ in primary_parts(shifts):
         grid = full_grid(rows)
         low, high = window_reach(grid)
-        whole = part_of(grid.assign(reach_low=low, reach_high=high), _NUMBERS)
+        whole = part_of(grid, ("missing", "shift_ms"))
+        reach = {"reach_low": low, "reach_high": high}
+        whole = Part({**whole.columns, **reach}, whole.names)
         for comparison in next(families_of(rows, 2)).comparisons:
             made += _bounds(whole, comparison, conf_level)
     return tables.from_rows(made, "estimates")
