@@ -97,16 +97,15 @@ def from_rows(rows: Iterable[dict[str, object]], name: str) -> pd.DataFrame:
     rows, schema = list(rows), SCHEMAS[name]
     if not rows:
         return empty(name)
-    given = {column for row in rows for column in row}
+    given = set().union(*rows)
     if not given.issuperset(_required(name)) or not given.issubset(schema):
         return conform(pd.DataFrame(rows), name)
     columns: dict[str, object] = {}
     for column, spec in schema.items():
         if column in given:
             blank = _BLANK[spec.kind]
-            columns[column] = _listed(
-                [row.get(column, blank) for row in rows], column, spec, f"the {name} table"
-            )
+            values = [row.get(column, blank) for row in rows]
+            columns[column] = _listed(values, column, spec, name)
         else:
             columns[column] = _constant(spec, len(rows))
     return pd.DataFrame(columns)

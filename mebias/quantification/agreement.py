@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
@@ -13,7 +13,9 @@ from mebias.quantification.agreement_cell import AgreementCell
 from mebias.quantification.agreement_issues import WINDOWED, agreement_issues
 from mebias.quantification.cells import Part, Row, by_keyframe, cells, part_of
 from mebias.quantification.checks import usable
+from mebias.quantification.clustered import quantile
 from mebias.quantification.coefficients import PHASES, coefficients
+from mebias.quantification.interval import Interval
 from mebias.quantification.intervals_overlap import (
     FRAMES,
     HALF,
@@ -25,7 +27,8 @@ from mebias.quantification.intervals_overlap import (
     paired_keyframes,
 )
 from mebias.quantification.limits import far_from_normal, limits_of_agreement, no_limits
-from mebias.quantification.robust import clustered_quantiles
+from mebias.quantification.resampling import bootstrap_intervals
+from mebias.quantification.robust import in_both_units
 from mebias.quantification.spread import mad_interval
 
 ONE_FRAME_AT_30_FPS_MS = 1000 / 30
@@ -35,8 +38,9 @@ TAILS = (0.05, 0.95)
 N_DRAWS = 999
 """Bootstrap draws of subjects behind each interval of a quantile."""
 _ROUNDING = 1e-9
-_NUMBERS = ("shift_frames", "freedom", "fps", "human", "human_low", "human_high", "window_low",
-            "window_high")  # fmt: skip
+_Quantiles = tuple[list[Interval], list[Interval]]
+_NUMBERS = ("shift_frames", "shift_ms", "freedom", "fps", "human", "human_low", "human_high",
+            "window_low", "window_high")  # fmt: skip
 
 
 def agreement_estimates(
@@ -97,22 +101,26 @@ def agreement_estimates(
     >>> found.query("quantity == 'share_iou_half'")["n_clips"].head(1).item() > 0
     True
     """
+    there = part_of(shifts, _NUMBERS).cut(usable(shifts).to_numpy())
+    found = [
+        ({**place, "keyframe": keyframe}, own, _shape(own))
+        for place, part in cells(there, strata)
+        for keyframe, own in by_keyframe(part)
+    ]
+    quantiles = iter(_quantiles([own for _, own, shape in found if shape], conf_level, seed))
     rows: list[Row] = []
-    shapes: list[Row] = []
-    there = part_of(shifts, _NUMBERS)
-    for place, part in cells(there.cut(usable(shifts).to_numpy()), strata):
-        for keyframe, own in by_keyframe(part):
-            here = {**place, "keyframe": keyframe}
-            shape = _shape(own)
-            shapes.append({**here, "shape": shape})
-            cell = AgreementCell(own, conf_level)
-            rows += [{**here, **row} for row in _of_keyframe(cell, own, shape, seed)]
+    for here, own, shape in found:
+        cell = AgreementCell(own, conf_level)
+        of_tails = next(quantiles) if shape else None
+        rows += [{**here, **row} for row in _of_keyframe(cell, own, shape, of_tails)]
     pairs = paired_keyframes(shifts)
     longest = {"duration": micro_duration_ms, "rise": micro_rise_ms}
     for place, part in cells(part_of(pairs, ["fps", *FRAMES]), strata):
         cell = AgreementCell(part, conf_level)
         rows += [{**place, "keyframe": "", **row} for row in _of_clips(cell, part, longest)]
-    return tables.from_rows(rows, "estimates"), agreement_issues(pairs, shapes)
+    return tables.from_rows(rows, "estimates"), agreement_issues(
+        pairs, [{**here, "shape": shape} for here, _, shape in found]
+    )
 
 
 def _shape(own: Part) -> str:
@@ -122,23 +130,34 @@ def _shape(own: Part) -> str:
     return far_from_normal(own["shift_frames"])
 
 
-def _of_keyframe(cell: AgreementCell, own: Part, shape: str, seed: int) -> Iterator[Row]:
+def _quantiles(parts: Sequence[Part], conf_level: float, seed: int) -> list[_Quantiles]:
+    """The quantiles of the shifts of several keyframes, in ms and in frames."""
+    intervals = partial(
+        bootstrap_intervals,
+        statistics=[quantile(tail) for tail in TAILS],
+        conf_level=conf_level,
+        n_draws=N_DRAWS,
+        seed=seed,
+    )
+    return in_both_units(parts, intervals)
+
+
+def _of_keyframe(
+    cell: AgreementCell, own: Part, shape: str, quantiles: _Quantiles | None
+) -> Iterator[Row]:
     """All quantities of one keyframe of one group."""
     frames, level = own["shift_frames"], cell.conf_level
     limits = partial(limits_of_agreement, conf_level=level)
     if shape == WINDOWED:
         limits = partial(no_limits, conf_level=level)
     yield from cell.both_units(["limit_low", "limit_high"], frames, limits, ["subject"] * 2)
-    if shape:
-        quantiles = partial(
-            clustered_quantiles, probs=TAILS, conf_level=level, n_draws=N_DRAWS, seed=seed
-        )
-        names = [f"quantile_{100 * tail:02.0f}" for tail in TAILS]
-        yield from cell.both_units(names, frames, quantiles, ["clip"] * 2)
+    every = np.ones(len(own), dtype=bool)
+    for unit, of_unit in zip(("ms", "frames"), quantiles or (), strict=False):
+        for tail, interval in zip(TAILS, of_unit, strict=True):
+            yield cell.row(f"quantile_{100 * tail:02.0f}", unit, interval, every, "clip")
     yield from cell.both_units(
         ["mad_between_subjects"], frames, lambda x, s: [mad_interval(x, s, level)], ["clip"]
     )
-    every = np.ones(len(own), dtype=bool)
     for k in WITHIN_FRAMES:
         yield cell.share(f"share_within_{k}_frames", np.abs(frames) <= k + _ROUNDING, every)
     within = np.abs(frames) * cell.ms_per_frame <= ONE_FRAME_AT_30_FPS_MS + _ROUNDING

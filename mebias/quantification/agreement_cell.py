@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
 from mebias.quantification.cells import Part, Row, n_different
 from mebias.quantification.interval import Interval
 from mebias.quantification.means import WEIGHTINGS, mean_intervals
-from mebias.quantification.shares import share_interval
+from mebias.quantification.shares import Shares
 
 Estimator = Callable[[np.ndarray, np.ndarray], Sequence[Interval]]
 """From values and subjects to one interval per quantity."""
@@ -50,7 +49,7 @@ class AgreementCell:
         values, subjects, ms = frames[where], self.subjects[where], self.ms_per_frame[where]
         of_frames = estimator(values, subjects)
         if np.ptp(ms) == 0:  # one frame rate: what holds for frames holds for ms
-            of_ms: Sequence[Interval] = [_scaled(found, float(ms[0])) for found in of_frames]
+            of_ms: Sequence[Interval] = [found.scaled(float(ms[0])) for found in of_frames]
         else:
             of_ms = estimator(values * ms, subjects)
         for unit, intervals in (("ms", of_ms), ("frames", of_frames)):
@@ -78,8 +77,15 @@ class AgreementCell:
 
     def share(self, quantity: str, hits: np.ndarray, where: np.ndarray) -> Row:
         """Share of hits among the rows that count."""
-        found = share_interval(hits[where], self.subjects[where], self.conf_level)
+        found = self._shares_among(where).of(hits[where])
         return self.row(quantity, "share", found, where, "clip")
+
+    def _shares_among(self, where: np.ndarray) -> Shares:
+        return self._shares if where.all() else Shares(self.subjects[where], self.conf_level)
+
+    @cached_property
+    def _shares(self) -> Shares:
+        return Shares(self.subjects, self.conf_level)
 
     def row(
         self, quantity: str, unit: str, found: Interval, where: np.ndarray, weighting: str
@@ -90,13 +96,3 @@ class AgreementCell:
             n_clips = self._n_clips if n_clips == len(where) else n_different(self._clips[where])
         named = {"quantity": quantity, "unit": unit, "weighting": weighting, "n_clips": n_clips}
         return found.row() | named
-
-
-def _scaled(found: Interval, factor: float) -> Interval:
-    return replace(
-        found,
-        estimate=found.estimate * factor,
-        std_error=found.std_error * factor,
-        conf_low=found.conf_low * factor,
-        conf_high=found.conf_high * factor,
-    )

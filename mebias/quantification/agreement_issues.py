@@ -13,6 +13,7 @@ from mebias.quantification.blind import JUDGE
 from mebias.quantification.cells import PLACE, Row
 from mebias.quantification.coefficients import BY_CONSTRUCTION, PHASES
 from mebias.quantification.intervals_overlap import ENDS, lengths
+from mebias.quantification.keys import Keys, first_rows
 
 WINDOWED = "windowed"
 """The shape of differences that windows bound."""
@@ -43,18 +44,22 @@ def agreement_issues(pairs: pd.DataFrame, shapes: Sequence[Mapping[str, object]]
     ['ccc, icc_a1, icc_c1']
     """
     rows: list[Row] = []
-    for key, part in pairs.groupby(list(PLACE), sort=False):
-        own = [s for s in shapes if tuple(s[column] for column in PLACE) == key]
-        dataset, against = str(part["dataset"].iloc[0]), _name(part)
+    keys = Keys(pairs)
+    place = keys.of(*PLACE)
+    phases = {phase: lengths(pairs, phase) for phase in PHASES}
+    for number, first in enumerate(first_rows(place)):
+        dataset, source, distance = (str(pairs[column].iloc[first]) for column in PLACE)
+        own = [s for s in shapes if tuple(s[c] for c in PLACE) == (dataset, source, distance)]
+        against = f"{source} ({distance})" if distance else source
         rows += _of_limits(dataset, against, own)
-        rows += _of_clips(dataset, against, part)
-    for dataset in pairs["dataset"].unique():
+        rows += _of_clips(dataset, against, pairs["clip"], phases, place == number)
+    for name in keys.column("dataset")[1]:
         rows.append(
             tables.issue(
                 "note",
                 f"Agreement coefficients are given for the lengths of phases only: for keyframes "
                 f"they would be {BY_CONSTRUCTION}; look at limits and shares within.",
-                dataset=str(dataset),
+                dataset=str(name),
                 field="ccc, icc_a1, icc_c1",
                 found="frame numbers",
                 expected="a length, which has an origin",
@@ -63,11 +68,6 @@ def agreement_issues(pairs: pd.DataFrame, shapes: Sequence[Mapping[str, object]]
             )
         )
     return tables.from_rows(rows, "issues")
-
-
-def _name(part: pd.DataFrame) -> str:
-    source, distance = str(part["source"].iloc[0]), str(part["distance"].iloc[0])
-    return f"{source} ({distance})" if distance else source
 
 
 def _of_limits(dataset: str, against: str, shapes: Sequence[Mapping[str, object]]) -> Iterator[Row]:
@@ -112,18 +112,26 @@ def _distinct(shapes: Sequence[Mapping[str, object]], column: str) -> list[str]:
     return list(dict.fromkeys(str(s[column]) for s in shapes))
 
 
-def _of_clips(dataset: str, against: str, part: pd.DataFrame) -> Iterator[Row]:
-    for phase in PHASES:
-        human, _, disorder = lengths(part, phase)
+def _of_clips(
+    dataset: str,
+    against: str,
+    clips: pd.Series,
+    phases: Mapping[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    here: np.ndarray,
+) -> Iterator[Row]:
+    """What is left out of the lengths of phases of one source: here, among all pairs."""
+    n = int(np.count_nonzero(here))
+    for phase, (human, _, out_of_order) in phases.items():
         first, last = ENDS[phase]
-        lacking = int((np.isnan(human) & ~disorder).sum())
+        disorder = here & out_of_order
+        lacking = int(np.count_nonzero(here & np.isnan(human) & ~out_of_order))
         if disorder.any():
             yield tables.issue(
                 "warning",
-                f"{against}: {int(disorder.sum())} of {len(part)} clips have the {last} before "
+                f"{against}: {int(disorder.sum())} of {n} clips have the {last} before "
                 f"the {first} in one of the arms and are left out of their {phase}s; mend them.",
                 dataset=dataset,
-                clip=str(part["clip"].iloc[int(np.flatnonzero(disorder)[0])]),
+                clip=str(clips.iloc[int(np.flatnonzero(disorder)[0])]),
                 field=phase,
                 found=f"{int(disorder.sum())} out of order",
                 expected=f"{first} <= {last}",
@@ -133,7 +141,7 @@ def _of_clips(dataset: str, against: str, part: pd.DataFrame) -> Iterator[Row]:
         if lacking:
             yield tables.issue(
                 "note",
-                f"{against}: {lacking} of {len(part)} clips lack {first} or {last} in one of the "
+                f"{against}: {lacking} of {n} clips lack {first} or {last} in one of the "
                 f"arms; they are left out of both arms' {phase}s.",
                 dataset=dataset,
                 field=phase,

@@ -10,6 +10,7 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import MixedDataError, TableError, listed, suggest
 from mebias.quantification.compare import with_shifts
+from mebias.quantification.keys import Keys, count, first_rows
 
 CODING = ["dataset", "source", "distance", "subject", "clip", "coder", "pass"]
 """What tells one coding of one clip, compared with one source, from another."""
@@ -49,21 +50,24 @@ def checked_shifts(shifts: pd.DataFrame) -> pd.DataFrame:
     shifts = tables.conform(shifts, "shifts")
     if shifts.empty:
         raise TableError("the shifts table has no rows; there is nothing to quantify.")
+    keys = Keys(shifts)
     for column in ("clip", "subject"):
-        _refuse(shifts[column] == "", shifts, column, "a name")
-    shifts["ethnicity"] = shifts["ethnicity"].where(shifts["ethnicity"] != "", tables.UNKNOWN)
-    _refuse_words(shifts, "keyframe", tables.KEYFRAMES)
-    _refuse_words(shifts, "human_status", tables.HUMAN_STATUS)
-    _refuse_words(shifts, "selected_status", (*tables.SELECTED_STATUS, *tables.HUMAN_STATUS))
-    _refuse(~(shifts["fps"] > 0), shifts, "fps", "frames per second above 0")
-    _refuse_mixture(shifts)
-    _refuse_repeats(shifts)
-    _refuse_two_values(shifts, ["dataset", "subject"], "ethnicity")
-    _refuse_two_values(shifts, ["dataset", "subject", "clip"], "fps")
+        _refuse(keys.among(column, [""]), shifts, column, "a name")
+    if keys.among("ethnicity", [""]).any():
+        shifts["ethnicity"] = shifts["ethnicity"].where(shifts["ethnicity"] != "", tables.UNKNOWN)
+        keys = Keys(shifts)
+    _refuse_words(keys, "keyframe", tables.KEYFRAMES)
+    _refuse_words(keys, "human_status", tables.HUMAN_STATUS)
+    _refuse_words(keys, "selected_status", (*tables.SELECTED_STATUS, *tables.HUMAN_STATUS))
+    _refuse(~(shifts["fps"].to_numpy() > 0), shifts, "fps", "frames per second above 0")
+    _refuse_mixture(keys)
+    _refuse_repeats(keys)
+    _refuse_two_values(keys, ["dataset", "subject"], "ethnicity")
+    _refuse_two_values(keys, ["dataset", "subject", "clip"], "fps")
     _refuse_reserved_group(shifts)
-    wide = _labels(shifts)
-    _refuse_disorder(shifts, wide)
-    return _completed(_with_phases(shifts, wide))
+    labels = _Labels(keys)
+    _refuse_disorder(keys, labels)
+    return _completed(_with_phases(shifts, labels))
 
 
 def usable(shifts: pd.DataFrame) -> pd.Series:
@@ -73,22 +77,15 @@ def usable(shifts: pd.DataFrame) -> pd.Series:
     not known to be wrong. Between two human versions every pair of written frames counts:
     what was changed is asked, not what is right.
     """
-    there = shifts["human"].notna().to_numpy() & shifts["selected"].notna().to_numpy()
-    label, frame = (_Texts(shifts[c]) for c in ("human_status", "selected_status"))
-    chosen = label.among(USABLE_HUMAN) & frame.among(USABLE_SELECTED)
-    versions = label.among(WRITTEN) & frame.among(WRITTEN)
-    return pd.Series(there & (chosen | versions), index=shifts.index)
+    return pd.Series(_usable(Keys(shifts)), index=shifts.index)
 
 
-class _Texts:
-    """A column of few different texts, looked up once for several questions."""
-
-    def __init__(self, texts: pd.Series) -> None:
-        self.codes, self.found = pd.factorize(texts.to_numpy())
-
-    def among(self, wanted: Sequence[str]) -> np.ndarray:
-        """Which rows hold one of these texts."""
-        return np.array([text in wanted for text in self.found], dtype=bool)[self.codes]
+def _usable(keys: Keys) -> np.ndarray:
+    there = ~np.isnan(keys.rows["human"].to_numpy()) & ~np.isnan(keys.rows["selected"].to_numpy())
+    label, frame = "human_status", "selected_status"
+    chosen = keys.among(label, USABLE_HUMAN) & keys.among(frame, USABLE_SELECTED)
+    versions = keys.among(label, WRITTEN) & keys.among(frame, WRITTEN)
+    return np.asarray(there & (chosen | versions))
 
 
 def complete(shifts: pd.DataFrame) -> pd.Series:
@@ -97,12 +94,16 @@ def complete(shifts: pd.DataFrame) -> pd.Series:
     A keyframe that no clip of a dataset has for a source, such as an apex that nobody
     coded, is asked of no clip.
     """
-    there = usable(shifts)
-    needed = (
-        shifts["keyframe"].where(there).groupby([shifts[c] for c in _SOURCE]).transform("nunique")
+    keys = Keys(shifts)
+    there = _usable(keys)
+    source, coding = keys.of(*_SOURCE), keys.of(*CODING)
+    keyframe, names = keys.column("keyframe")
+    seen = np.bincount(
+        (source * len(names) + keyframe)[there], minlength=count(source) * len(names)
     )
-    found = there.groupby([shifts[c] for c in CODING]).transform("sum")
-    return there & (found == needed)
+    needed = np.count_nonzero(seen.reshape(-1, len(names)), axis=1)[source]
+    found = np.bincount(coding[there], minlength=count(coding))[coding]
+    return pd.Series(there & (found == needed), index=shifts.index)
 
 
 def primary_source(part: pd.DataFrame) -> tuple[str, str] | None:
@@ -111,7 +112,11 @@ def primary_source(part: pd.DataFrame) -> tuple[str, str] | None:
     The only one but for posteriors of the movement, where these stand beside it. Never
     ``motion``: a posterior that is drawn towards the labels cannot judge them.
     """
-    there = different_pairs(part, "source", "distance")
+    return primary_of(different_pairs(part, "source", "distance"))
+
+
+def primary_of(there: Sequence[tuple[str, str]]) -> tuple[str, str] | None:
+    """The same of the different sources and distances that there are."""
     if PRIMARY in there:
         return PRIMARY
     if len(there) > 1:
@@ -150,31 +155,35 @@ def is_posterior(source: str) -> bool:
 
 
 def _completed(shifts: pd.DataFrame) -> pd.DataFrame:
-    windowed = shifts["window_low"].notna() & shifts["window_high"].notna()
-    span = shifts["window_high"] - shifts["window_low"]
+    human, chosen, low, high, stated, at_edge = (
+        shifts[column].to_numpy()
+        for column in ("human", "selected", "window_low", "window_high", "freedom", "at_edge")
+    )
+    windowed = ~np.isnan(low) & ~np.isnan(high)
+    span = high - low
     _refuse(windowed & (span < 0), shifts, "window_high", "a frame not before window_low")
-    _refuse(shifts["freedom"] < 0, shifts, "freedom", "a number of frames, 0 or more")
-    first, last = (shifts[c].fillna(shifts["human"]) for c in ("human_low", "human_high"))
+    _refuse(stated < 0, shifts, "freedom", "a number of frames, 0 or more")
+    first, last = (shifts[column].to_numpy() for column in ("human_low", "human_high"))
+    first, last = (np.where(np.isnan(end), human, end) for end in (first, last))
     _refuse(first > last, shifts, "human_high", "a frame not before human_low")
-    chosen = shifts["selected"]
-    outside = (chosen < shifts["window_low"]) | (chosen > shifts["window_high"])
+    outside = (chosen < low) | (chosen > high)
     _refuse(windowed & outside, shifts, "selected", "a frame inside its window")
-    edge = (span > 0) & ((chosen == shifts["window_low"]) | (chosen == shifts["window_high"]))
-    given = shifts[["shift_frames", "shift_ms"]]
+    edge = (span > 0) & ((chosen == low) | (chosen == high))
+    given = {column: shifts[column].to_numpy() for column in ("shift_frames", "shift_ms")}
     full = with_shifts(
         shifts.assign(
-            freedom=shifts["freedom"].where(~windowed, span),
-            at_edge=shifts["at_edge"].where(~windowed, edge),
+            freedom=np.where(windowed, span, stated), at_edge=np.where(windowed, edge, at_edge)
         )
     )
-    for column in ("shift_frames", "shift_ms"):
-        differs = (given[column] - full[column]).abs() > _TOLERANCE * (1 + full[column].abs())
+    for column, values in given.items():
+        computed = full[column].to_numpy()
+        differs = np.abs(values - computed) > _TOLERANCE * (1 + np.abs(computed))
         _refuse(differs, shifts, column, "selected - human (leave the column out if in doubt)")
     return full
 
 
 def _refuse(
-    bad: pd.Series, shifts: pd.DataFrame, column: str, expected: str, what: str = ""
+    bad: np.ndarray, shifts: pd.DataFrame, column: str, expected: str, what: str = ""
 ) -> None:
     if bad.any():
         place = int(np.flatnonzero(bad)[0])
@@ -189,15 +198,15 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _refuse_words(shifts: pd.DataFrame, column: str, known: Sequence[str]) -> None:
-    bad = ~shifts[column].isin(known)
+def _refuse_words(keys: Keys, column: str, known: Sequence[str]) -> None:
+    bad = ~keys.among(column, known)
     if bad.any():
-        word = str(shifts[column][bad].iloc[0])
-        _refuse(bad, shifts, column, f"{' or '.join(known)}{suggest(word, known)}")
+        word = str(keys.rows[column].iloc[int(np.flatnonzero(bad)[0])])
+        _refuse(bad, keys.rows, column, f"{' or '.join(known)}{suggest(word, known)}")
 
 
-def _refuse_mixture(shifts: pd.DataFrame) -> None:
-    names = shifts["dataset"].unique()
+def _refuse_mixture(keys: Keys) -> None:
+    names = [str(name) for name in keys.column("dataset")[1]]
     made = [name for name in names if tables.is_simulated(name)]
     real = [name for name in names if not tables.is_simulated(name)]
     if made and real:
@@ -207,13 +216,12 @@ def _refuse_mixture(shifts: pd.DataFrame) -> None:
         )
 
 
-def _refuse_repeats(shifts: pd.DataFrame) -> None:
-    by = [*CODING, "keyframe"]
-    repeated = shifts.duplicated(by)
-    if repeated.any():
-        second = int(np.flatnonzero(repeated)[0])
-        row = shifts.iloc[second]
-        first = int(np.flatnonzero((shifts[by] == row[by]).all(axis=1))[0])
+def _refuse_repeats(keys: Keys) -> None:
+    key, shifts = keys.of(*CODING, "keyframe"), keys.rows
+    firsts = first_rows(key)
+    if len(firsts) < len(key):
+        second = int(np.flatnonzero(np.bincount(firsts, minlength=len(key)) == 0)[0])
+        first, row = int(firsts[key[second]]), shifts.iloc[second]
         raise TableError(
             f"the shifts table, rows {first + 2} and {second + 2}, both hold the "
             f"{row['keyframe']} of clip {row['clip']} of subject {row['subject']}; keep one, or "
@@ -221,23 +229,27 @@ def _refuse_repeats(shifts: pd.DataFrame) -> None:
         )
 
 
-def _refuse_two_values(shifts: pd.DataFrame, by: list[str], column: str) -> None:
-    pairs = shifts.drop_duplicates([*by, column])
-    second = pairs[pairs.duplicated(by)]
-    if len(second):
-        row = second.iloc[0]
-        first = int(np.flatnonzero((shifts[by] == row[by]).all(axis=1))[0])
-        value = _plain(shifts[column].iloc[first])
+def _refuse_two_values(keys: Keys, by: list[str], column: str) -> None:
+    key, shifts = keys.of(*by), keys.rows
+    value = keys.column(column)[0]
+    firsts = first_rows(key)[key]
+    differs = np.flatnonzero(value != value[firsts])
+    if len(differs):
+        second = int(differs[0])
+        first, row = int(firsts[second]), shifts.iloc[second]
+        before = _plain(shifts[column].iloc[first])
         raise TableError(
-            f"the shifts table, row {int(second.index[0]) + 2}, column {column}: {by[-1]} "
-            f"{row[by[-1]]} has {_plain(row[column])!r} here and {value!r} in row {first + 2}; "
+            f"the shifts table, row {second + 2}, column {column}: {by[-1]} "
+            f"{row[by[-1]]} has {_plain(row[column])!r} here and {before!r} in row {first + 2}; "
             f"expected one value per {by[-1]}."
         )
 
 
 def _refuse_reserved_group(shifts: pd.DataFrame) -> None:
-    for dataset, part in shifts.groupby("dataset", sort=False):
-        groups = part["ethnicity"].unique()
+    of_dataset: dict[str, list[str]] = {}
+    for dataset, group in different_pairs(shifts, "dataset", "ethnicity"):
+        of_dataset.setdefault(dataset, []).append(group)
+    for dataset, groups in of_dataset.items():
         if len(groups) > 1 and tables.ALL in groups:
             raise TableError(
                 f"the shifts table uses 'all' as one of several groups of {dataset}, but 'all' "
@@ -252,35 +264,50 @@ def _refuse_reserved_group(shifts: pd.DataFrame) -> None:
             )
 
 
-def _labels(shifts: pd.DataFrame) -> pd.DataFrame:
-    """Human frames in use, a row for each coding and a column for each keyframe."""
-    trusted = shifts[shifts["human_status"].isin(USABLE_HUMAN)]
-    return trusted.pivot_table(
-        index=CODING, columns="keyframe", values="human", sort=False, observed=True
-    ).reindex(columns=list(tables.KEYFRAMES))
+class _Labels:
+    """Human frames in use of each coding of a clip.
+
+    ``coding`` (N,) numbers the coding of each row of the table; ``frames`` holds, for each
+    keyframe, the label of every coding (C,), NaN where none is in use.
+    """
+
+    def __init__(self, keys: Keys) -> None:
+        self.coding = keys.of(*CODING)
+        keyframe, names = keys.column("keyframe")
+        trusted = keys.among("human_status", USABLE_HUMAN)
+        human = keys.rows["human"].to_numpy()
+        self.frames = {}
+        for name in tables.KEYFRAMES:
+            found = np.full(count(self.coding), np.nan)
+            if name in names:
+                own = trusted & (keyframe == names.index(name))
+                found[self.coding[own]] = human[own]
+            self.frames[name] = found
 
 
-def _with_phases(shifts: pd.DataFrame, wide: pd.DataFrame) -> pd.DataFrame:
+def _with_phases(shifts: pd.DataFrame, labels: _Labels) -> pd.DataFrame:
     """Rise and fall from the labels, where a table tells neither."""
-    if shifts[["rise_frames", "fall_frames"]].notna().any(axis=None) or wide.empty:
+    if not all(np.isnan(shifts[c].to_numpy()).all() for c in ("rise_frames", "fall_frames")):
         return shifts
-    phases = pd.DataFrame(
-        {"rise": wide["apex"] - wide["onset"], "fall": wide["offset"] - wide["apex"]}
+    onset, apex, offset = (labels.frames[name] for name in tables.KEYFRAMES)
+    return shifts.assign(
+        rise_frames=(apex - onset)[labels.coding], fall_frames=(offset - apex)[labels.coding]
     )
-    own = phases.reindex(pd.MultiIndex.from_frame(shifts[CODING]))
-    return shifts.assign(rise_frames=own["rise"].to_numpy(), fall_frames=own["fall"].to_numpy())
 
 
-def _refuse_disorder(shifts: pd.DataFrame, wide: pd.DataFrame) -> None:
-    """Labels in use whose keyframes are out of order."""
+def _refuse_disorder(keys: Keys, labels: _Labels) -> None:
+    """Labels in use whose keyframes are out of order; subject by subject, clip by clip."""
+    shifts = keys.rows
     for early, late in (("onset", "apex"), ("apex", "offset"), ("onset", "offset")):
-        wrong = wide[wide[late] < wide[early]]
+        before, after = labels.frames[early], labels.frames[late]
+        wrong = np.flatnonzero(after < before)
         if len(wrong):
-            key = dict(zip(CODING, wrong.index[0], strict=True))
-            here = (shifts[list(key)] == pd.Series(key)).all(axis=1)
-            row = int(np.flatnonzero(here & (shifts["keyframe"] == late))[0])
+            named = [keys.column(c)[0][first_rows(labels.coding)[wrong]] for c in CODING[::-1]]
+            one = wrong[np.lexsort(named)[0]]
+            here = (labels.coding == one) & keys.among("keyframe", [late])
+            row = int(np.flatnonzero(here)[0])
             raise TableError(
-                f"the shifts table, row {row + 2}: the {late} of clip {key['clip']} is frame "
-                f"{wrong[late].iloc[0]:g}, before its {early} at {wrong[early].iloc[0]:g}; "
+                f"the shifts table, row {row + 2}: the {late} of clip {shifts['clip'].iloc[row]} "
+                f"is frame {after[one]:g}, before its {early} at {before[one]:g}; "
                 f"expected {early} <= {late}: mend it, or give the row the human_status invalid."
             )

@@ -16,6 +16,7 @@ from scipy import special
 
 from mebias import tables
 from mebias.quantification.designs import fewest
+from mebias.quantification.keys import records
 
 SUPPORTED, NOT_SUPPORTED, OPEN = "supported", "not supported", "can't be told"
 POWER = 0.8
@@ -38,6 +39,7 @@ READ = (
     "window_reach_low",
 )
 """Quantities of the estimates table that claims read."""
+_READ = frozenset(READ)
 _PLACE = ("keyframe", "ethnicity", "source", "distance", "family", "quantity")
 
 
@@ -147,9 +149,10 @@ class Scope:
 
 def by_quantity(estimates: pd.DataFrame) -> dict[str, list[Record]]:
     """Rows that claims read, by quantity; strata apart are left out."""
-    wanted = estimates["quantity"].isin(READ) & (estimates["stratum"] == tables.ALL)
+    quantities, strata = (estimates[c].to_numpy().tolist() for c in ("quantity", "stratum"))
+    wanted = [q in _READ and s == tables.ALL for q, s in zip(quantities, strata, strict=True)]
     rows: dict[str, list[Record]] = {quantity: [] for quantity in READ}
-    for row in estimates[wanted].to_dict("records"):
+    for row in records(estimates[wanted]):
         rows[row["quantity"]].append(row)
     return rows
 

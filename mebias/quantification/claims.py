@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.quantification.checks import is_posterior, primary_source
+from mebias.quantification.checks import different_pairs, is_posterior, primary_of
 from mebias.quantification.claim_datasets import between
 from mebias.quantification.claim_gate import shipped_corrections
 from mebias.quantification.claim_labels import absolute, contrasts, exactness
 from mebias.quantification.claim_recognition import recognition
 from mebias.quantification.claim_rows import Row, Scope, by_quantity, family_interval
 from mebias.quantification.claim_selection import corrections, curve, durations
-from mebias.quantification.sides import default_margin
+from mebias.quantification.keys import records
+from mebias.quantification.sides import default_margin, group_subjects
 
 __all__ = ["family_interval", "graded_claims"]
 
@@ -84,12 +86,18 @@ def graded_claims(
     for name in names:
         if tables.is_simulated(name):
             continue
-        own = [table[table["dataset"] == name] for table in (shifts, estimates, tests)]
+        own = [_of(name, table) for table in (shifts, estimates, tests)]
         scope = _scope(name, own[0], own[1], own[2], conf_level, margin_ms, primary)
         rows += _of_dataset(scope, gains, known)
     if not any(map(tables.is_simulated, names)):
         rows += between(estimates, names)
     return tables.from_rows(rows, "claims")
+
+
+def _of(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """The rows of one dataset."""
+    own = table["dataset"].to_numpy() == name
+    return table if own.all() else table[own]
 
 
 def _of_dataset(
@@ -115,24 +123,25 @@ def _scope(
 ) -> Scope:
     """What the claims about one dataset have in common."""
     rule = _rule(part, tests, primary)
-    chosen = part.iloc[:0]
+    chosen = np.zeros(len(part), dtype=bool)
     if rule is not None:
-        chosen = part[(part["source"] == rule[0]) & (part["distance"] == rule[1])]
-    stated = part[~part["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
-    sizes = stated.groupby("ethnicity")["subject"].nunique()
+        chosen = part["source"].to_numpy() == rule[0]
+        chosen &= part["distance"].to_numpy() == rule[1]
+    versions = part["selected_status"].to_numpy()[chosen].tolist()
+    sizes = sorted(group_subjects(part).items())
     return Scope(
         dataset=name,
-        groups={str(group): int(n) for group, n in sizes.items()},
+        groups={g: n for g, n in sizes if g not in (tables.UNKNOWN, tables.ALL)},
         sources=tuple(str(s) for s in part["source"].unique()),
         fps=tuple(sorted(float(rate) for rate in part["fps"].unique())),
         rule=rule,
-        versions=bool(chosen["selected_status"].isin(["annotated", "corrected"]).any()),
-        windowed=bool(chosen["freedom"].notna().any()),
+        versions=not {"annotated", "corrected"}.isdisjoint(versions),
+        windowed=bool((~np.isnan(part["freedom"].to_numpy()[chosen])).any()),
         margin_ms=margin_ms or default_margin(part),
         least_margin_ms=default_margin(part),
         conf_level=conf_level,
         estimates=by_quantity(estimates),
-        tests=tests.to_dict("records"),
+        tests=records(tests),
     )
 
 
@@ -140,12 +149,13 @@ def _rule(
     part: pd.DataFrame, tests: pd.DataFrame, primary: tuple[str, str] | None
 ) -> tuple[str, str] | None:
     """Source and distance that claims about re-selection rest on; never a posterior's."""
-    rules = part[~part["source"].map(is_posterior).astype(bool)]
-    there = set(rules[["source", "distance"]].itertuples(index=False, name=None))
+    there = [
+        pair for pair in different_pairs(part, "source", "distance") if not is_posterior(pair[0])
+    ]
     if primary in there:
         return primary
-    tested = tests.loc[tests["family"] == "primary", ["source", "distance"]]
-    for source, distance in tested.itertuples(index=False, name=None):
-        if (source, distance) in there:
-            return str(source), str(distance)
-    return primary_source(rules)
+    tested = tests[tests["family"].to_numpy() == "primary"]
+    for pair in different_pairs(tested, "source", "distance"):
+        if pair in there:
+            return pair
+    return primary_of(there)

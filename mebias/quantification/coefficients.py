@@ -20,7 +20,6 @@ drawn from many, is wider). ``python -m mebias calibrate statistics`` measures t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -99,10 +98,11 @@ def coefficients(
     if reason:
         return {name: replace(row, reason=reason) for name, row in bare.items()}
     sums = _sums(human, selected, codes)
-    without = sums.sum(axis=1, keepdims=True) - sums
-    return {
-        name: _interval(bare[name], FORMULAS[name], sums.sum(axis=1), without) for name in _NAME
-    }
+    total = sums.sum(axis=1, keepdims=True)
+    sums = np.concatenate([total, total - sums], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):  # a subject without whom nothing varies
+        found = {name: FORMULAS[name](sums) for name in _NAME}
+        return {name: _interval(bare[name], found[name]) for name in _NAME}
 
 
 def _degenerate(human: np.ndarray, selected: np.ndarray) -> str:
@@ -123,20 +123,15 @@ def _sums(human: np.ndarray, selected: np.ndarray, codes: np.ndarray) -> np.ndar
     return np.stack([np.bincount(codes, part) for part in parts])
 
 
-def _interval(
-    bare: Interval,
-    formula: Callable[[np.ndarray], np.ndarray],
-    sums: np.ndarray,
-    without: np.ndarray,
-) -> Interval:
-    estimate = float(formula(sums))
+def _interval(bare: Interval, found: np.ndarray) -> Interval:
+    """The interval of a coefficient, from all subjects and without each in turn, (1 + G,)."""
+    estimate = float(found[0])
     bare, g = replace(bare, estimate=estimate), bare.n_subjects
     if 1 - estimate < 1e-12:
         return replace(bare, reason="the arms agree in every clip, up to a constant")
     if g < MIN_SUBJECTS:
         return replace(bare, reason=f"fewer than {MIN_SUBJECTS} subjects")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = np.arctanh(formula(without))
+    z = np.arctanh(found[1:])
     error = math.sqrt((g - 1) / g * ((z - z.mean()) ** 2).sum()) if np.isfinite(z).all() else 0
     if not 0 < error < 5:
         return replace(bare, reason="the coefficient rests on one subject")

@@ -66,24 +66,25 @@ def compare(cohort: Cohort, selected: pd.DataFrame) -> pd.DataFrame:
 
 def with_shifts(paired: pd.DataFrame) -> pd.DataFrame:
     """Add the columns that follow from human, selected, window and fps."""
-    shift = paired["selected"] - _nearest_human(paired)
-    freedom = paired["freedom"]
+    shift = paired["selected"].to_numpy() - _nearest_human(paired)
+    freedom, fps = paired["freedom"].to_numpy(), paired["fps"].to_numpy()
     return paired.assign(
         shift_frames=shift,
-        shift_ms=1000.0 * shift / paired["fps"].where(paired["fps"] > 0),
-        shift_window=shift / freedom.where(freedom > 0),
+        shift_ms=1000.0 * shift / np.where(fps > 0, fps, np.nan),
+        shift_window=shift / np.where(freedom > 0, freedom, np.nan),
     )
 
 
-def _nearest_human(paired: pd.DataFrame) -> pd.Series:
+def _nearest_human(paired: pd.DataFrame) -> np.ndarray:
     """The human frame or, of a coded interval, the frame nearest to the selected one."""
-    human = paired["human"]
+    human = paired["human"].to_numpy()
     if "human_low" not in paired:
         return human
-    low = paired["human_low"].fillna(human)
-    high = paired["human_high"].fillna(human)
-    there = paired["selected"].notna() & human.notna()
-    return paired["selected"].clip(low, high).where(there, human)
+    low, high = (paired[column].to_numpy() for column in ("human_low", "human_high"))
+    low, high = (np.where(np.isnan(end), human, end) for end in (low, high))
+    selected = paired["selected"].to_numpy()
+    there = ~np.isnan(selected) & ~np.isnan(human)
+    return np.where(there, np.clip(selected, low, high), human)
 
 
 def _human(cohort: Cohort) -> pd.DataFrame:

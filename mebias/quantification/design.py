@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,8 +10,9 @@ import pandas as pd
 from mebias import tables
 from mebias.errors import listed, per_cent
 from mebias.quantification.blind import JUDGE, of_one_distance
-from mebias.quantification.checks import DRAWN_TO_LABELS, drawn_to_labels, primary_source, usable
+from mebias.quantification.checks import DRAWN_TO_LABELS, different_pairs, drawn_to_labels
 from mebias.quantification.contrasts import PAIRED_GROUPS
+from mebias.quantification.design_rows import DesignRows, by_dataset
 from mebias.quantification.identification import MANY, cut_at_labels, described, limits
 from mebias.quantification.means import weightings_differ
 
@@ -49,21 +50,21 @@ def design_issues(
     DataFrame
         An issues table: warnings before notes, datasets in their order.
     """
-    rows = limits(shifts, clips=clips, definitions=definitions, margin_ms=margin_ms)
-    if len(shifts["dataset"].unique()) > 1:
-        rows.append(_several(shifts))
-    for name, part in shifts.groupby("dataset", sort=False):
-        dataset = str(name)
-        rows += _groups(part, dataset, min_subjects)
-        rows += _unpaired(part, dataset, min_subjects)
-        rows += _primary(part, dataset, tests, primary)
-        rows += _judged_by_one(part, dataset)
-        rows += _drawn_to_labels(part, dataset)
-        rows += _windows(part, estimates, dataset)
-        rows += _left_out(part, dataset)
-        rows += _cluster_sizes(part, dataset)
-        rows += _frame_rates(part, dataset)
-        rows += described(part, dataset, min_subjects)
+    datasets = list(by_dataset(shifts))
+    rows = limits(datasets, clips=clips, definitions=definitions, margin_ms=margin_ms)
+    if len(datasets) > 1:
+        rows.append(_several(datasets))
+    for own in datasets:
+        rows += _groups(own, min_subjects)
+        rows += _unpaired(own, min_subjects)
+        rows += _primary(own, tests, primary)
+        rows += _judged_by_one(own)
+        rows += _drawn_to_labels(own)
+        rows += _windows(own, estimates)
+        rows += _left_out(own)
+        rows += _cluster_sizes(own)
+        rows += _frame_rates(own)
+        rows += described(own, min_subjects)
     rank = {"error": 0, "warning": 1, "note": 2}
     return tables.from_rows(sorted(rows, key=lambda row: rank[str(row["severity"])]), "issues")
 
@@ -83,116 +84,112 @@ def recording_issues(clips: pd.DataFrame) -> pd.DataFrame:
     """
     if clips.empty:
         return tables.empty("issues")
-    return tables.from_rows(cut_at_labels(clips, str(clips["dataset"].iloc[0])), "issues")
+    columns = {column: clips[column].to_numpy() for column in ("lead_frames", "tail_frames")}
+    return tables.from_rows(cut_at_labels(columns, str(clips["dataset"].iloc[0])), "issues")
 
 
-def _several(shifts: pd.DataFrame) -> Row:
+def _several(datasets: Sequence[DesignRows]) -> Row:
     return tables.issue(
         "warning",
         "several datasets stand side by side: between them lie lab, camera, frame rate, coders "
         "and definitions, so a difference between datasets is not a difference between groups; "
         "only contrasts within a dataset are tested.",
-        dataset=listed(shifts["dataset"].unique()),
+        dataset=listed(own.dataset for own in datasets),
         field="dataset",
     )
 
 
-def _groups(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[Row]:
-    counts = part.groupby("ethnicity")["subject"].nunique()
-    stated = counts.drop([tables.UNKNOWN, tables.ALL], errors="ignore")
-    unknown = int(counts.get(tables.UNKNOWN, 0))
+def _groups(rows: DesignRows, min_subjects: int) -> Iterator[Row]:
+    stated, unknown = rows.groups, rows.subjects.get(tables.UNKNOWN, 0)
     if len(stated) == 0:
         yield tables.issue(
             "warning",
             "no subject's ethnicity is stated, so nothing can be said about groups; give a "
             "table with the columns subject and ethnicity.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="ethnicity",
         )
     elif len(stated) == 1:
         yield tables.issue(
             "warning",
-            f"all subjects with a stated ethnicity are of one group ({stated.index[0]}): no "
+            f"all subjects with a stated ethnicity are of one group ({next(iter(stated))}): no "
             f"contrast between groups is possible within this dataset, and none to another "
             f"dataset is valid.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="ethnicity",
         )
     if unknown and len(stated):
         yield tables.issue(
             "warning",
-            f"the ethnicity of {unknown} of {int(counts.sum())} subjects is unknown; they stand "
-            f"in the rows for the whole dataset and in no contrast.",
-            dataset=dataset,
+            f"the ethnicity of {unknown} of {sum(rows.subjects.values())} subjects is unknown; "
+            f"they stand in the rows for the whole dataset and in no contrast.",
+            dataset=rows.dataset,
             field="ethnicity",
             found=unknown,
             expected=0,
         )
-    small = stated[stated < min_subjects]
-    if len(stated) > 1 and len(small):
+    small = {group: n for group, n in stated.items() if n < min_subjects}
+    if len(stated) > 1 and small:
         sizes = ", ".join(f"{group} ({n})" for group, n in small.items())
         yield tables.issue(
             "warning",
             f"groups with fewer than {min_subjects} subjects are described, not tested by "
             f"themselves: {sizes}.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="ethnicity",
-            found=int(small.min()),
+            found=min(small.values()),
             expected=min_subjects,
         )
 
 
-def _unpaired(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[Row]:
+def _unpaired(rows: DesignRows, min_subjects: int) -> Iterator[Row]:
     """So many groups that their pairs are not tested."""
-    owners = part[["subject", "ethnicity"]].drop_duplicates()["ethnicity"].value_counts()
-    owners = owners.drop([tables.UNKNOWN, tables.ALL], errors="ignore")
-    enough = int((owners >= min_subjects).sum())
+    enough = sum(n >= min_subjects for n in rows.groups.values())
     if enough > PAIRED_GROUPS:
         n_pairs = enough * (enough - 1) // 2
         yield tables.issue(
             "note",
             f"{enough} groups have enough subjects: their {n_pairs} pairs are not tested, each "
             f"group is tested against all others; take groups together to have them in pairs.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="ethnicity",
             found=enough,
             expected=f"at most {PAIRED_GROUPS}",
         )
 
 
-def _primary(
-    part: pd.DataFrame, dataset: str, tests: pd.DataFrame, named: tuple[str, str] | None
-) -> Iterator[Row]:
-    if named is not None and not (part[["source", "distance"]] == list(named)).all(axis=1).any():
+def _primary(rows: DesignRows, tests: pd.DataFrame, named: tuple[str, str] | None) -> Iterator[Row]:
+    sources = rows.texts("source")
+    if named is not None and named not in different_pairs(rows.part, "source", "distance"):
         yield tables.issue(
             "warning",
             f"no shifts are tested: tests were asked to rest on {' '.join(named).strip()}, which "
             f"this dataset does not have.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="source",
-            found=listed(part["source"].unique()),
+            found=listed(sources),
             expected=named[0],
         )
         return
-    groups = set(part["ethnicity"]) - {tables.UNKNOWN, tables.ALL}
-    tested = (tests["dataset"] == dataset) & (tests["family"] == "primary")
-    if len(groups) < 2 or tested.any():
+    if len(rows.groups) < 2 or _holding(tests, dataset=rows.dataset, family="primary").any():
         return
-    if primary_source(part) is None and not part["source"].map(drawn_to_labels).astype(bool).all():
+    if rows.primary is None and not all(map(drawn_to_labels, sources)):
         yield tables.issue(
             "warning",
             "no shifts are tested: tests rest on the rule gamdss with the distance signed, or on "
             "the only source of a table but for motion and motion-blind, and this one has several "
             "others; name one in a plan (rule, distance) or, in Python, as primary.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="source",
-            found=listed(part["source"].unique()),
+            found=listed(sources),
             expected="gamdss",
         )
 
 
-def _judged_by_one(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    own = part[part["source"] == JUDGE]
+def _judged_by_one(rows: DesignRows) -> Iterator[Row]:
+    if JUDGE not in rows.texts("source"):
+        return
+    own = rows.part[rows.holds("source", JUDGE)]
     distances = sorted(own["distance"].unique())
     if len(distances) > 1:
         chosen = str(of_one_distance(own)["distance"].iloc[0])
@@ -200,47 +197,44 @@ def _judged_by_one(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
             "warning",
             f"each label is judged once: of the distances that {JUDGE} comes with here, that is "
             f"by {chosen}.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="distance",
             found=listed(distances),
             expected=chosen,
         )
 
 
-def _drawn_to_labels(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    if part["source"].map(drawn_to_labels).astype(bool).any():
+def _drawn_to_labels(rows: DesignRows) -> Iterator[Row]:
+    if any(map(drawn_to_labels, rows.texts("source"))):
         yield tables.issue(
             "warning",
             "the frames of motion are drawn towards the human labels by its prior, so that its "
             "shifts are too small to judge the labels by: nothing is tested on them; motion-blind "
             "is the one that may judge.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="source",
             found=DRAWN_TO_LABELS,
             expected="motion-blind",
         )
 
 
-def _windows(part: pd.DataFrame, estimates: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    chosen = primary_source(part)
-    if chosen is None or part["window_low"].isna().all():
+def _windows(rows: DesignRows, estimates: pd.DataFrame) -> Iterator[Row]:
+    chosen = rows.primary
+    if chosen is None or np.isnan(rows.numbers("window_low")).all():
         return
-    rows = part[(part["source"] == chosen[0]) & (part["distance"] == chosen[1])]
-    yield from _one_sided(rows, dataset, chosen[0])
-    here = estimates[
-        (estimates["dataset"] == dataset)
-        & (estimates["source"] == chosen[0])
-        & (estimates["distance"] == chosen[1])
-        & (estimates["ethnicity"] == tables.ALL)
-        & (estimates["stratum"] == tables.ALL)
-    ]
+    yield from _one_sided(rows)
+    here = {"dataset": rows.dataset, "source": chosen[0], "distance": chosen[1],
+            "ethnicity": tables.ALL, "stratum": tables.ALL}  # fmt: skip
     for quantity, message in (
         ("share_immovable", "{shares} labels could not move (their windows have no freedom at "
          "this frame rate and phase length): their shift of 0 says nothing about them"),
         ("share_at_edge", "{shares} frames selected in a window with freedom lie at its edge: the "
          "largest difference may lie beyond it"),
     ):  # fmt: skip
-        many = here[(here["quantity"] == quantity) & (here["estimate"] >= MANY)]
+        many = estimates[
+            _holding(estimates, quantity=quantity, **here)
+            & (estimates["estimate"].to_numpy() >= MANY)
+        ]
         shares = [
             f"{per_cent(e)} of the {k}"
             for k, e in zip(many["keyframe"], many["estimate"], strict=True)
@@ -249,42 +243,50 @@ def _windows(part: pd.DataFrame, estimates: pd.DataFrame, dataset: str) -> Itera
             yield tables.issue(
                 "warning",
                 f"{message.format(shares=', '.join(shares))} (rule {chosen[0]}).",
-                dataset=dataset,
+                dataset=rows.dataset,
                 field=quantity,
                 found=listed(f"{e:.3f}" for e in many["estimate"]),
                 expected=f"below {MANY}",
             )
 
 
-def _one_sided(rows: pd.DataFrame, dataset: str, source: str) -> Iterator[Row]:
-    free = rows[rows["freedom"] > 0]
+def _holding(table: pd.DataFrame, **texts: str) -> np.ndarray:
+    """Which rows hold these texts in these columns."""
+    found = np.ones(len(table), dtype=bool)
+    for column, text in texts.items():
+        found &= table[column].to_numpy() == text
+    return found
+
+
+def _one_sided(rows: DesignRows) -> Iterator[Row]:
+    low, high, human = (rows.numbers(c) for c in ("window_low", "window_high", "human"))
+    free = rows.of_source & (rows.numbers("freedom") > 0)
     directions = []
     for keyframe in tables.KEYFRAMES:
-        own = free[free["keyframe"] == keyframe]
-        if len(own) and (own["window_low"] >= own["human"]).all():
+        own = free & rows.holds("keyframe", keyframe)
+        if own.any() and (low[own] >= human[own]).all():
             directions.append(f"{keyframe} only later")
-        elif len(own) and (own["window_high"] <= own["human"]).all():
+        elif own.any() and (high[own] <= human[own]).all():
             directions.append(f"{keyframe} only earlier")
     if directions:
         yield tables.issue(
             "warning",
-            f"the windows of {source} reach in one direction ({'; '.join(directions)}), which "
-            f"fixes the sign of those shifts: a mean shift that differs from 0 is no sign of "
+            f"the windows of {rows.source[0]} reach in one direction ({'; '.join(directions)}), "
+            f"which fixes the sign of those shifts: a mean shift that differs from 0 is no sign of "
             f"biased labels; compare it with the mean of frames drawn at random "
             f"(uniform_null_mean) and read contrasts between groups.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="window",
         )
 
 
-def _left_out(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
+def _left_out(rows: DesignRows) -> Iterator[Row]:
     """Counts of rows that no estimate uses, by status."""
-    out = part[~usable(part)]
-    chosen = primary_source(part)
-    if chosen is not None:
-        out = out[(out["source"] == chosen[0]) & (out["distance"] == chosen[1])]
-    if out.empty:
+    counted = np.ones(len(rows.part), dtype=bool) if rows.primary is None else rows.of_source
+    left = counted & ~rows.usable
+    if not left.any():
         return
+    out, n = rows.part[left], int(np.count_nonzero(counted))
     of_label = out["human_status"].where(~out["human_status"].isin(["annotated", "corrected"]), "")
     reasons = ("human label " + of_label).where(
         of_label != "", "selection " + out["selected_status"]
@@ -292,53 +294,49 @@ def _left_out(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
     reasons = reasons.mask((of_label == "") & out["selected"].isna(), "selection without a frame")
     reasons = reasons.mask((of_label == "") & out["human"].isna(), "human label without a frame")
     text = ", ".join(f"{count} {reason}" for reason, count in reasons.value_counts().items())
-    total = part if chosen is None else part[
-        (part["source"] == chosen[0]) & (part["distance"] == chosen[1])
-    ]  # fmt: skip
-    severity = "warning" if len(out) >= MANY * len(total) else "note"
+    severity = "warning" if len(out) >= MANY * n else "note"
     yield tables.issue(
         severity,
-        f"{len(out)} of {len(total)} keyframes are left out of every estimate: {text}.",
-        dataset=dataset,
+        f"{len(out)} of {n} keyframes are left out of every estimate: {text}.",
+        dataset=rows.dataset,
         field="human_status",
         found=len(out),
         expected=0,
     )
 
 
-def _cluster_sizes(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    chosen = primary_source(part)
-    if chosen is None:
+def _cluster_sizes(rows: DesignRows) -> Iterator[Row]:
+    if rows.primary is None:
         return
-    rows = part[usable(part) & (part["source"] == chosen[0]) & (part["distance"] == chosen[1])]
+    shift, subjects = rows.numbers("shift_ms"), rows.ranked_subjects
     for keyframe in tables.KEYFRAMES:
-        own = rows[rows["keyframe"] == keyframe]
-        if own["subject"].nunique() < 5:
+        own = rows.of_source & rows.usable & rows.holds("keyframe", keyframe)
+        if len(np.unique(subjects[own])) < 5:
             continue
-        difference, error = weightings_differ(own["shift_ms"].to_numpy(), own["subject"].to_numpy())
+        difference, error = weightings_differ(shift[own], subjects[own])
         if np.isfinite(error) and error > 0 and abs(difference) > 2 * error:
             yield tables.issue(
                 "warning",
                 f"the mean {keyframe} shift depends on whether clips or subjects are weighted "
                 f"(difference {difference:.1f} ms, standard error {error:.1f}): subjects with "
                 f"many clips shift otherwise than those with few; read the weighting subject.",
-                dataset=dataset,
+                dataset=rows.dataset,
                 field=keyframe,
                 found=f"{difference:.3f}",
                 expected=f"within {2 * error:.3f}",
             )
 
 
-def _frame_rates(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    stated = part[~part["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
-    rates = stated.groupby("ethnicity")["fps"].median()
-    if len(rates.unique()) > 1:
+def _frame_rates(rows: DesignRows) -> Iterator[Row]:
+    fps = rows.numbers("fps")
+    rates = {group: float(np.median(fps[rows.holds("ethnicity", group)])) for group in rows.groups}
+    if len(set(rates.values())) > 1:
         text = ", ".join(f"{group} {fps:g}" for group, fps in rates.items())
         yield tables.issue(
             "warning",
             f"groups were recorded at different frame rates (median {text} fps), and windows "
             f"scale with it: a contrast between them mixes group and camera.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="fps",
             found=text,
         )

@@ -17,9 +17,10 @@ import pandas as pd
 
 from mebias import tables
 from mebias.errors import OptionError, counted
-from mebias.quantification.cells import Row, n_different, part_of
+from mebias.quantification.cells import Row, n_different, ranked
 from mebias.quantification.checks import checked_shifts, usable
 from mebias.quantification.interval import Interval, undefined
+from mebias.quantification.keys import Keys, first_rows, split
 from mebias.quantification.means import mean_interval
 from mebias.quantification.shares import METHOD, share_interval
 from mebias.selection.rules import get_rules, pick_of
@@ -89,11 +90,12 @@ def disagreement(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.DataFr
 def disagreement_of_checked(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.DataFrame:
     """`disagreement` of shifts that were checked before."""
     rows: list[Row] = []
-    for key, part in shifts.groupby(_PART, sort=False):
-        of_part = dict(zip(_PART, key, strict=True))
+    for part in split(shifts, *_PART):
+        of_part: Row = {column: part[column].iloc[0] for column in _PART}
         rows += [of_part | row for row in _against_human(part, conf_level)]
-    for (dataset, source), part in shifts.groupby(["dataset", "source"], sort=False):
-        of_part = {"dataset": dataset, "source": source, "distance": VERSUS}
+    for part in split(shifts, "dataset", "source"):
+        of_part = {"dataset": part["dataset"].iloc[0], "source": part["source"].iloc[0]}
+        of_part |= {"distance": VERSUS}
         rows += [of_part | row for row in _between_distances(part, conf_level)]
     return tables.from_rows(rows, "estimates")
 
@@ -174,23 +176,22 @@ class _Codings:
     """
 
     def __init__(self, part: pd.DataFrame) -> None:
-        self.rows = part[usable(part)]
-        whole = part_of(self.rows, [])
-        owner = whole["clip"]
-        for column in ("coder", "pass"):
-            codes, found = pd.factorize(self.rows[column].to_numpy(), use_na_sentinel=False)
-            owner = pd.factorize(owner * len(found) + codes)[0]
-        first = np.unique(owner, return_index=True)[1]
-        self.subject, self.clip = whole["subject"][first], whole["clip"][first]
-        self.owner = owner
-        place = [tables.KEYFRAMES.index(name) for name in whole.names["keyframe"]]
-        self.keyframe = np.array(place, dtype=int)[whole["keyframe"]]
+        there = np.flatnonzero(usable(part).to_numpy())
+        keys = Keys(part)
+        self.rows = part if len(there) == len(part) else part.iloc[there]
+        self.owner = pd.factorize(keys.of("subject", "clip", "coder", "pass")[there])[0]
+        first = there[first_rows(self.owner)]
+        self.subject = ranked(part["subject"])[0][first]
+        self.clip = keys.of("subject", "clip")[first]
+        keyframe, names = keys.column("keyframe")
+        place = [tables.KEYFRAMES.index(str(name)) for name in names]
+        self.keyframe = np.array(place, dtype=int)[keyframe[there]]
 
-    def table(self, values: pd.Series, where: np.ndarray | None = None) -> np.ndarray:
+    def table(self, values: np.ndarray, where: np.ndarray | None = None) -> np.ndarray:
         """A row per coding and a column per keyframe (C, 3), NaN where there is no such row."""
         found = np.full((len(self.subject), len(tables.KEYFRAMES)), np.nan)
         here = slice(None) if where is None else where
-        found[self.owner[here], self.keyframe[here]] = values.to_numpy(dtype=float)[here]
+        found[self.owner[here], self.keyframe[here]] = values[here]
         return found
 
 
@@ -198,12 +199,16 @@ def _places(keyframes: Iterable[str]) -> list[int]:
     return [tables.KEYFRAMES.index(keyframe) for keyframe in keyframes]
 
 
-def _unmoved_share(rows: pd.DataFrame) -> pd.Series:
-    """Share of each window's frames that count as the human one."""
-    low = rows["human_low"].fillna(rows["human"]).clip(lower=rows["window_low"])
-    high = rows["human_high"].fillna(rows["human"]).clip(upper=rows["window_high"])
-    size = rows["window_high"] - rows["window_low"] + 1
-    return ((high - low + 1).clip(lower=0) / size).where(size.notna())
+def _unmoved_share(rows: pd.DataFrame) -> np.ndarray:
+    """Share of each window's frames that count as the human one; NaN without a window."""
+    human, low, high, first, last = (
+        rows[column].to_numpy()
+        for column in ("human", "window_low", "window_high", "human_low", "human_high")
+    )
+    # fmax and fmin: a bound that is not known bounds nothing
+    first = np.fmax(np.where(np.isnan(first), human, first), low)
+    last = np.fmin(np.where(np.isnan(last), human, last), high)
+    return np.asarray(np.maximum(last - first + 1, 0) / (high - low + 1))
 
 
 def _against_human(part: pd.DataFrame, conf_level: float) -> Iterator[Row]:
@@ -211,8 +216,8 @@ def _against_human(part: pd.DataFrame, conf_level: float) -> Iterator[Row]:
     has_moved, freedom, unmoved = (
         codings.table(values)
         for values in (
-            codings.rows["shift_frames"] != 0,
-            codings.rows["freedom"],
+            codings.rows["shift_frames"].to_numpy() != 0,
+            codings.rows["freedom"].to_numpy(),
             _unmoved_share(codings.rows),
         )
     )
@@ -237,10 +242,8 @@ def _between_distances(part: pd.DataFrame, conf_level: float) -> Iterator[Row]:
     if not {"uint8", "signed"} <= set(part["distance"]):
         return
     codings = _Codings(part)
-    one, two = (
-        codings.table(codings.rows["selected"], (codings.rows["distance"] == name).to_numpy())
-        for name in ("uint8", "signed")
-    )
+    selected, distance = (codings.rows[column].to_numpy() for column in ("selected", "distance"))
+    one, two = (codings.table(selected, distance == name) for name in ("uint8", "signed"))
     known = np.isfinite(one) & np.isfinite(two)
     for meant, chosen in {**{k: (k,) for k in tables.KEYFRAMES}, **_MEANT}.items():
         own = _places(chosen)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from mebias import tables
 from mebias.errors import counted, listed, per_cent
-from mebias.quantification.checks import checked_shifts, primary_source, usable
+from mebias.quantification.checks import checked_shifts
 from mebias.quantification.comparison import FEW_SUBJECTS
-from mebias.quantification.sides import MIN_MARGIN_MS, check_margin, largest_first
+from mebias.quantification.design_rows import DesignRows, by_dataset
+from mebias.quantification.sides import MIN_MARGIN_MS, check_margin
 
 Row = dict[str, object]
 MANY = 0.2
@@ -69,18 +71,17 @@ def design_check(
     'identifiable within this dataset'
     """
     check_margin(margin_ms)
-    checked = checked_shifts(shifts)
+    datasets = list(by_dataset(checked_shifts(shifts)))
     rows = [
-        *limits(checked, clips=clips, definitions=definitions, margin_ms=margin_ms),
-        *(row for name, part in checked.groupby("dataset", sort=False)
-          for row in described(part, str(name), min_subjects)),
-    ]  # fmt: skip
+        *limits(datasets, clips=clips, definitions=definitions, margin_ms=margin_ms),
+        *(row for own in datasets for row in described(own, min_subjects)),
+    ]
     rank = {"error": 0, "warning": 1, "note": 2}
     return tables.from_rows(sorted(rows, key=lambda row: rank[str(row["severity"])]), "issues")
 
 
 def limits(
-    shifts: pd.DataFrame,
+    datasets: Sequence[DesignRows],
     *,
     clips: pd.DataFrame | None = None,
     definitions: Mapping[str, str] | None = None,
@@ -90,32 +91,43 @@ def limits(
 
     Parameters
     ----------
-    shifts : DataFrame
-        Checked shifts.
+    datasets : sequence of DesignRows
+        `by_dataset` of checked shifts.
     clips, definitions, margin_ms
         As in `design_check`.
     """
     rows: list[Row] = []
-    for name, part in shifts.groupby("dataset", sort=False):
-        dataset = str(name)
-        own = part.drop_duplicates(["subject", "clip"])
-        if clips is not None:
-            own = clips[clips["dataset"] == dataset]
-        rows += cut_at_labels(own, dataset)
-        rows += _truncated(part, dataset)
+    for own in datasets:
+        dataset = own.dataset
+        recorded = {
+            column: own.numbers(column)[own.clips]
+            if clips is None
+            else clips.loc[clips["dataset"] == dataset, column].to_numpy()
+            for column, _ in _BEYOND.values()
+        }
+        rows += cut_at_labels(recorded, dataset)
+        rows += _truncated(own)
         if definitions is not None:
             rows += undefined_keyframes(definitions, dataset)
-        rows += _coarse(part, dataset, margin_ms)
-        rows += _uneven_labels(part, dataset)
-        rows += _dominant(part, dataset)
+        rows += _coarse(own, margin_ms)
+        rows += _uneven_labels(own)
+        rows += _dominant(own)
     return rows
 
 
-def cut_at_labels(clips: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    """Keyframes whose mean error cannot be estimated, since clips end at the human label."""
+def cut_at_labels(clips: Mapping[str, np.ndarray], dataset: str) -> Iterator[Row]:
+    """Keyframes whose mean error cannot be estimated, since clips end at the human label.
+
+    Parameters
+    ----------
+    clips : mapping of str to ndarray, shape (C,)
+        ``lead_frames`` and ``tail_frames`` of each clip, NaN where unknown.
+    dataset : str
+        Its name.
+    """
     for keyframe, (column, beyond) in _BEYOND.items():
-        known = int(clips[column].notna().sum())
-        cut = int((clips[column] == 0).sum())
+        known = int(np.count_nonzero(~np.isnan(clips[column])))
+        cut = int(np.count_nonzero(clips[column] == 0))
         if cut and cut >= MANY * known:
             yield tables.issue(
                 "warning",
@@ -147,36 +159,29 @@ def undefined_keyframes(definitions: Mapping[str, str], dataset: str) -> Iterato
         )
 
 
-def _of_primary(part: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the source that tests rest on, else of the first one."""
-    chosen = primary_source(part)
-    source, distance = chosen or (part["source"].iloc[0], part["distance"].iloc[0])
-    return part.loc[(part["source"] == source) & (part["distance"] == distance)]
-
-
-def _truncated(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    rows = _of_primary(part)
+def _truncated(rows: DesignRows) -> Iterator[Row]:
+    truncated = rows.holds("selected_status", "truncated")
     found = []
     for keyframe in tables.KEYFRAMES:
-        own = rows.loc[rows["keyframe"] == keyframe, "selected_status"]
-        cut = int((own == "truncated").sum())
-        if cut and cut >= MANY * len(own):
-            found.append(f"{cut} of {len(own)} {PLURAL[keyframe]}")
+        own = rows.of_source & rows.holds("keyframe", keyframe)
+        cut, n = int(np.count_nonzero(own & truncated)), int(np.count_nonzero(own))
+        if cut and cut >= MANY * n:
+            found.append(f"{cut} of {n} {PLURAL[keyframe]}")
     if found:
         yield tables.issue(
             "warning",
             f"the windows of {listed(found)} reach beyond the recording: frames there could not "
             f"be chosen, so that those shifts are too small on one side; repeat the estimates "
             f"without truncated selections (specification curve).",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="selected_status",
             found=listed(found),
             expected=f"below {per_cent(MANY)}",
         )
 
 
-def _coarse(part: pd.DataFrame, dataset: str, margin_ms: float | None) -> Iterator[Row]:
-    frame_ms = 1000.0 / part.drop_duplicates(["subject", "clip"])["fps"]
+def _coarse(rows: DesignRows, margin_ms: float | None) -> Iterator[Row]:
+    frame_ms = 1000.0 / rows.numbers("fps")[rows.clips]
     wanted = margin_ms or MIN_MARGIN_MS
     coarse = frame_ms > wanted * (1 + 1e-9)
     if coarse.any():
@@ -185,94 +190,91 @@ def _coarse(part: pd.DataFrame, dataset: str, margin_ms: float | None) -> Iterat
             f"in {int(coarse.sum())} of {len(coarse)} clips a frame lasts up to "
             f"{frame_ms.max():.1f} ms, longer than the {wanted:g} ms of interest: a label cannot "
             f"be that exact, and only means of many clips can resolve it.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="fps",
             found=f"{frame_ms.max():.3f}",
             expected=f"at most {wanted:g}",
         )
 
 
-def _uneven_labels(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
+def _uneven_labels(rows: DesignRows) -> Iterator[Row]:
     """Groups that lose different shares of their keyframes."""
-    rows = _of_primary(part)
-    rows = rows[~rows["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
-    if rows["ethnicity"].nunique() < 2:
-        return
-    lost = ~usable(rows)
+    there = rows.of_source & rows.stated
     for keyframe in tables.KEYFRAMES:
-        own = (rows["keyframe"] == keyframe).to_numpy()
-        shares = lost[own].groupby(rows.loc[own, "ethnicity"]).mean()
-        if len(shares) > 1 and shares.max() - shares.min() >= UNEVEN:
+        own = there & rows.holds("keyframe", keyframe)
+        shares: dict[str, float] = {}
+        for group in rows.groups:
+            lost = ~rows.usable[own & rows.holds("ethnicity", group)]
+            if len(lost):
+                shares[group] = float(lost.mean())
+        if len(shares) > 1 and max(shares.values()) - min(shares.values()) >= UNEVEN:
             text = ", ".join(f"{group} {per_cent(share)}" for group, share in shares.items())
             yield tables.issue(
                 "warning",
                 f"missing, imputed or failed {PLURAL[keyframe]} are not equally frequent in the "
                 f"groups ({text}): a contrast of those that are left may be one of who is left.",
-                dataset=dataset,
+                dataset=rows.dataset,
                 field=keyframe,
                 found=text,
                 expected=f"within {per_cent(UNEVEN)}",
             )
 
 
-def _dominant(part: pd.DataFrame, dataset: str) -> Iterator[Row]:
-    clips = part.drop_duplicates(["subject", "clip"])
-    counts = clips["subject"].value_counts()
-    if len(counts) > 4 and counts.iloc[0] >= DOMINANT * len(clips):
+def _dominant(rows: DesignRows) -> Iterator[Row]:
+    counts, names = rows.clips_of_subjects
+    most = int(counts.argmax())
+    if len(counts) > 4 and counts[most] >= DOMINANT * len(rows.clips):
         yield tables.issue(
             "warning",
-            f"subject {counts.index[0]} has {counts.iloc[0]} of {len(clips)} clips: means over "
+            f"subject {names[most]} has {counts[most]} of {len(rows.clips)} clips: means over "
             f"clips are largely that subject's; read the weighting subject, and the influence "
             f"table.",
-            dataset=dataset,
+            dataset=rows.dataset,
             field="subject",
-            found=int(counts.iloc[0]),
+            found=int(counts[most]),
             expected=f"below {per_cent(DOMINANT)}",
         )
 
 
-def described(part: pd.DataFrame, dataset: str, min_subjects: int) -> Iterator[Row]:
+def described(rows: DesignRows, min_subjects: int) -> Iterator[Row]:
     """The shape of the design, and what is identifiable in it, as notes."""
-    clips = part.drop_duplicates(["subject", "clip"])
-    per_subject = clips["subject"].value_counts()
-    subjects = clips.drop_duplicates("subject")["ethnicity"].value_counts()
-    sizes = ", ".join(f"{group} {n}" for group, n in sorted(subjects.items()))
-    note: Row = {"severity": "note", "dataset": dataset}
+    counts, _ = rows.clips_of_subjects
+    sizes = ", ".join(f"{group} {n}" for group, n in rows.subjects.items())
+    note: Row = {"severity": "note", "dataset": rows.dataset}
     yield note | {
         "field": "subject",
-        "message": f"{counted(len(per_subject), 'subject')} ({sizes}) with "
-        f"{counted(len(clips), 'clip')}, "
-        f"{per_subject.min()} to {per_subject.max()} each (median {per_subject.median():g}).",
+        "message": f"{counted(len(counts), 'subject')} ({sizes}) with "
+        f"{counted(len(rows.clips), 'clip')}, "
+        f"{counts.min()} to {counts.max()} each (median {np.median(counts):g}).",
     }
-    rows = _of_primary(part)
-    windowed = rows[rows["freedom"].notna() & usable(rows)]
-    if len(windowed):
-        free = (windowed["freedom"] > 0).groupby(windowed["keyframe"]).mean()
+    freedom = rows.numbers("freedom")
+    windowed = rows.of_source & rows.usable & ~np.isnan(freedom)
+    if windowed.any():
+        free = {k: freedom[windowed & rows.holds("keyframe", k)] > 0 for k in tables.KEYFRAMES}
         text = ", ".join(
-            f"{per_cent(free[k])} of the {PLURAL[k]}" for k in tables.KEYFRAMES if k in free
+            f"{per_cent(moved.mean())} of the {PLURAL[k]}"
+            for k, moved in free.items()
+            if len(moved)
         )
-        source = rows["source"].iloc[0]
-        yield note | {"field": "freedom", "message": f"{source} could move {text}."}
-    yield note | {"field": "ethnicity", "message": _identifiable(part, min_subjects)}
+        yield note | {"field": "freedom", "message": f"{rows.source[0]} could move {text}."}
+    yield note | {"field": "ethnicity", "message": _identifiable(rows, min_subjects)}
 
 
-def _identifiable(part: pd.DataFrame, min_subjects: int) -> str:
-    stated = part[~part["ethnicity"].isin([tables.UNKNOWN, tables.ALL])]
-    groups = largest_first(stated.drop_duplicates(["subject", "clip"]))
+def _identifiable(rows: DesignRows, min_subjects: int) -> str:
+    groups, sizes = rows.largest_first, rows.groups
     never = (
         "never a difference to another dataset, which differs in lab, camera, frame rate and "
         "coders too"
     )
-    sizes = stated.groupby("ethnicity")["subject"].nunique()
     tested = [g for g in groups if sizes[g] >= min_subjects]
-    rest = int(sizes.sum() - sizes[groups[0]]) if groups else 0
+    rest = sum(sizes.values()) - sizes[groups[0]] if groups else 0
     if len(groups) < 2 or not tested or rest < min_subjects:
         return f"identifiable within this dataset: no contrast between groups; {never}."
     text = f"{groups[0]} ({counted(sizes[groups[0]], 'subject')}) against all others ({rest})"
     others = [g for g in tested if g != groups[0]]
     if len(groups) > 2 and others:
         text += f", and each of {listed(others)} against the rest"
-    few = min(int(sizes[groups[0]]), rest) < FEW_SUBJECTS
+    few = min(sizes[groups[0]], rest) < FEW_SUBJECTS
     if few:
         text += (
             f" (with a side of fewer than {FEW_SUBJECTS} subjects the larger of two p-values "

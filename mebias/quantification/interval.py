@@ -49,6 +49,21 @@ class Interval:
         """The columns of an estimates table that this interval fills."""
         return dict(self.__dict__)
 
+    def scaled(self, factor: float) -> Interval:
+        """The same in another unit, which is this one divided by a factor above 0."""
+        return Interval(
+            self.estimate * factor,
+            self.std_error * factor,
+            self.df,
+            self.conf_low * factor,
+            self.conf_high * factor,
+            self.conf_level,
+            self.n_clips,
+            self.n_subjects,
+            self.method,
+            self.reason,
+        )
+
 
 def undefined(
     estimate: float, reason: str, *, conf_level: float, n_clips: int, n_subjects: int, method: str

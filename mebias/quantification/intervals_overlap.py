@@ -11,6 +11,7 @@ import pandas as pd
 
 from mebias.quantification.cells import Part
 from mebias.quantification.checks import CODING, usable
+from mebias.quantification.keys import Keys, first_rows
 from mebias.tables import KEYFRAMES
 
 MICRO_DURATION_MS = 500.0
@@ -48,18 +49,21 @@ def paired_keyframes(shifts: pd.DataFrame) -> pd.DataFrame:
     >>> bool((pairs["human_onset"] < pairs["human_offset"]).all())
     True
     """
-    there = shifts[usable(shifts)]
-    place = there.groupby(CODING, sort=False, observed=True).ngroup().to_numpy()
-    first = np.unique(place, return_index=True)[1]
-    pairs = there.iloc[first][[*CODING, *_OF_CLIP]].reset_index(drop=True)
-    keyframe = there["keyframe"].to_numpy()
+    there = np.flatnonzero(usable(shifts).to_numpy())
+    keys = Keys(shifts)
+    place = pd.factorize(keys.of(*CODING)[there])[0]
+    first = there[first_rows(place)]
+    columns = {c: shifts[c].array.take(first) for c in (*CODING, *_OF_CLIP)}
+    codes, names = keys.column("keyframe")
+    rows_of = {name: codes[there] == names.index(name) for name in KEYFRAMES if name in names}
     for arm in ("human", "selected"):
-        frames = there[arm].to_numpy(dtype=float)
+        frames = shifts[arm].to_numpy(dtype=float)[there]
         for name in KEYFRAMES:
-            column, own = np.full(len(pairs), np.nan), keyframe == name
-            column[place[own]] = frames[own]
-            pairs[f"{arm}_{name}"] = column
-    return pairs
+            found = np.full(len(first), np.nan)
+            if name in rows_of:
+                found[place[rows_of[name]]] = frames[rows_of[name]]
+            columns[f"{arm}_{name}"] = found
+    return pd.DataFrame(columns)
 
 
 def lengths(pairs: pd.DataFrame | Part, phase: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,7 +85,7 @@ def lengths(pairs: pd.DataFrame | Part, phase: str) -> tuple[np.ndarray, np.ndar
     """
     first, last = ENDS[phase]
     human, selected = (
-        np.asarray(pairs[f"{arm}_{last}"] - pairs[f"{arm}_{first}"], dtype=float)
+        np.asarray(pairs[f"{arm}_{last}"]) - np.asarray(pairs[f"{arm}_{first}"])
         for arm in ("human", "selected")
     )
     disorder = (human < 0) | (selected < 0)

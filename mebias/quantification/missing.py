@@ -25,13 +25,13 @@ from mebias.quantification.comparison import (
 from mebias.quantification.contrasts import families_of, holm_adjusted, of_sides, primary_parts
 from mebias.quantification.equivalence import window_reach
 from mebias.quantification.interval import Clusters, t_half_width
+from mebias.quantification.keys import Keys, first_rows, split
 from mebias.quantification.means import WEIGHTINGS, precisions, weighted_mean
 from mebias.quantification.reml import variance_ratio
 from mebias.quantification.shares import share_interval
 from mebias.quantification.wald import difference
 
 _PLACE = ["dataset", "source", "distance"]
-_NUMBERS = ("missing", "shift_ms", "reach_low", "reach_high")
 _OF_CODING = [*CODING, "ethnicity", "fps"]
 
 
@@ -93,12 +93,17 @@ def missingness(
     >>> tests.loc[0, "reason"], float(shares.loc[0, "estimate"])
     ('no onset is missing', 0.0)
     """
-    estimates = [row for _, part in shifts.groupby(_PLACE, sort=False)
-                 for row in _shares(full_grid(part), conf_level)]  # fmt: skip
+    estimates: list[Row] = []
+    grids: dict[tuple[str, ...], Part] = {}
+    for part in split(shifts, *_PLACE):
+        whole = part_of(full_grid(part), ["missing"])
+        grids[tuple(whole.first(column) for column in _PLACE)] = whole
+        estimates += _shares(whole, conf_level)
     tests: list[Row] = []
     options = Options(min_subjects, conf_level, seed, n_permutations, math.nan)
     for rows, _ in primary_parts(shifts):
-        grid = part_of(full_grid(rows), ["missing"])
+        whole = grids[tuple(str(rows[column].iloc[0]) for column in _PLACE)]
+        grid = whole.cut(~whole.holds("ethnicity", tables.UNKNOWN, tables.ALL))
         families = {f.name: f.comparisons for f in families_of(rows, min_subjects)}
         comparisons = (*families["primary"], *families.get("heterogeneity", ()))
         tests += holm_adjusted([_tested(grid, c, len(comparisons), options) for c in comparisons])
@@ -130,7 +135,9 @@ def missing_bounds(shifts: pd.DataFrame, *, conf_level: float = 0.95) -> pd.Data
     for rows, _ in primary_parts(shifts):
         grid = full_grid(rows)
         low, high = window_reach(grid)
-        whole = part_of(grid.assign(reach_low=low, reach_high=high), _NUMBERS)
+        whole = part_of(grid, ("missing", "shift_ms"))
+        reach = {"reach_low": low, "reach_high": high}
+        whole = Part({**whole.columns, **reach}, whole.names)
         for comparison in next(families_of(rows, 2)).comparisons:
             made += _bounds(whole, comparison, conf_level)
     return tables.from_rows(made, "estimates")
@@ -144,9 +151,10 @@ def full_grid(part: pd.DataFrame) -> pd.DataFrame:
     part : DataFrame
         Checked shifts of one dataset and source.
     """
-    codings = part[_OF_CODING].drop_duplicates(CODING)
-    if len(part) == len(tables.KEYFRAMES) * len(codings):  # keys are unique: all are there
+    firsts = first_rows(Keys(part).of(*CODING))
+    if len(part) == len(tables.KEYFRAMES) * len(firsts):  # keys are unique: all are there
         return part.assign(missing=~usable(part))
+    codings = part[_OF_CODING].iloc[firsts]
     frames = pd.DataFrame({"keyframe": list(tables.KEYFRAMES)})
     rest = [c for c in part.columns if c not in ("ethnicity", "fps")]
     grid = codings.merge(frames, how="cross").merge(
@@ -159,8 +167,7 @@ def full_grid(part: pd.DataFrame) -> pd.DataFrame:
     return known.assign(missing=~usable(known))
 
 
-def _shares(grid: pd.DataFrame, conf_level: float) -> list[Row]:
-    whole = part_of(grid, ["missing"])
+def _shares(whole: Part, conf_level: float) -> list[Row]:
     place = {column: whole.first(column) for column in _PLACE}
     rows: list[Row] = []
     for group, part in groups(whole):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.quantification.cells import Row, by_keyframe, cells, part_of
+from mebias.quantification.cells import Part, Row, by_keyframe, cells, part_of
 from mebias.quantification.checks import usable
-from mebias.quantification.clustered import MEDIAN, TRIMMED_MEAN, clustered, quantile
+from mebias.quantification.clustered import MEDIAN, TRIMMED_MEAN, Clustered, clustered, quantile
 from mebias.quantification.interval import Interval
 from mebias.quantification.resampling import N_DRAWS, bootstrap_intervals
 
-_UNITS = {"ms": "shift_ms", "frames": "shift_frames"}
 _QUANTITIES = {"median_shift": MEDIAN, "trimmed_mean_shift": TRIMMED_MEAN}
 
 
@@ -48,28 +48,61 @@ def robust_estimates(
         clips at either end), in ms and in frames, over clips, in the cells of
         `estimates_table`, with mid-rank BCa intervals from resamples of whole subjects.
     """
-    there = part_of(shifts, list(_UNITS.values())).cut(usable(shifts).to_numpy())
+    there = part_of(shifts, ["shift_ms", "shift_frames", "fps"]).cut(usable(shifts).to_numpy())
     found = [
         ({**place, "keyframe": keyframe}, own)
         for place, part in cells(there, strata)
         for keyframe, own in by_keyframe(part)
     ]
-    data = [
-        clustered(own[column], own["subject"]) for _, own in found for column in _UNITS.values()
-    ]
-    intervals = iter(
-        bootstrap_intervals(
-            data, list(_QUANTITIES.values()), conf_level=conf_level, n_draws=n_draws, seed=seed
-        )
+    of_frames = partial(
+        bootstrap_intervals,
+        statistics=list(_QUANTITIES.values()),
+        conf_level=conf_level,
+        n_draws=n_draws,
+        seed=seed,
     )
+    intervals = in_both_units([own for _, own in found], of_frames)
     made: list[Row] = []
-    for place, own in found:
+    for (place, own), of_units in zip(found, intervals, strict=True):
         n_clips = own.n_clips
-        for unit in _UNITS:
-            for quantity, interval in zip(_QUANTITIES, next(intervals), strict=True):
+        for unit, of_unit in zip(("ms", "frames"), of_units, strict=True):
+            for quantity, interval in zip(_QUANTITIES, of_unit, strict=True):
                 named = {"quantity": quantity, "unit": unit, "weighting": "clip"}
                 made.append({**place, **interval.row(), **named, "n_clips": n_clips})
     return tables.from_rows(made, "estimates")
+
+
+def in_both_units(
+    parts: Sequence[Part], intervals: Callable[[Sequence[Clustered]], list[list[Interval]]]
+) -> list[tuple[list[Interval], list[Interval]]]:
+    """Intervals of the shifts of several cells in ms and in frames, from one bootstrap.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        With shift_frames, shift_ms, fps and subject.
+    intervals : callable
+        From values by subject to the intervals of each table.
+
+    Returns
+    -------
+    list of tuple of list of Interval
+        Of each cell: in ms, in frames. Where there is one frame rate, those in ms are those
+        in frames times the length of a frame: no value changes its rank.
+    """
+    one_rate = [bool(np.ptp(own["fps"]) == 0) for own in parts]
+    data = [clustered(own["shift_frames"], own["subject"]) for own in parts]
+    mixed = [
+        clustered(own["shift_ms"], own["subject"])
+        for own, one in zip(parts, one_rate, strict=True)
+        if not one
+    ]
+    found = iter(intervals([*data, *mixed]))
+    of_frames = [next(found) for _ in data]
+    return [
+        ([f.scaled(1000.0 / float(own["fps"][0])) for f in frames] if one else next(found), frames)
+        for frames, one, own in zip(of_frames, one_rate, parts, strict=True)
+    ]
 
 
 def clustered_quantiles(

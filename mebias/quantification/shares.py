@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 from scipy import special
@@ -40,20 +41,52 @@ def share_interval(hits: np.ndarray, subjects: np.ndarray, conf_level: float = 0
     >>> none.estimate, none.conf_low, round(none.conf_high, 3)
     (0.0, 0.0, 0.308)
     """
-    hits = np.asarray(hits, dtype=float)
-    nan = math.nan
-    if hits.size == 0:
-        return Interval(nan, nan, nan, nan, nan, conf_level, 0, 0, METHOD, "no clip")
-    names, codes = coded(subjects)
-    share, n_subjects = float(hits.mean()), len(names)
-    error, df, effective = nan, nan, float(n_subjects)
-    if 0 < share < 1 and n_subjects > 1:
-        sizes = np.bincount(codes).astype(float)
-        found = weighted_mean(np.bincount(codes, hits) / sizes, sizes)
-        error, df = math.sqrt(found.variance), 1 / found.sum_squares
-        effective = _effective(share, found.variance, df, len(hits), conf_level)
-    low, high = clopper_pearson(share, effective, conf_level)
-    return Interval(share, error, df, low, high, conf_level, len(hits), n_subjects, METHOD)
+    return Shares(subjects, conf_level).of(hits)
+
+
+class Shares:
+    """Shares of the same clips: what rests on whose they are alone is computed once.
+
+    Parameters
+    ----------
+    subjects : ndarray of str, shape (N,)
+        Whose clips they are.
+    conf_level : float
+        Level of the intervals.
+    """
+
+    def __init__(self, subjects: np.ndarray, conf_level: float = 0.95) -> None:
+        self.conf_level = conf_level
+        self._names, self._codes = coded(subjects)
+
+    @cached_property
+    def _weights(self) -> tuple[np.ndarray, np.ndarray, float]:
+        """Clips of each subject, their share of all clips, and the df of a share between."""
+        sizes = np.bincount(self._codes).astype(float)
+        even = weighted_mean(np.zeros(len(sizes)), sizes)
+        return sizes, sizes / sizes.sum(), 1 / even.sum_squares
+
+    def of(self, hits: np.ndarray) -> Interval:
+        """`share_interval` of the clips that are hits."""
+        hits = np.asarray(hits, dtype=float)
+        nan, level = math.nan, self.conf_level
+        if hits.size == 0:
+            return Interval(nan, nan, nan, nan, nan, level, 0, 0, METHOD, "no clip")
+        share, n, n_subjects = float(hits.mean()), len(hits), len(self._names)
+        error, df, effective = nan, nan, float(n_subjects)
+        if 0 < share < 1 and n_subjects > 1:
+            variance, df = self._variance(hits), self._weights[2]
+            error = math.sqrt(variance)
+            effective = _effective(share, variance, df, n, level)
+        low, high = clopper_pearson(share, effective, level)
+        return Interval(share, error, df, low, high, level, n, n_subjects, METHOD)
+
+    def _variance(self, hits: np.ndarray) -> float:
+        """CR2 variance of a share, as in `weighted_mean`."""
+        sizes, u, _ = self._weights
+        means = np.bincount(self._codes, hits) / sizes
+        estimate = (u * means).sum()
+        return float((u**2 * (means - estimate) ** 2 / (1 - u)).sum())
 
 
 def _effective(share: float, variance: float, df: float, n: int, conf_level: float) -> float:
