@@ -39,7 +39,8 @@ WITHOUT = ("torch", "safetensors")
 TOOLS = ("pytest>=8.3", "hypothesis>=6.110", "hatchling>=1.26", "packaging>=24")
 TESTS = ("tests/supply/test_numbers.py", "tests/selection/test_selection.py",
          "tests/selection/test_decoding.py", "tests/quantification/test_reference.py",
-         "tests/quantification/test_quantify.py", "tests/reporting/test_figures.py")  # fmt: skip
+         "tests/quantification/test_quantify.py", "tests/reporting/test_figures.py",
+         "tests/reporting/test_figure_contents.py")  # fmt: skip
 PINS = "import importlib.metadata as m, sys; print(*(m.version(n) for n in sys.argv[1:]))"
 
 

@@ -30,7 +30,7 @@ class FrameSource(Protocol):
         ...
 
     def read(self, clip: str, number: int) -> np.ndarray:
-        """One frame, uint8, (height, width) grey or (height, width, 3) BGR.
+        """One frame, uint8, (height, width) gray or (height, width, 3) BGR.
 
         Raises
         ------

@@ -76,7 +76,7 @@ SCHEMAS: dict[str, dict[str, Column]] = {
         "window_high": whole("last candidate frame"),
         "freedom": whole("frames the window lets the keyframe move; 0 = immovable"),
         "at_edge": flag("selected frame is a bound of a window that has freedom"),
-        "score": real("distance of the chosen pair (grey levels)"),
+        "score": real("distance of the chosen pair (gray levels)"),
         "runner_up_margin": real("score minus the best score at any other frame"),
         "mean": real("posterior mean of the keyframe's position, not rounded (frames)"),
         "sd": real("standard deviation of the keyframe's position (frames)"),

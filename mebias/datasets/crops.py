@@ -305,9 +305,9 @@ def largest_face(frame: np.ndarray) -> Box | None:
     """The largest frontal face that OpenCV's cascade finds, in pixels of the frame."""
     import cv2
 
-    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
-    scale = min(1.0, _DETECTION_SIDE / max(grey.shape))
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY) if frame.ndim == 3 else frame
+    scale = min(1.0, _DETECTION_SIDE / max(gray.shape))
+    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     side = max(24, min(small.shape) // 8)
     faces = _cascade().detectMultiScale(small, 1.1, 4, minSize=(side, side))
     if not len(faces):

@@ -114,7 +114,7 @@ class FolderFrames:
         return self._listing(clip)[0] + self.shifts.get(clip, 0)
 
     def read(self, clip: str, number: int) -> np.ndarray:
-        """One frame as stored, uint8: (height, width) grey or (height, width, 3) BGR.
+        """One frame as stored, uint8: (height, width) gray or (height, width, 3) BGR.
 
         Raises
         ------

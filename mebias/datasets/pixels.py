@@ -54,7 +54,7 @@ def decode(data: bytes | np.ndarray, name: str) -> np.ndarray:
         )
     if image.ndim == 3 and image.shape[2] != 3:
         raise UnusableClipError(
-            f"{name} has {image.shape[2]} channels, expected grey or three colors; convert the "
+            f"{name} has {image.shape[2]} channels, expected gray or three colors; convert the "
             f"clip's frames without transparency."
         )
     return np.ascontiguousarray(image)

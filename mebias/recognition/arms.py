@@ -252,8 +252,9 @@ def drawn(keyframes: pd.DataFrame, source: str, cohort: Cohort, seed: int) -> pd
     ``posterior-draws``: each keyframe is drawn from a normal distribution whose halves below
     and above the posterior mean have the widths of its 95 % interval, rounded to a frame, and
     the three of a clip are drawn again until onset < apex < offset; that they are correlated
-    in the posterior is not in the table and not drawn. Clips in which nothing was selected,
-    or where no draw is in order, are ``failed``: the human keyframes stand in.
+    in the posterior is not in the table and not drawn. Clips without frames on disk, in which
+    nothing was selected, or where no draw is in order, are ``failed``: the human keyframes
+    stand in.
 
     Parameters
     ----------
@@ -314,6 +315,8 @@ def _from_windows(rows: pd.DataFrame, numbers: np.ndarray, rng: np.random.Genera
 def _from_posterior(
     rows: pd.DataFrame, numbers: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
+    if not len(numbers):
+        return np.full(len(rows), np.nan)
     order = [tables.KEYFRAMES.index(k) for k in rows["keyframe"]]
     mean, low, high = (rows[c].to_numpy(dtype=float) for c in ("mean", "low", "high"))
     z = rng.standard_normal((_TRIES, len(rows)))

@@ -40,7 +40,7 @@ def fingerprint(job: Job, arm: str, at_once: bool) -> str:
         "at once": at_once,
         "epochs recorded": job.record_epochs,
     }
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True, default=np.generic.item).encode())
     maps = [job.train_maps] + ([] if job.test_maps is job.train_maps else [job.test_maps])
     initial = [each.detach().numpy() for each in started.state_dict().values()]
     arrays = [*maps, job.labels, *[part for fold in job.folds for part in fold], *initial]

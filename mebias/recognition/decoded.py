@@ -9,13 +9,13 @@ import numpy as np
 
 from mebias import tables
 from mebias.cohort import FrameSource
-from mebias.errors import FrameError, UnusableClipError, listed
+from mebias.errors import FrameError, UnusableClipError, counted, listed
 from mebias.recognition import flow
 from mebias.recognition.stored import FINE, Stored
 from mebias.recognition.triples import Triple, nearest
 
 FINE_UP_TO = 64
-"""Frames averaged to at most this size (pixels) keep fractions of a grey level."""
+"""Frames averaged to at most this size (pixels) keep fractions of a gray level."""
 
 
 class Reader:
@@ -30,7 +30,7 @@ class Reader:
     size : int
         Height and width of the maps (pixels).
     color : bool
-        Keep three channels instead of grey.
+        Keep three channels instead of gray.
     """
 
     def __init__(self, frames: FrameSource, kind: str, size: int, color: bool) -> None:
@@ -101,12 +101,12 @@ class Reader:
 
     def _small(self, image: np.ndarray) -> np.ndarray:
         """A frame averaged to the size of the maps, (C, H, W)."""
-        grey = flow.to_grey(image)  # also refuses what is no 8-bit image
+        gray = flow.to_gray(image)  # also refuses what is no 8-bit image
         if self._color:
-            whole = image if image.ndim == 3 else cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+            whole = image if image.ndim == 3 else cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR)
             planes = np.ascontiguousarray(whole[:, :, ::-1])
         else:
-            planes = grey
+            planes = gray
         if not self._fine:
             small = flow.averaged(planes, self._size)
         else:
@@ -117,9 +117,9 @@ class Reader:
     def _flows_of(
         self, images: Mapping[int, np.ndarray], chosen: Mapping[str, Sequence[int]]
     ) -> dict[tuple[int, int], np.ndarray]:
-        grey = {n: flow.flow_frame(image) for n, image in images.items()}
+        gray = {n: flow.flow_frame(image) for n, image in images.items()}
         pairs = {(end, own[1]) for own in chosen.values() for end in (own[0], own[2])}
-        return {(a, b): flow.flow_maps(grey[a], grey[b], self._size) for a, b in sorted(pairs)}
+        return {(a, b): flow.flow_maps(gray[a], gray[b], self._size) for a, b in sorted(pairs)}
 
     def stored(self) -> Stored:
         """What was read."""
@@ -143,14 +143,14 @@ class Reader:
             for text in self._unusable
         ]
         if self._moved:
-            far = max(self._moved.values())
+            far, clips = max(self._moved.values()), counted(len(self._moved), "clip")
             rows.append(
                 tables.issue(
                     "note",
-                    f"in {len(self._moved)} clips a keyframe is not on disk, and the nearest frame "
-                    f"is read, at most {far} frames away ({listed(self._moved)}).",
+                    f"in {clips} a keyframe is not on disk, and the nearest frame is read, at "
+                    f"most {counted(far, 'frame')} away ({listed(self._moved)}).",
                     dataset=dataset,
-                    found=f"{len(self._moved)} clips",
+                    found=clips,
                     check="inputs",
                 )
             )

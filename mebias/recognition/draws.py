@@ -39,8 +39,12 @@ class Draws:
         self._noise = torch.Generator().manual_seed(words[4])
 
     def batches(self, clips: np.ndarray, n_batches: int) -> list[np.ndarray]:
-        """An epoch's clips in random order, in parts that differ by at most one clip."""
-        return np.array_split(self._order.permutation(clips), n_batches)
+        """An epoch's clips in random order, in parts that differ by at most one clip.
+
+        Fewer clips than parts come round again: other folds need so many steps, and none is empty.
+        """
+        order = self._order.permutation(clips)
+        return np.array_split(np.resize(order, max(len(order), n_batches)), n_batches)
 
     def changes(self, augment: Augment, n: int, size: tuple[int, int]) -> torch.Tensor:
         """Augmentation of n clips."""

@@ -24,7 +24,7 @@ def flow_maps(start: np.ndarray, end: np.ndarray, size: tuple[int, int]) -> np.n
     Parameters
     ----------
     start, end : ndarray of uint8, shape (height, width)
-        Grey frames of one size, as `flow_frame` makes them.
+        Gray frames of one size, as `flow_frame` makes them.
     size : (height, width)
         Of the maps; displacements stay in pixels of the frames given.
 
@@ -52,18 +52,18 @@ def flow_maps(start: np.ndarray, end: np.ndarray, size: tuple[int, int]) -> np.n
 
 
 def flow_frame(frame: np.ndarray) -> np.ndarray:
-    """A frame in grey, its shorter side averaged to `SIDE` pixels where it is longer.
+    """A frame in gray, its shorter side averaged to `SIDE` pixels where it is longer.
 
     >>> flow_frame(np.zeros((256, 300, 3), np.uint8)).shape
     (128, 150)
     """
-    grey = to_grey(frame)
-    scale = min(SIDE / min(grey.shape), 1.0)
-    height, width = (max(_SMALLEST, round(n * scale)) for n in grey.shape)
-    return averaged(grey, (height, width))
+    gray = to_gray(frame)
+    scale = min(SIDE / min(gray.shape), 1.0)
+    height, width = (max(_SMALLEST, round(n * scale)) for n in gray.shape)
+    return averaged(gray, (height, width))
 
 
-def to_grey(frame: np.ndarray) -> np.ndarray:
+def to_gray(frame: np.ndarray) -> np.ndarray:
     """A frame as (height, width), uint8.
 
     Raises
@@ -73,7 +73,7 @@ def to_grey(frame: np.ndarray) -> np.ndarray:
     """
     if frame.dtype != np.uint8 or frame.size == 0 or frame.ndim not in (2, 3):
         raise UnusableClipError(
-            f"a frame is {frame.dtype} of shape {frame.shape}; expected 8-bit grey or color."
+            f"a frame is {frame.dtype} of shape {frame.shape}; expected 8-bit gray or color."
         )
     if frame.ndim == 2:
         return frame

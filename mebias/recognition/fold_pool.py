@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -64,13 +64,18 @@ class FoldPool:
             return
         number = next(self._numbers)
         path = Path(self._folder.name) / str(number)
-        np.save(path.with_suffix(".train.npy"), job.train_maps)
-        if job.test_maps is not job.train_maps:
-            np.save(path.with_suffix(".test.npy"), job.test_maps)
-        light = replace(job, train_maps=_NO_MAPS, test_maps=_NO_MAPS)
-        items = [(light, path, fold) for fold in folds]
-        for place, scored in self._workers.as_done(_work_from_files, items):
-            yield folds[place], scored
+        try:
+            np.save(path.with_suffix(".train.npy"), job.train_maps)
+            if job.test_maps is not job.train_maps:
+                np.save(path.with_suffix(".test.npy"), job.test_maps)
+            light = replace(job, train_maps=_NO_MAPS, test_maps=_NO_MAPS)
+            items = [(light, path, fold) for fold in folds]
+            for place, scored in self._workers.as_done(_work_from_files, items):
+                yield folds[place], scored
+        finally:
+            for file in path.parent.glob(f"{number}.*"):  # the maps of many runs fill a disk
+                with suppress(OSError):  # Windows keeps what a worker still reads
+                    file.unlink()
 
 
 def can_send(job: Job) -> bool:

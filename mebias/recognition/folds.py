@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import OptionError, TrainingWarning, listed
+from mebias.errors import OptionError, TrainingWarning, counted, listed
 
 Pair = tuple[np.ndarray, np.ndarray]
 
@@ -266,8 +266,8 @@ def absent_classes(
         )
         message = (
             f"class {name}: no training clip in {len(without)} of {len(folds)} folds "
-            f"({listed(without)}), so that their models cannot recognize its {n_tested} test "
-            f"clips; merge it with another class or leave it out."
+            f"({listed(without)}), so that their models cannot recognize its "
+            f"{counted(n_tested, 'test clip')}; merge it with another class or leave it out."
         )
         warnings.warn(message, TrainingWarning, stacklevel=2)
         rows.append(

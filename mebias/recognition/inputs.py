@@ -15,14 +15,14 @@ import pandas as pd
 
 from mebias import tables
 from mebias.cohort import Cohort, FrameSource
-from mebias.errors import MixedDataError, OptionError, listed
+from mebias.errors import MixedDataError, OptionError, counted, listed
 from mebias.recognition import flow
 from mebias.recognition.decoded import Reader
 from mebias.recognition.stored import Store, Stored, joined
 from mebias.recognition.triples import ABSENT, Labels, Triple, class_scheme, triples_of
 
 KINDS = ("difference", "flow")
-"""Signed differences of frames (grey levels), or dense optical flow (pixels)."""
+"""Signed differences of frames (gray levels), or dense optical flow (pixels)."""
 COLUMNS = ("dataset", "clip", "subject", "ethnicity", "label")
 _REASONS = {
     "emotion": "their emotion is in no class",
@@ -97,7 +97,7 @@ class Inputs:
         Returns
         -------
         ndarray of float32, shape (n_clips, branches, channels, height, width)
-            The rising map, apex minus onset, then the falling one, apex minus offset: grey
+            The rising map, apex minus onset, then the falling one, apex minus offset: gray
             levels; or flow from onset to apex, and from offset to apex: pixels.
 
         Raises
@@ -113,7 +113,7 @@ class Inputs:
         Returns
         -------
         ndarray of float32, shape (n_clips, 2, channels, height, width)
-            Grey levels; three channels (red, green, blue) in color, else one.
+            Gray levels; three channels (red, green, blue) in color, else one.
 
         Raises
         ------
@@ -170,7 +170,7 @@ def make_inputs(
     size : int
         Height and width of the maps (pixels).
     color : bool
-        Three channels for differences and context (red, green, blue) instead of grey.
+        Three channels for differences and context (red, green, blue) instead of gray.
     labels : str or mapping, optional
         A class scheme of the manifest, or a mapping from emotion to class; emotions that it
         does not name are left out. Without it every emotion is a class.
@@ -306,17 +306,18 @@ def _unfit(label: str | None, triples: Mapping[str, Triple], frames: FrameSource
 def _channels(kind: str, color: bool) -> tuple[str, ...]:
     if kind == "flow":
         return flow.CHANNELS
-    return ("red", "green", "blue") if color else ("grey",)
+    return ("red", "green", "blue") if color else ("gray",)
 
 
 def _left_out_rows(dataset: str, left_out: Mapping[str, list[str]]) -> list[dict[str, object]]:
     return [
         tables.issue(
             "note" if name == "emotion" else "warning",
-            f"{len(clips)} clips are left out of all arms, as {_REASONS[name]} ({listed(clips)}).",
+            f"{counted(len(clips), 'clip is', 'clips are')} left out of all arms, as "
+            f"{_REASONS[name]} ({listed(clips)}).",
             dataset=dataset,
             field=name,
-            found=f"{len(clips)} clips",
+            found=counted(len(clips), "clip"),
             check="inputs",
         )
         for name, clips in left_out.items()
@@ -334,11 +335,11 @@ def _fallen_back(
             rows.append(
                 tables.issue(
                     "note",
-                    f"{name}: in {len(clips)} of {len(kept)} clips nothing was selected, and the "
-                    f"human keyframes are used ({listed(clips)}).",
+                    f"{name}: in {len(clips)} of {counted(len(kept), 'clip')} nothing was "
+                    f"selected, and the human keyframes are used ({listed(clips)}).",
                     dataset=dataset,
                     field=name,
-                    found=f"{len(clips)} of {len(kept)} clips",
+                    found=f"{len(clips)} of {counted(len(kept), 'clip')}",
                     check="inputs",
                 )
             )

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from mebias.errors import MapError, OptionError, TrainingWarning, listed
+from mebias.errors import MapError, OptionError, TrainingWarning, counted, listed
 from mebias.recognition.draws import Draws
 from mebias.recognition.models import Model, Recipe
 from mebias.recognition.two_branch import TwoBranch
@@ -179,7 +179,7 @@ def check_maps(maps: np.ndarray, name: str) -> None:
     broken = [place for place, clip in enumerate(maps) if not np.isfinite(clip).all()]
     if broken:
         raise MapError(
-            f"the {name} maps of {len(broken)} clips hold NaN or infinite values (clips "
+            f"the {name} maps of {counted(len(broken), 'clip')} hold NaN or infinite values (clips "
             f"{listed(broken)}, counted from 0); leave these clips out or mend their maps."
         )
 

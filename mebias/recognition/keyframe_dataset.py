@@ -30,7 +30,7 @@ class KeyframeDataset(Dataset[dict[str, Any]]):
     """Onset, apex and offset images of each clip, with human or re-selected keyframes.
 
     An item is a dict: ``onset``, ``apex``, ``offset`` (uint8 tensors of shape (channels,
-    height, width), as stored: 1 channel for grey, 3 for color, in the order red, green,
+    height, width), as stored: 1 channel for gray, 3 for color, in the order red, green,
     blue), ``label`` (place in ``classes``), ``clip``, ``subject`` and ``source`` (``human``,
     or the rule that chose the keyframes).
 

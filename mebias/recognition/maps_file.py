@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 
 from mebias import tables
-from mebias.errors import MapError, MixedDataError, OutputError, TableError, listed, suggest
+from mebias.errors import (
+    MapError,
+    MixedDataError,
+    OutputError,
+    TableError,
+    counted,
+    listed,
+    suggest,
+)
 from mebias.recognition.archives import DAMAGED, TooLargeError, read_arrays
 from mebias.recognition.inputs import COLUMNS, Inputs
 from mebias.recognition.stored import Given
@@ -232,7 +240,7 @@ def _check_arrays(name: str, arrays: dict[str, np.ndarray]) -> None:
         broken = ~np.isfinite(values).all(axis=(1, 2, 3))
         if broken.any():
             raise MapError(
-                f"{name}: {key!r} holds NaN or infinite values in {int(broken.sum())} clips "
+                f"{name}: {key!r} holds NaN or infinite values in {counted(broken.sum(), 'clip')} "
                 f"({listed(clips[broken])}); mend their maps or leave them out."
             )
         most = max(abs(float(values.min())), abs(float(values.max())))
@@ -290,13 +298,14 @@ def _one_sided(
     rows: list[dict[str, object]] = []
     for where, absent, names in ((clips, maps, list(unmapped)), (maps, clips, extra)):
         if names:
+            are = "is" if len(names) == 1 else "are"
             rows.append(
                 tables.issue(
                     "warning",
-                    f"{len(names)} clips of {where} are not in {absent} and are left out "
-                    f"({listed(names)}).",
+                    f"{counted(len(names), 'clip')} of {where} {are} not in {absent} and {are} "
+                    f"left out ({listed(names)}).",
                     dataset="data",
-                    found=f"{len(names)} clips",
+                    found=counted(len(names), "clip"),
                     check="maps",
                 )
             )

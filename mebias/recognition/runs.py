@@ -18,7 +18,7 @@ from mebias.recognition.arms import Arm, arm_sources, get_arms, given_arms
 from mebias.recognition.fold_pool import FoldPool
 from mebias.recognition.folds import Folds
 from mebias.recognition.inputs import Inputs, join_inputs, make_inputs
-from mebias.recognition.models import MODELS, Build, Model, Recipe, get_model
+from mebias.recognition.models import Build, Model, Recipe, get_model
 from mebias.recognition.training import Trained, train_folds
 from mebias.recognition.triples import Labels
 
@@ -179,7 +179,7 @@ def _own(table: pd.DataFrame | None, cohort: Cohort) -> pd.DataFrame | None:
 def _maps(inputs: Inputs, source: str, model: Model, rows: np.ndarray | None = None) -> np.ndarray:
     """Maps of one source; with the frames that they start from, where the model sees them."""
     maps = inputs.maps(source, rows)
-    if model.channels != WITH_CONTEXT or model.name not in MODELS or inputs.kind == "given":
+    if model.channels != WITH_CONTEXT or inputs.kind == "given":
         return maps
     return np.concatenate([maps, inputs.context(source, rows)], axis=2)
 

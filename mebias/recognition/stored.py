@@ -10,7 +10,7 @@ import numpy as np
 from mebias.errors import OptionError, listed
 
 FINE = 128.0
-"""Frames kept as int16 count in units of 1 / FINE grey level: averaging is not rounded away."""
+"""Frames kept as int16 count in units of 1 / FINE gray level: averaging is not rounded away."""
 _RISING, _FALLING = 0, 2
 
 
@@ -21,7 +21,7 @@ class Stored:
     Attributes
     ----------
     frames : ndarray of uint8 or int16, shape (M, C, H, W)
-        In grey levels, or in units of 1 / `FINE` grey level.
+        In gray levels, or in units of 1 / `FINE` gray level.
     places : mapping
         Source to the places of onset, apex and offset among the frames, (n_clips, 3).
     flows : ndarray of float32, shape (P, 3, H, W), optional
@@ -49,7 +49,7 @@ class Stored:
         return np.asarray(self._levels(apex - frames[:, [_RISING, _FALLING]]))
 
     def context(self, source: str, rows: np.ndarray) -> np.ndarray:
-        """Onset and apex frames of some clips, (len(rows), 2, C, H, W), float32 grey levels."""
+        """Onset and apex frames of some clips, (len(rows), 2, C, H, W), float32 gray levels."""
         return self._levels(self._scaled(rows, source)[:, :2])
 
     def nbytes(self) -> int:

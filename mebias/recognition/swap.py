@@ -45,8 +45,8 @@ def swap(
     Raises
     ------
     OptionError
-        A column or keyframe is not known, the keyframes come from several rules, or no clip
-        id made of ``key`` occurs among them.
+        A column or keyframe is not known or was swapped before, the keyframes come from
+        several rules, or no clip id made of ``key`` occurs among them.
     TableError
         Two rows make the same clip id, or a selected frame is not a whole number.
 
@@ -139,12 +139,18 @@ def _refuse_columns(table: pd.DataFrame, columns: Mapping[str, str]) -> None:
             f"the table has no column {absent[0]!r} (found: {listed(table.columns, 12)})"
             f"{suggest(absent[0], [str(c) for c in table.columns])}."
         )
+    swapped = [f"{column}_human" for column in columns.values() if f"{column}_human" in table]
+    if swapped:
+        raise OptionError(
+            f"the table has a column {swapped[0]!r} already, so its keyframes were swapped before; "
+            f"swap those of the authors' table."
+        )
 
 
 def _clip_ids(table: pd.DataFrame, key: str) -> pd.Series:
     try:
         ids = [key.format_map(row) for row in table.to_dict("records")]
-    except (KeyError, IndexError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise OptionError(
             f"key {key!r} cannot be filled in from the table ({error}; its columns: "
             f"{listed(table.columns, 12)}); write it as '{{Subject}}/{{Filename}}'."

@@ -1,7 +1,7 @@
 """The same packet for ELAN: one video of all clips, and an annotation file with empty tiers.
 
 Each frame of the video lasts 40 ms, whatever the clips were recorded at, so that one step in
-ELAN is one frame; between clips lie grey frames. A mark is the beginning of an annotation.
+ELAN is one frame; between clips lie gray frames. A mark is the beginning of an annotation.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from mebias.relabel.page import Item
 
 STEP_MS = 40
 GAP = 5
-"""Grey frames before each clip."""
+"""Gray frames before each clip."""
 NONE, COMMENT, CLIP = "no expression", "comment", "clip"
 PROPERTY = "mebias-packet"
-_GREY = 96
+_GRAY = 96
 _TYPE = "default-lt"
 
 
@@ -172,7 +172,7 @@ def _write_video(path: Path, items: Sequence[Item]) -> None:
     video = cv2.VideoWriter(str(path), code, 1000 / STEP_MS, (width, height))
     if not video.isOpened():
         raise OutputError(f"{path.name} cannot be written as a video; leave --elan out.")
-    blank = np.full((height, width, 3), _GREY, dtype=np.uint8)
+    blank = np.full((height, width, 3), _GRAY, dtype=np.uint8)
     try:
         for item in items:
             for _ in range(GAP):

@@ -21,7 +21,7 @@ from mebias.reporting.figure_style import (
 )
 
 SEVERITIES = {"error": ("#7a1f00", "white"), "warning": ("#e8a35c", INK), "note": ("#e6ebf0", INK)}
-"""Each severity with its tile and its lettering; darker is graver, in grey too."""
+"""Each severity with its tile and its lettering; darker is graver, in gray too."""
 _SEVERAL = 3
 """With more datasets than this their names stand upright below the columns."""
 

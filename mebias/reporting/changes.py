@@ -14,6 +14,7 @@ from mebias import tables
 from mebias.errors import MixedDataError, OptionError, listed
 from mebias.quantification.findings import as_records
 from mebias.reporting.formats import is_missing
+from mebias.reporting.text import ALPHA
 
 if TYPE_CHECKING:
     from mebias.quantification import Findings
@@ -242,7 +243,7 @@ def _change(kind: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     if kind == "outcome" and then.get("grade") != now.get("grade"):
         return OUTCOME
     p, q = (_number(row.get("p_adjusted")) for row in (then, now))
-    if kind == "test" and not is_missing(p) and not is_missing(q) and (p < 0.05) != (q < 0.05):
+    if kind == "test" and not is_missing(p) and not is_missing(q) and (p < ALPHA) != (q < ALPHA):
         return CROSSED
     a, b = (_number(row.get("estimate")) for row in (then, now))
     if is_missing(a) or is_missing(b):

@@ -34,6 +34,9 @@ _SHOWN = 25
 _LONG = 60
 _TINY = 1e-9
 _KINDS = {"estimate": "number", "test": "test", "claim": "claim", "outcome": "planted contrast"}
+_BARE = "moved, without an interval or a number to compare with"
+"""Of what moved where before or now there is no number, or no interval before."""
+_ORDER = (SAME, MOVED, _BARE, *(change for change in ORDER if change not in (SAME, MOVED)))
 _SEVERAL = {
     MOVED: "moved within their earlier intervals",
     BEYOND: "moved beyond their earlier intervals",
@@ -93,8 +96,8 @@ def _blocks(content: Content, earlier: Earlier) -> Iterator[Block]:
 def _sentence(earlier: Earlier, changed: pd.DataFrame) -> str:
     told = []
     for kind, noun in _KINDS.items():
-        counts = changed.loc[changed["kind"] == kind, "change"].value_counts()
-        parts = [f"{counts[name]} {_named(name, counts[name])}" for name in ORDER if name in counts]
+        counts = _told(changed[changed["kind"] == kind]).value_counts()
+        parts = [f"{counts[n]} {_named(n, counts[n])}" for n in _ORDER if n in counts]
         if parts:
             told.append(f"{count(int(counts.sum()), noun)}: {joined(parts)}")
     head = f"Compared with {earlier.name}"
@@ -104,6 +107,12 @@ def _sentence(earlier: Earlier, changed: pd.DataFrame) -> str:
         f"{head}. {'; '.join(told)}. A number is called moved where it differs at all; "
         f"tables/changes.csv has every row."
     )
+
+
+def _told(rows: pd.DataFrame) -> pd.Series:
+    """The change of each row; what moved within no interval is told apart."""
+    lacking = rows[["before", "after", "before_low", "before_high"]].isna().any(axis=1)
+    return rows["change"].mask(lacking & rows["change"].eq(MOVED), _BARE)
 
 
 def _named(change: str, n: int) -> str:
@@ -206,7 +215,7 @@ def _signed(changed: pd.DataFrame) -> set[str]:
 
 def _grid(rows: pd.DataFrame, caption: str, total: int, signed: set[str]) -> Grid:
     cells = []
-    for row in rows.to_dict("records"):
+    for row in rows.assign(change=_told(rows)).to_dict("records"):
         everyone = row["ethnicity"] in ("", tables.ALL)
         of = [row["dataset"], "all subjects" if everyone else row["ethnicity"]]
         of += [n for n in (row["stratum"], row["keyframe"]) if n != tables.ALL]
@@ -221,7 +230,7 @@ def _grid(rows: pd.DataFrame, caption: str, total: int, signed: set[str]) -> Gri
             Cell(", ".join(str(name) for name in of if name)),
             Cell(_then(row, "before", signed), numeric=row["kind"] != "claim"),
             Cell(_then(row, "after", signed), numeric=row["kind"] != "claim"),
-            Cell(_ONE[MOVED] if row["change"] == MOVED else str(row["change"])),
+            Cell({MOVED: _ONE[MOVED], _BARE: MOVED}.get(row["change"], row["change"])),
         ))  # fmt: skip
     head = (("What", False), ("Of", False), ("Before", True), ("Now", True), ("Change", False))
     notes = (f"{len(rows)} of {total} are shown.",) if total > len(rows) else ()

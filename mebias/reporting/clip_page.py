@@ -28,7 +28,7 @@ STRIDE_LIMIT = 120
 
 @dataclass(frozen=True)
 class Look:
-    """How a source is drawn: its letter, color and line, so that grey print tells them apart."""
+    """How a source is drawn: its letter, color and line, so that gray print tells them apart."""
 
     letter: str
     color: str

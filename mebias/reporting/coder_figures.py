@@ -101,7 +101,7 @@ def culture_plot(estimates: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -
     -------
     Figure
         One panel per keyframe: the difference in each group (these coders), and below the
-        contrast of groups, for new coders where that can be told.
+        contrast of groups: for new coders, or where that cannot be told for these alone.
 
     Raises
     ------
@@ -124,7 +124,9 @@ def culture_plot(estimates: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -
         raise TableError(
             "the estimates hold no difference of coder cultures; state cultures and groups."
         )
-    whole = whole[whole["conf_low"].notna()].drop_duplicates("keyframe")
+    whole = whole[whole["conf_low"].notna()]
+    new = whole["quantity"] == "culture_by_ethnicity"
+    whole = whole[new if new.any() else ~new].drop_duplicates("keyframe")
     names = sorted(groups["ethnicity"].unique())
     rows = pd.concat([groups, whole])
     figure, panels = _panels(rows, len(names) + 1, width_mm)
@@ -137,7 +139,7 @@ def culture_plot(estimates: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM) -
         axes.axhline(len(names) - 0.5, color="#dddddd", linewidth=0.6, zorder=0)
         axes.set_title(keyframe.capitalize())
     label_below(panels, "difference (ms), later →", narrow=is_narrow(width_mm))
-    last = "contrast" if (whole["quantity"] == "culture_by_ethnicity").any() else "contrast*"
+    last = "contrast" if new.any() else "contrast*"
     named = short_names(names, 13 if is_narrow(width_mm) else 22)
     panels[0].set_yticks(range(len(names) + 1), [*(f"in {named[n]}" for n in names), last])
     cultures = short_contrast(str(groups["source"].iloc[0]), 15)

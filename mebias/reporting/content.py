@@ -239,8 +239,8 @@ class Content:
         """
         if len(self.datasets) == 1:
             return stem
-        safe = re.sub(r"[^a-z0-9]+", "-", dataset.casefold()).strip("-") or "data"
-        others = [re.sub(r"[^a-z0-9]+", "-", d.casefold()).strip("-") for d in self.datasets]
-        if others.count(safe) > 1:
+        names = {d: re.sub(r"[^a-z0-9]+", "-", d.casefold()).strip("-") for d in self.datasets}
+        safe = names[dataset] or "data"
+        if not names[dataset] or list(names.values()).count(safe) > 1:
             safe += f"-{self.datasets.index(dataset) + 1}"
         return f"{stem}-{safe}"

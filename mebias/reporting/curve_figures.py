@@ -24,7 +24,7 @@ from mebias.reporting.figure_style import (
 )
 
 _STYLES = ("-", (0, (4, 1)), (0, (1, 1)))
-"""Of lines, in turn: colors alone look alike in grey."""
+"""Of lines, in turn: colors alone look alike in gray."""
 _NAMES = {"loss": "Loss (cross-entropy)", "uf1": "UF1"}
 
 

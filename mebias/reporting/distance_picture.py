@@ -41,7 +41,7 @@ class _Scene:
     symmetric: bool
 
     def rms(self, apexes: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """RMS difference (grey levels per pixel) of each pair; NaN where a frame is missing."""
+        """RMS difference (gray levels per pixel) of each pair; NaN where a frame is missing."""
         found = np.full((len(apexes), len(others)), np.nan)
         for row, apex in enumerate(apexes.tolist()):
             for column, other in enumerate(others.tolist()):
@@ -90,7 +90,7 @@ def plot_distances(
     Returns
     -------
     Figure
-        Root mean square of the pixel differences (grey levels). Each keyframe pair is a
+        Root mean square of the pixel differences (gray levels). Each keyframe pair is a
         point: onset and apex above the diagonal, offset and apex below it. Two details show
         the windows; they are left out where a window is the whole clip. Of long clips every
         so manieth frame is shown, which the axis says.
@@ -163,7 +163,7 @@ def _drawn(scene: _Scene, distance: str, width_mm: float) -> Figure:
         )
         bar.ax.ticklabel_format(useOffset=False)
         if axes is main:
-            bar.set_label(f"{distance} difference (RMS grey levels per pixel)")
+            bar.set_label(f"{distance} difference (RMS gray levels per pixel)")
     _legend(figure, scene, narrow)
     return figure
 

@@ -11,7 +11,14 @@ import pandas as pd
 from mebias import tables
 from mebias.reporting.blocks import Cell, Grid, Notes
 from mebias.reporting.formats import NONE, amount, is_missing, p_cell, share, whole, with_interval
-from mebias.reporting.grids import column_level, group_label, value_cell, without_empty
+from mebias.reporting.grids import (
+    column_level,
+    group_label,
+    hypothesis,
+    is_low,
+    value_cell,
+    without_empty,
+)
 from mebias.reporting.lookup import Estimates, Part, Value, records
 
 
@@ -248,18 +255,15 @@ def hypothesis_grid(tests: pd.DataFrame, caption: str) -> Grid:
     notes, rows = Notes(), []
     for row in records(tests):
         unsaid = is_missing(row["p_adjusted"]) or is_missing(row["estimate"])
-        text, keyframe = str(row["hypothesis"]), str(row["keyframe"])
         shown = with_interval(row["estimate"], row["conf_low"], row["conf_high"], row["unit"])
         adjusted = row["p_adjusted"]
-        low = not is_missing(adjusted) and adjusted < 0.05
         rows.append((
-            Cell(text if keyframe == tables.ALL or keyframe in text else f"{keyframe}: {text}",
-                 head=True, mark=notes.mark(row["reason"] if unsaid else "")),
+            Cell(hypothesis(row), head=True, mark=notes.mark(row["reason"] if unsaid else "")),
             Cell(shown, numeric=True),
             Cell(str(row["unit"]) if not is_missing(row["estimate"]) else NONE),
             Cell(amount(row["margin"], row["unit"], sign=False), numeric=True),
             Cell(p_cell(row["p_value"]), numeric=True),
-            Cell(p_cell(adjusted), numeric=True, tone="low" if low else ""),
+            Cell(p_cell(adjusted), numeric=True, tone="low" if is_low(adjusted) else ""),
             Cell(f"{row['family']} ({whole(row['family_size'])})"),
             Cell(f"{whole(row['n_clips'])} / {whole(row['n_subjects'])}", numeric=True),
         ))  # fmt: skip

@@ -60,9 +60,11 @@ def recognition(measured: Sequence[Measured]) -> str:
     done = [m for m in measured if m.gains is not None and m.record is not None]
     if not done:
         return ""
-    told = []
+    told: list[str] = []
+    arms: list[str] = []
     for one in done:
         assert one.record is not None
+        arms += one.record.arms
         form = "short form, " if one.record.short else ""
         told.append(
             f"{one.dataset}: {form}{one.record.protocol}, arms {', '.join(one.record.arms)}, maps "
@@ -71,10 +73,26 @@ def recognition(measured: Sequence[Measured]) -> str:
     return (
         f"A recognizer was trained on human keyframes and on those of other sources with the same "
         f"clips, folds, batches, initial weights and number of epochs, fixed in advance "
-        f"({'; '.join(told)}). Keyframes were re-selected in training clips only. Scores come from "
+        f"({'; '.join(told)}). Keyframes were re-selected {swapped_in(arms)}. Scores come from "
         f"counts pooled over folds, averaged over seeds: UF1 (mean F1 of the classes), UAR (mean "
         f"recall) and accuracy. Intervals of gains are delete-one-subject jackknives (UF1, UAR) or "
         f"clustered by subject (accuracy), given the trained models; tests swap two arms for "
         f"whole subjects. A gain is called equivalent to none only within its margin and with 80 % "
         f"power to find the margin."
     )
+
+
+def swapped_in(arms: Sequence[str]) -> str:
+    """In which clips keyframes are re-selected, as the names of arms say.
+
+    >>> swapped_in(["human", "gamdss"]), swapped_in(["human", "gamdss@both"])
+    ('in training clips only', 'in training clips only (gamdss@both: in test clips, too)')
+    """
+    places = {"@both": "in test clips, too", "@test": "in test clips alone"}
+    told = [
+        f"{arm}: {where}"
+        for arm in dict.fromkeys(arms)
+        for at, where in places.items()
+        if at in arm
+    ]
+    return "in training clips only" + (f" ({'; '.join(told)})" if told else "")

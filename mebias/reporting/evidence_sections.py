@@ -16,6 +16,7 @@ from mebias.reporting.evidence_grids import Quantity
 from mebias.reporting.formats import count, is_missing, joined, with_interval
 from mebias.reporting.lookup import Estimates, Part, Value
 from mebias.reporting.parts import heading, pictures_of
+from mebias.reporting.text import PLURAL
 
 _NO_JUDGE = (
     "No label was judged: the rule motion-blind, which locates keyframes from the movement alone, "
@@ -144,18 +145,15 @@ def spread_sentence(estimates: Estimates, judged: Part | None) -> str:
     for other in ("onset", "apex"):
         value = estimates.get(judged, "offset", f"log_sd_offset_{other}", unit="log")
         if value is None or is_missing(value.estimate):
-            unsaid.append(_PLURAL[other])
+            unsaid.append(PLURAL[other])
             continue
         both = not is_missing(value.low) and value.low <= 0 <= value.high
         alike = ", an interval that holds 1," if both else ""
-        ratios.append(f"{grids.ratio_text(value)} times{alike} as uncertain as {_PLURAL[other]}")
+        ratios.append(f"{grids.ratio_text(value)} times{alike} as uncertain as {PLURAL[other]}")
     if not ratios:
         return f"Whether offsets are less certain than the others can't be told. {text}"
     lacking = f"; against {joined(unsaid)} it can't be told" if unsaid else ""
     return f"Offsets are {joined(ratios)}{lacking}. {text}"
-
-
-_PLURAL = {"onset": "onsets", "apex": "apexes"}
 
 
 def _nulls(content: Content) -> Iterator[Block]:
@@ -213,10 +211,11 @@ def excess_sentence(estimates: Estimates, part: Part) -> str:
     told = joined([f"{k} {_interval(v, 'ms')}" for k, v in found.items()])
     apart = [k for k, v in found.items() if not is_missing(v.low) and (v.low > 0 or v.high < 0)]
     known = [k for k, v in found.items() if not is_missing(v.low)]
+    of = "" if len(known) == len(found) else f" of {joined(known)}"
     says = (
         f"Of {joined(apart)} more is left than chance explains"
         if apart
-        else "Nothing is left that chance does not explain"
+        else f"Nothing that is left{of} can be told from chance"
         if known
         else "Whether anything is left beyond chance can't be told"
     )
@@ -272,8 +271,7 @@ def error_sentence(estimates: Estimates, judged: Part) -> str:
         k: _interval(v, "share") for k in found
         if (v := estimates.get(judged, k, "share_usable")) and not is_missing(v.estimate)
     }  # fmt: skip
-    could = joined([f"{text} of {k}s" if k != "apex" else f"{text} of apexes"
-                    for k, text in usable.items()])  # fmt: skip
+    could = joined([f"{text} of {PLURAL[k]}" for k, text in usable.items()])
     return (
         f"Labels lie off from where the movement alone puts them by {told} ms on average (positive "
         f"= label later). None of these is a bias by itself: a model's definition of a keyframe "
@@ -346,6 +344,9 @@ def _second_look(content: Content) -> Iterator[Block]:
         own = flags[flags["dataset"] == dataset]
         if judge(content, dataset) is None:
             yield Text(_NO_JUDGE)
+            continue
+        if content.shareable:
+            yield Text("Single clips, and so those worth a second look, are not told in this form.")
             continue
         if own.empty:
             yield Text("No label is so far from the movement that it is worth a second look.")

@@ -32,7 +32,7 @@ NARROW_MM = 130.0
 INK, SOFT, FAINT = "#222222", "#666666", "#bbbbbb"
 MARK_COLOR = "#8a3b00"
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#000000")
-"""Okabe and Ito's, in an order that keeps neighbors apart; markers differ too, for grey."""
+"""Okabe and Ito's, in an order that keeps neighbors apart; markers differ too, for gray."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "h")
 MARK_STRIP_MM = 4.5
 FORMATS: Mapping[str, dict[str, Any]] = {

@@ -25,7 +25,7 @@ from mebias.selection.motion import MOTION
 DIFFERENCES = LinearSegmentedColormap.from_list(
     "mebias-differences", ["#0a1f44", "#2f5f9e", "#9a9a9a", "#e8a55c", "#fff3dc"]
 )
-"""Darker than the onset is blue, brighter is orange; lightness rises throughout, for grey print."""
+"""Darker than the onset is blue, brighter is orange; lightness rises throughout, for gray print."""
 _COLUMNS = {"narrow": 5, "wide": 9}
 _SIDE = 240
 """Pixels of a drawn frame, shorter side at most: what 20 mm hold at 300 dpi."""
@@ -159,8 +159,8 @@ def _drawn(clip: ClipView, strips: list[_Strip], width_mm: float) -> Figure:
     base = int(clip.zero if clip.zero in set(clip.numbers.tolist()) else clip.numbers[0])
     shown = sorted({base, *(number for strip in strips for number in strip.numbers)})
     pictures = {number: _small(clip.read(number)) for number in shown}
-    origin = _grey(pictures[base])
-    changes = {n: _smooth(_grey(picture) - origin) for n, picture in pictures.items()}
+    origin = _gray(pictures[base])
+    changes = {n: _smooth(_gray(picture) - origin) for n, picture in pictures.items()}
     limit = max(float(np.quantile(np.abs(list(changes.values())), 0.999)), 1e-6)
     reel = _Reel(clip, pictures, changes, Normalize(-limit, limit))
     plan = _Plan.of(width_mm, len(strips), max(len(s.numbers) for s in strips), origin.shape)
@@ -278,7 +278,7 @@ def _scale(figure: Figure, plan: _Plan, image: AxesImage | None, clip: ClipView,
     bar = figure.colorbar(image, cax=place, orientation="horizontal")
     onset = clip.human["onset"].placed and base == clip.zero
     what = "the human onset" if onset else f"frame {base}"
-    bar.set_label(f"difference from {what} (grey levels, smoothed)", labelpad=1.5)
+    bar.set_label(f"difference from {what} (gray levels, smoothed)", labelpad=1.5)
     bar.outline.set_linewidth(0.5)
 
 
@@ -306,9 +306,9 @@ def _rgb(picture: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(picture[:, :, ::-1]) if picture.ndim == 3 else picture
 
 
-def _grey(picture: np.ndarray) -> np.ndarray:
-    grey = picture.mean(axis=2) if picture.ndim == 3 else picture
-    return np.asarray(grey, dtype=np.float32)
+def _gray(picture: np.ndarray) -> np.ndarray:
+    gray = picture.mean(axis=2) if picture.ndim == 3 else picture
+    return np.asarray(gray, dtype=np.float32)
 
 
 def _smooth(change: np.ndarray) -> np.ndarray:

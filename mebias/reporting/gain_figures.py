@@ -227,7 +227,7 @@ def confusion_plot(confusion: pd.DataFrame, *, width_mm: float = TWO_COLUMNS_MM)
 
 
 def _matrix(axes: Axes, own: pd.DataFrame, classes: Sequence[str]) -> None:
-    """Shares as grey, clips as numbers."""
+    """Shares as gray, clips as numbers."""
     place = {name: i for i, name in enumerate(classes)}
     share, clips = (np.full((len(classes), len(classes)), np.nan) for _ in range(2))
     for row in own.to_dict("records"):

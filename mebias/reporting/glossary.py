@@ -49,7 +49,8 @@ TERMS: tuple[tuple[str, str], ...] = (
     ("UF1, UAR", "Scores of a recognizer that count every class alike: the mean of the classes' "
      "F1, and the mean of their recalls (the share of a class that is recognized)."),
     ("arm", "What the training keyframes come from: human labels, the rule gamdss, or jitter, "
-     "frames drawn at random from the same windows. Test clips keep their human labels."),
+     "frames drawn at random from the same windows. Test clips keep their human labels, unless "
+     "@both or @test in the arm's name says otherwise."),
     ("equivalent", "The whole interval lies within the margin, in a design that would have "
      "found the margin with 80 % power: no difference that matters."),
     ("CCC, ICC", "Agreement of two measurements, from 0 to 1: the concordance correlation, and "

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 
 from mebias import tables
 from mebias.quantification.coverage import falls_short
+from mebias.reporting.answers import tone
 from mebias.reporting.blocks import Cell, Grid, Notes
 from mebias.reporting.formats import (
     NONE,
@@ -17,12 +19,11 @@ from mebias.reporting.formats import (
     is_missing,
     p_cell,
     per_cent_level,
-    share,
     whole,
     with_interval,
 )
 from mebias.reporting.lookup import Estimates, Part, Value, records
-from mebias.reporting.text import OUTCOME
+from mebias.reporting.text import ALPHA, OUTCOME
 
 ALL_LABEL = "all subjects"
 LONG = 40
@@ -177,7 +178,7 @@ def contrast_grid(tests: pd.DataFrame, caption: str) -> Grid:
         adjusted = row["p_adjusted"]
         explained = is_missing(adjusted) or is_missing(row["estimate"])
         rows.append((
-            Cell(_hypothesis(row), head=True, mark=notes.mark(row["reason"] if explained else "")),
+            Cell(hypothesis(row), head=True, mark=notes.mark(row["reason"] if explained else "")),
             Cell(
                 with_interval(row["estimate"], row["conf_low"], row["conf_high"], row["unit"]),
                 numeric=True,
@@ -186,7 +187,7 @@ def contrast_grid(tests: pd.DataFrame, caption: str) -> Grid:
             Cell(p_cell(row["p_permutation"]), numeric=True),
             Cell(p_cell(row["p_cr2"]), numeric=True),
             Cell(p_cell(row["p_value"]), numeric=True),
-            Cell(p_cell(adjusted), numeric=True, tone="low" if _below(adjusted) else ""),
+            Cell(p_cell(adjusted), numeric=True, tone="low" if is_low(adjusted) else ""),
             Cell(f"{row['family']} ({whole(row['family_size'])})"),
             Cell(f"{whole(row['n_clips'])} / {whole(row['n_subjects'])}", numeric=True),
         ))  # fmt: skip
@@ -222,7 +223,7 @@ def claims_grid(claims: pd.DataFrame, caption: str) -> Grid:
         rows.append((
             Cell(row["topic"], head=True),
             Cell(row["claim"], head=True),
-            Cell(row["grade"], tone=row["grade"].split(" ")[0].replace("'", "")),
+            Cell(row["grade"], tone=tone(row["grade"])),
             Cell(f"{shown} {unit}".strip(), numeric=True),
             _with_notes(row["rests_on"], common, notes, kept=1),
             _with_notes(row["would_settle"], common, notes),
@@ -256,8 +257,7 @@ def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:
     for row in planted.to_dict("records"):
         rows.append((
             Cell(f"{row['contrast']}, {row['keyframe']}", head=True),
-            Cell(OUTCOME.get(row["outcome"], row["outcome"]),
-                 tone=row["outcome"].split(" ")[0].replace("'", "")),
+            Cell(OUTCOME.get(row["outcome"], row["outcome"]), tone=tone(row["outcome"])),
             Cell(amount(row["planted_error_ms"], "ms"), numeric=True),
             Cell(amount(row["drawn_error_ms"], "ms"), numeric=True),
             Cell(amount(row["expected_shift_ms"], "ms"), numeric=True),
@@ -280,47 +280,15 @@ def planted_grid(planted: pd.DataFrame, caption: str) -> Grid:
     return without_empty(Grid(caption, head, tuple(rows), notes.lines(), source="planted"))
 
 
-def frame_grid(
-    table: pd.DataFrame,
-    caption: str,
-    columns: Sequence[tuple[str, str, Callable[[object], str] | None]],
-    notes: Sequence[str] = (),
-) -> Grid:
-    """A tidy table as it stands: (column, head, how to print it; None for text)."""
-    present = [c for c in columns if c[0] in table.columns]
-    rows = tuple(
-        tuple(
-            Cell(str(row[name]) if show is None else show(row[name]), numeric=show is not None)
-            for name, _, show in present
-        )
-        for row in table.to_dict("records")
-    )
-    return Grid(caption, tuple((h, s is not None) for _, h, s in present), rows, tuple(notes))
-
-
-def any_number(value: object) -> str:
-    """A number of any kind, short.
-
-    >>> any_number(3.0), any_number(0.25), any_number(float("nan"))
-    ('3', '0.25', '–')
-    """
-    if value is None or is_missing(value):
-        return NONE
-    return f"{float(str(value)):.3g}".replace("-", "−")
-
-
-def any_share(value: object) -> str:
-    """A share of any kind."""
-    return share(None if value is None else float(str(value)))
-
-
-def _hypothesis(row: dict[str, object]) -> str:
+def hypothesis(row: Mapping[str, Any]) -> str:
+    """A hypothesis with its keyframe, where it does not name it."""
     text, keyframe = str(row["hypothesis"]), str(row["keyframe"])
-    return text if not keyframe or keyframe in text else f"{keyframe}: {text}"
+    return text if keyframe == tables.ALL or keyframe in text else f"{keyframe}: {text}"
 
 
-def _below(p: float) -> bool:
-    return not is_missing(p) and p < 0.05
+def is_low(p: float) -> bool:
+    """Whether a p-value is below the level of the tests."""
+    return not is_missing(p) and p < ALPHA
 
 
 def without_empty(grid: Grid) -> Grid:

@@ -48,7 +48,7 @@ def escape(text: str) -> str:
     >>> escape("\u22121.3")
     '$-$1.3'
     """
-    flat = " ".join(text.split(" ")) if "\n" not in text else " ".join(text.split())
+    flat = " ".join(text.split()) if "\n" in text else text
     printable = "".join(c for c in flat if c.isprintable() or c in _SIGNS)
     return "".join(_SIGNS.get(c, c) for c in printable)
 

@@ -127,7 +127,7 @@ def _plain(text: str) -> str:
     >>> _plain("A & B <script> &lt;")
     'A & B &lt;script> &amp;lt;'
     """
-    flat = " ".join(text.split(" ")) if "\n" not in text else " ".join(text.split())
+    flat = " ".join(text.split()) if "\n" in text else text
     return re.sub(r"&(?=#?\w+;)", "&amp;", flat).replace("<", "&lt;")
 
 
@@ -135,11 +135,9 @@ def _data(run: Run) -> str:
     told = []
     for dataset, part in run.shifts.groupby("dataset", sort=False):
         clips = part.drop_duplicates(["subject", "clip"])
-        rates = sorted(clips["fps"].unique())
-        rate = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g}"
         told.append(
             f"{dataset}: {count(len(clips), 'clip')} of "
-            f"{count(clips['subject'].nunique(), 'subject')} at {rate} frames per second"
+            f"{count(clips['subject'].nunique(), 'subject')} at {_rate(clips['fps'])}"
         )
     text = f"{'; '.join(told)}."
     if run.simulated:
@@ -154,6 +152,19 @@ def _data(run: Run) -> str:
         )
         text += "".join(_reading(cohort) for cohort in run.cohorts)
     return text
+
+
+def _rate(fps: pd.Series) -> str:
+    """Frame rates in words.
+
+    >>> _rate(pd.Series([200.0, 30.0])), _rate(pd.Series([float("nan")]))
+    ('30 to 200 frames per second', 'an unknown frame rate')
+    """
+    rates = sorted(fps.dropna().unique())
+    if not rates:
+        return "an unknown frame rate"
+    rate = f"{rates[0]:g}" if len(rates) == 1 else f"{rates[0]:g} to {rates[-1]:g}"
+    return f"{rate} frames per second"
 
 
 def _reading(cohort: Cohort) -> str:

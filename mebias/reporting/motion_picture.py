@@ -19,7 +19,7 @@ from mebias.reporting.clip_page import is_narrow, look_of_source, page
 from mebias.reporting.clip_view import AnyRule, ClipView, Mark, view, windowed
 from mebias.reporting.figure_style import COLORS, FAINT, INK, MM, ONE_COLUMN_MM, SOFT, style
 
-BLIND, INFORMED = "motion-blind", "motion"
+BLIND = "motion-blind"
 _PEAK = 0.62
 _CONTEXT_MS = 150.0
 _GRID = 400

@@ -14,6 +14,7 @@ from mebias.reporting import evidence_grids as evidence
 from mebias.reporting.blocks import Block, Cell, Fold, Grid, Notes, Picture, Section, Text
 from mebias.reporting.content import Content
 from mebias.reporting.drawing import Drawing, words
+from mebias.reporting.evidence_methods import swapped_in
 from mebias.reporting.formats import (
     NONE,
     is_missing,
@@ -31,10 +32,10 @@ from mebias.reporting.parts import heading, pictures_of
 SCORES = {"uf1": "UF1", "uar": "UAR", "accuracy": "accuracy"}
 MARK = "SHORT FORM"
 _HELP = {
-    "helps": "Re-selection helps in {}",
-    "harms": "Re-selection harms in {}",
-    "equivalent": "Re-selection makes no difference that matters in {}",
-    "can't be told": "Whether re-selection helps in {} can't be told",
+    "helps": "{} helps in {}",
+    "harms": "{} harms in {}",
+    "equivalent": "{} makes no difference that matters in {}",
+    "can't be told": "whether {} helps in {} can't be told",
 }
 
 
@@ -95,8 +96,8 @@ def _blocks(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Block
         yield Text(gain_sentence(conclusions, measured.gains.estimates), "Gain.")
         if _mark(measured):
             yield Text(short_sentence(), f"{MARK}.")
-        if told := jitter_sentence(conclusions, measured.gains.estimates):
-            yield Text(told, "More than augmentation.")
+        told = jitter_sentence(conclusions, measured.gains.estimates)
+        yield Text(told, "More than augmentation.")
         yield Text(power_sentence(conclusions), "Power.")
         yield Text(made_sentence(measured), "How it was measured.")
         yield from pictures_of(content, pictures, dataset, "gains")
@@ -167,41 +168,47 @@ def made_sentence(measured: Measured) -> str:
     return (
         f"{where}{record.protocol[0].upper() if not where else record.protocol[0]}"
         f"{record.protocol[1:]}; classes: {record.labels}; maps: {record.maps}{sizes}. Keyframes "
-        f"are re-selected in training clips only; every arm has the same clips, folds, batches "
+        f"are re-selected {swapped_in(record.arms)}; every arm has the same clips, folds, batches "
         f"and initial weights. Intervals and tests take the trained models as given; how far "
         f"seeds differ stands apart.{own}"
     )
 
 
 def gain_sentence(conclusions: pd.DataFrame, estimates: pd.DataFrame) -> str:
-    """What gamdss gains over the human keyframes, in each score."""
-    own = conclusions[(conclusions["against"] == HUMAN) & (conclusions["arm"] == GAMDSS)]
-    if own.empty:
-        own = conclusions[conclusions["against"] == HUMAN]
+    """What gamdss, or else the first arm, gains over the human keyframes, in each score."""
+    own = _over_human(conclusions)
     if own.empty:
         return "There is a single arm, so nothing can be gained over another."
     arm = str(own["arm"].iloc[0])
-    own = own[own["arm"] == arm]
     told = [
         f"{_gain(r['estimate'], r['conf_low'], r['conf_high'])} in {SCORES[r['quantity']]}"
         for r in records(own)
     ]
     first = own.iloc[0]
-    says = _HELP.get(str(first["conclusion"]), str(first["conclusion"]))
-    text = (
-        f"{says.format(SCORES[str(first['quantity'])])}: training on keyframes of {arm} instead of "
-        f"human ones gains {joined(told)}"
-    )
+    plain = not set(arm) & {"@", "+"}  # which say where, or with which loss
+    who = "re-selection" if plain else f"the arm {arm}"
+    how = f"training on keyframes of {arm} instead of human ones" if plain else "beside human, it"
+    says = _HELP[str(first["conclusion"])].format(who, SCORES[str(first["quantity"])])
+    text = f"{says[0].upper()}{says[1:]}: {how} gains {joined(told)}"
     human, re_selected = (_score(estimates, name, "uf1") for name in (HUMAN, arm))
     if human and re_selected:
         text += f" (UF1 {human} with human keyframes, {re_selected} with {arm})"
     return f"{text}."
 
 
+def _over_human(conclusions: pd.DataFrame) -> pd.DataFrame:
+    """What gamdss, or else the first arm, gains over human."""
+    own = conclusions[conclusions["against"] == HUMAN]
+    arm = GAMDSS if (own["arm"] == GAMDSS).any() else "".join(own["arm"].head(1))
+    return own[own["arm"] == arm]
+
+
 def jitter_sentence(conclusions: pd.DataFrame, estimates: pd.DataFrame) -> str:
-    """Whether gamdss gains more than random frames of the same windows do; empty without them."""
+    """Whether gamdss gains more than random frames of the same windows do; else why not told."""
     own = conclusions[(conclusions["arm"] == GAMDSS) & (conclusions["against"] == JITTER)]
     if own.empty:
+        if (conclusions[["arm", "against"]] == JITTER).to_numpy().any():
+            return f"There is no arm {GAMDSS} to set beside {JITTER}, random frames of its windows."
         return (
             f"There is no arm {JITTER}, random frames of the same windows: a gain cannot be told "
             f"from plain augmentation."
@@ -224,8 +231,8 @@ def jitter_sentence(conclusions: pd.DataFrame, estimates: pd.DataFrame) -> str:
 
 def power_sentence(conclusions: pd.DataFrame) -> str:
     """What gain the design could find."""
-    own = conclusions[(conclusions["against"] == HUMAN) & (conclusions["quantity"] == "uf1")]
-    known = own[own["smallest_gain"].notna()]
+    own = _over_human(conclusions)
+    known = own[own["quantity"].eq("uf1") & own["smallest_gain"].notna()]
     if known.empty:
         return "What gain this design could find can't be told."
     row = records(known)[0]

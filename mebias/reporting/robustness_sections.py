@@ -36,13 +36,15 @@ def drawings(content: Content, dataset: str) -> Iterator[Drawing]:
 
     curve = content.robustness("specifications", dataset)
     drawn = curve[curve["unit"].eq("ms") & curve["estimate"].notna()]
+    tests = content.specification_tests
+    tests = tests[tests["dataset"] == dataset]
     if len(drawn):
         yield Drawing(
             content.slug("specifications", dataset),
             f"{dataset}. The contrast between groups under every defensible choice, in ms, in "
             f"ascending order with its intervals; below, the choices. Those in shares of the "
             f"window or in frames are in the table only.",
-            curve_sentence(curve, content.specification_tests),
+            curve_sentence(curve, tests),
             lambda: figures.specification_plot(curve),
         )
     influence = content.robustness("influence", dataset)

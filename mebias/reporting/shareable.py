@@ -21,6 +21,8 @@ ROWS = ("clips", "boxes", "keyframes", "shifts", "nulls", "flags", "predictions"
 """Tables with a row per clip or person: a shareable report is written without them."""
 _NAMING = ("folders", "such_as")
 """What a cohort's settings quote of the layout on disk."""
+_TELLING = re.compile(r"(?=.*[^\W\d])...|.....", re.DOTALL)
+"""Names of clips that are looked for anywhere; numbers and letters alone only after "clip"."""
 
 
 def large_groups(clips: pd.DataFrame, min_subjects: int) -> dict[str, str]:
@@ -150,11 +152,12 @@ class _Names:
             self._subjects[str(dataset), str(subject)] = f"S{place}"
             for n, clip in enumerate(dict.fromkeys(part["clip"]), start=1):
                 self._clips[str(dataset), str(clip)] = f"S{place}/{n}"
-        names = sorted({clip for _, clip in self._clips}, key=len, reverse=True)
-        self._clip_names = re.compile("|".join(map(re.escape, names)) or r"(?!)")
-        people = sorted({s for _, s in self._subjects}, key=len, reverse=True)
-        told = "|".join(map(re.escape, people)) or r"(?!)"
-        self._people = re.compile(rf"\b(subjects?|person|of|than) '?(?:{told})(?![\w.])")
+        names = {clip for _, clip in self._clips}
+        telling = {name for name in names if _TELLING.search(name)}
+        self._clip_names = re.compile(_any_of(telling))
+        self._clip_numbers = re.compile(rf"\b(clips?) '?(?:{_any_of(names - telling)})(?![\w.])")
+        people = _any_of({s for _, s in self._subjects})
+        self._people = re.compile(rf"\b(subjects?|person|of|than) '?(?:{people})(?![\w.])")
 
     def in_table(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table whose subject and clip columns have pseudonyms."""
@@ -194,7 +197,16 @@ class _Names:
         return tables.conform(pd.concat([kept, tables.from_rows(rows, "issues")]), "issues")
 
     def _names_someone(self, text: str) -> bool:
-        return bool(self._clip_names.search(text) or self._people.search(text))
+        patterns = (self._clip_names, self._clip_numbers, self._people)
+        return any(pattern.search(text) for pattern in patterns)
 
     def _hidden(self, text: str) -> str:
-        return self._people.sub(r"\1 (not told)", self._clip_names.sub("a clip", text))
+        text = self._clip_names.sub("a clip", text)
+        for pattern in (self._clip_numbers, self._people):
+            text = pattern.sub(r"\1 (not told)", text)
+        return text
+
+
+def _any_of(names: set[str]) -> str:
+    """A regular expression of any of these names, of two that begin alike the longer; or none."""
+    return "|".join(map(re.escape, sorted(names, key=lambda n: (-len(n), n)))) or r"(?!)"

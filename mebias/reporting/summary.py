@@ -97,7 +97,8 @@ def next_steps(content: Content) -> list[Text]:
     problems = content.issues
     problems = problems[problems["severity"].isin(["error", "warning"])]
     if len(problems):
-        steps.append(Text(f"There are {tally(problems)}.", "Read the design warnings first."))
+        there = "There is" if len(problems) == 1 else "There are"
+        steps.append(Text(f"{there} {tally(problems)}.", "Read the design warnings first."))
     if content.simulated:
         names = joined([c.manifest.id for c in content.cohorts])
         steps.append(Text(f"Run the same report with --root DIR on your copy of {names or 'it'}.",

@@ -81,7 +81,7 @@ def moved_sentence(estimates: Estimates, part: Part) -> str:
     sentence = f"{part.label} moved {joined(parts)}."
     if not stuck:
         return sentence
-    if len(stuck) > 1 and len(set(stuck.values())) == 1:
+    if len(stuck) > 1 and stuck.keys() == moved.keys() and len(set(stuck.values())) == 1:
         return f"{sentence} Windows left {next(iter(stuck.values()))} of each no room to move."
     parts = [f"{text} of {PLURAL[k]}" for k, text in stuck.items()]
     return f"{sentence} Windows left no room to move to {joined(parts)}."

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mebias import tables
 from mebias.reporting.blocks import Cell, Grid, Notes
-from mebias.reporting.formats import is_missing, number, share, whole, with_interval
+from mebias.reporting.formats import count, is_missing, number, share, whole, with_interval
 from mebias.reporting.grids import column_level, value_cell, without_empty
 from mebias.reporting.lookup import Estimates, Part, Value
 
@@ -108,7 +108,8 @@ def subject_grid(subjects: pd.DataFrame, caption: str) -> Grid:
         *((f"{k.capitalize()} revised", True) for k in tables.KEYFRAMES),
     )
     rest = len(wide) - len(rows)
-    notes = (f"{rest} more subjects have revised labels: tables/subjects.csv.",) if rest else ()
+    told = f"{count(rest, 'more subject')} {'has' if rest == 1 else 'have'} revised labels"
+    notes = (f"{told}: tables/subjects.csv.",) if rest else ()
     return Grid(caption, head, rows, notes, source="subjects")
 
 

@@ -45,7 +45,7 @@ def sections(content: Content, pictures: Mapping[str, Picture]) -> Iterator[Sect
     yield Section("types", "What became of expression types", tuple(_types(content, pictures)))
     tests = content.findings.tests
     if len(tests) or len(content.findings.claims):
-        yield Section("groups", "Do groups differ", tuple(_groups(content)))
+        yield Section("groups", "Do groups differ?", tuple(_groups(content)))
 
 
 def name_of(content: Content, stem: str, part: Part) -> str:

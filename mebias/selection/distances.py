@@ -29,7 +29,7 @@ def signed_squared(apex: np.ndarray, other: np.ndarray) -> int:
     Parameters
     ----------
     apex, other : ndarray of uint8
-        Two frames of one shape, grey or color.
+        Two frames of one shape, gray or color.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def stabilized_squared(apex: np.ndarray, other: np.ndarray) -> float:
 def flow_squared(apex: np.ndarray, other: np.ndarray) -> float:
     """Sum over pixels of the squared optical flow (pixels) from ``other`` to ``apex``.
 
-    Dense inverse search (Kroeger et al. 2016, OpenCV's medium preset) on grey frames averaged
+    Dense inverse search (Kroeger et al. 2016, OpenCV's medium preset) on gray frames averaged
     to about `FLOW_SIDE` pixels.
 
     Examples

@@ -51,7 +51,7 @@ class Parts:
     numbers : ndarray of int, shape (n,)
         Frames taken apart.
     gram : ndarray, shape (n, n)
-        Inner products of these frames (squared grey levels), free of a common mean.
+        Inner products of these frames (squared gray levels), free of a common mean.
     theta : ndarray, shape (m, 11)
         Templates drawn from the blind posterior; ms from ``first``.
     first : int

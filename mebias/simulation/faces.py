@@ -131,7 +131,7 @@ _HIGH = _Person(0.76, 0.98, 185, 0.5, 0.36, -0.12, 0.060, 95, 0.215, 0.042, 0.65
 
 
 def face(size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """A face-like texture in grey levels, each draw another person.
+    """A face-like texture in gray levels, each draw another person.
 
     Parameters
     ----------

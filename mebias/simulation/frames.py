@@ -22,7 +22,7 @@ from mebias.simulation.motion import Course, extent
 from mebias.simulation.seeds import Stream, generator
 
 _KEPT = 4
-# Blue, green and red of skin; their mean, weighted as OpenCV does, keeps the grey level.
+# Blue, green and red of skin; their mean, weighted as OpenCV does, keeps the gray level.
 _SKIN = np.array([0.74, 0.92, 1.24], dtype=np.float32)
 _REFERENCE = 128
 K = TypeVar("K", bound=Hashable)
@@ -62,7 +62,7 @@ class SimulatedFrames:
     size : (height, width)
         Pixels.
     noise_sd : float
-        Sensor noise (grey levels).
+        Sensor noise (gray levels).
     color : bool
         Three channels (BGR) instead of one.
     plans : mapping

@@ -92,7 +92,7 @@ def checked_options(
         fps=_number("fps", shape.fps if fps is None else fps, *FPS, "frames per second"),
         size=_size(size),
         amplitude=None if amplitude is None else _number("amplitude", amplitude, unit="pixels"),
-        noise_sd=_number("noise_sd", noise_sd, unit="grey levels"),
+        noise_sd=_number("noise_sd", noise_sd, unit="gray levels"),
         coder_sd_ms=_spreads(coder_sd_ms),
         profiles=_profiles(profiles),
         disturbances=_of_known("disturbance", disturbances, DISTURBANCES),

@@ -83,7 +83,7 @@ def simulate(
         Largest displacement in every clip, in pixels of a frame 128 pixels wide, and scaled
         with the size; by default drawn per clip, 1.6 pixels at the median.
     noise_sd : float
-        Sensor noise (grey levels), independent from pixel to pixel and frame to frame.
+        Sensor noise (gray levels), independent from pixel to pixel and frame to frame.
     coder_sd_ms : sequence of 3 floats
         Standard deviations (ms) of the coders' errors at onset, apex and offset; a tenth of
         the variance is shared by the clips of a subject.

@@ -65,9 +65,9 @@ class Film:
 
 
 def noise_sd(size: int) -> float:
-    """Sensor noise that leaves the noise of full frames averaged to this size (grey levels).
+    """Sensor noise that leaves the noise of full frames averaged to this size (gray levels).
 
-    Rounding to whole grey levels adds its share, a twelfth of a squared level.
+    Rounding to whole gray levels adds its share, a twelfth of a squared level.
 
     >>> round(noise_sd(128), 3), round(noise_sd(28), 3)
     (2.0, 0.335)

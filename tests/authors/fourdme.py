@@ -19,7 +19,7 @@ _UNITS = ("AU1", "AU2", "AU4", "AU6", "AU7", "AU9", "AU12", "AU14", "AU45")
 
 
 def build(built: Built) -> None:
-    """267 micro-expressions of the grey camera; columns known by name only."""
+    """267 micro-expressions of the gray camera; columns known by name only."""
     head = ["sub_ID", "fold_name", "Emotion", "Onset", "Apex", "Offset", "Length", "AUs", *_UNITS,
             "eye blink", *_CLASSES, "Total", "fold"]  # fmt: skip
     rows: list[list[object]] = [[f"{h}'" if built.has("apostrophes") else h for h in head]]

@@ -25,7 +25,7 @@ def test_images_are_read_as_stored(make, tmp_path, suffix, shape):
     image = frames_of(tmp_path).read("s1/c1", 7)
     assert image.dtype == np.uint8
     assert image.flags["C_CONTIGUOUS"]
-    # OpenCV stores a grey BMP with a palette and reads it as color
+    # OpenCV stores a gray BMP with a palette and reads it as color
     assert image.shape[:2] == shape[:2]
     if suffix == ".png":
         assert image.shape == shape

@@ -286,11 +286,11 @@ def _seeds(name):
                 b"Tier\tParticipant\tBegin Time - msec\tEnd Time - msec\n"
                 b"event@a\tp\t1\t9\n"]  # fmt: skip
     if name == "image":
-        grey = np.arange(48, dtype=np.uint8).reshape(6, 8)
-        color = np.dstack([grey, grey, grey])
+        gray = np.arange(48, dtype=np.uint8).reshape(6, 8)
+        color = np.dstack([gray, gray, gray])
         return [mark.encode() + cv2.imencode(suffix, picture)[1].tobytes()
                 for mark, suffix in (("p", ".png"), ("j", ".jpg"), ("b", ".bmp"))
-                for picture in (grey, color)]  # fmt: skip
+                for picture in (gray, color)]  # fmt: skip
     if name == "maps":
         kinds = {"c": "clip.npy", "r": "rising.npy", "f": "falling.npy"}
         return [*(kind.encode() + MAP_PARTS[part] for kind, part in kinds.items()),

@@ -175,3 +175,15 @@ def test_tables_of_the_users_own_are_taken_as_they_are(keyframes):
         given_arms({"human": None, "a": own, "a@both": own.head(3)})
     with pytest.raises(errors.OptionError, match="'a' has no keyframes table"):
         given_arms({"human": None, "a": None})
+
+
+def test_nothing_is_drawn_of_clips_without_frames(cohort, keyframes):
+    own = keyframes[keyframes["source"] == "motion"]
+
+    class Gone:
+        def numbers(self, clip):
+            return np.array([], dtype=int)
+
+    gone = type("Cohort", (), {"frames": Gone(), "clips": cohort.clips, "name": "x"})()
+    found = drawn(own.assign(status="selected"), "posterior-draws", gone, 0)
+    assert set(found["status"]) == {"failed"}

@@ -118,3 +118,10 @@ def test_an_epoch_takes_every_clip_once_in_even_parts():
     parts = Draws(3, 1).batches(np.arange(100, 141), 4)
     assert sorted(np.concatenate(parts)) == list(range(100, 141))
     assert sorted(map(len, parts)) == [10, 10, 10, 11]
+
+
+def test_fewer_clips_than_parts_come_round_again():
+    parts = Draws(0, 0).batches(np.arange(3), 7)
+    assert [len(part) for part in parts] == [1] * 7
+    order = np.concatenate(parts)
+    assert sorted(order[:3]) == [0, 1, 2] and np.array_equal(order[3:6], order[:3])

@@ -250,3 +250,9 @@ def test_pixels_of_a_test_subject_leave_the_weights_of_its_fold_as_they_are(tmp_
     assert all(torch.equal(one[key], two[key]) for key in one)
     assert not all(torch.equal(trained_on[key], trained_on_changed[key]) for key in trained_on)
     assert not np.array_equal(scores[0][tested], scores[1][tested])
+
+
+def test_numbers_of_numpy_are_the_same_run(tmp_path, counted):
+    run(tmp_path, seed=1)
+    run(tmp_path, seed=np.int64(1), epochs=np.int32(2))
+    assert counted == [0, 1, 2]

@@ -121,7 +121,7 @@ def test_a_class_of_one_subject_is_warned_of_by_name():
     ):
         rows = absent_classes(folds, labels, ("common", "rare"))
     assert rows[0]["found"] == "rare"
-    assert "its 1 test clips" in rows[0]["message"]
+    assert "its 1 test clip; merge it" in rows[0]["message"]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert absent_classes(folds, np.array([0, 1, 1, 0]), ("common", "rare")) == []

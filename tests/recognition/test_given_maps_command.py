@@ -203,7 +203,7 @@ def small(files):
         (name_twice, "has the clip c00 twice"),
         (name_others, "none of the clips of clips.csv"),
         (no_maps, "no array 'rising'"),
-        (broken, "'rising' holds NaN or infinite values in 1 clips (c03)"),
+        (broken, "'rising' holds NaN or infinite values in 1 clip (c03)"),
         (flat, "expected 36 clips x channels x height x width"),
         (objects, "cannot be read as an .npz of plain arrays"),
         (small, "the model tiny cannot take maps of 2 channels x 2 x 2"),

@@ -81,7 +81,7 @@ def test_some_rows_are_rows_of_all(cohort, selected):
         assert np.array_equal(inputs.maps("gamdss", rows), inputs.maps("gamdss")[rows])
 
 
-def test_large_maps_keep_whole_grey_levels_in_half_the_memory(cohort):
+def test_large_maps_keep_whole_gray_levels_in_half_the_memory(cohort):
     large = make_inputs(cohort, {"human": None}, size=66)
     assert large.store.frames.dtype == np.uint8
     assert make_inputs(cohort, {"human": None}, size=64).store.frames.dtype == np.int16
@@ -100,7 +100,7 @@ def test_color_comes_as_red_green_blue():
     )
 
 
-def test_grey_frames_have_three_equal_channels_in_color(cohort):
+def test_gray_frames_have_three_equal_channels_in_color(cohort):
     context = make_inputs(cohort, {"human": None}, color=True).context("human")
     assert context.shape[2] == 3
     assert np.array_equal(context[:, :, 0], context[:, :, 2])
@@ -209,7 +209,7 @@ def test_a_frame_that_is_not_on_disk_is_the_nearest_and_is_told(cohort):
     frames = Gaps(cohort.frames)
     inputs = make_inputs(dataclasses.replace(cohort, frames=frames), {"human": None})
     assert (clip, apex - 1) in frames.reads
-    assert "in 1 clips a keyframe is not on disk" in inputs.issues["message"].iloc[0]
+    assert "in 1 clip a keyframe is not on disk" in inputs.issues["message"].iloc[0]
 
 
 def test_frames_of_two_sizes_or_16_bits_leave_their_clip_out(cohort):

@@ -71,7 +71,7 @@ def test_clips_of_one_file_alone_are_left_out_and_told(files):
     assert inputs.clips["clip"].tolist() == ["a/1", "a/2"]
     assert np.array_equal(inputs.maps("input")[0, 0], files.arrays["rising"][0])
     messages = inputs.issues["message"].tolist()
-    assert messages[0].startswith("1 clips of clips.csv are not in maps.npz")
+    assert messages[0].startswith("1 clip of clips.csv is not in maps.npz and is left out")
     assert "b/1" in messages[0]
     assert "c/9" in messages[1]
 
@@ -84,7 +84,7 @@ def with_nan(files, where):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_nan_is_refused_with_the_clip(files, value):
-    with pytest.raises(errors.MapError, match=r"'rising' holds NaN.*1 clips \(a/2\)"):
+    with pytest.raises(errors.MapError, match=r"'rising' holds NaN.*1 clip \(a/2\)"):
         read_maps(*files(with_nan(files, value)))
 
 

@@ -36,7 +36,7 @@ def make_inputs(labels=None, seed=0, datasets=("d",)):
         }
     )
     arrays = Given({"human": maps, "mine": maps + np.float32(0.1)})
-    return Inputs(clips, ("k0", "k1", "k2"), ("grey",), "given", pd.DataFrame(), arrays)
+    return Inputs(clips, ("k0", "k1", "k2"), ("gray",), "given", pd.DataFrame(), arrays)
 
 
 @pytest.fixture(scope="module")

@@ -256,3 +256,12 @@ def test_swap_refuses_what_does_not_fit(columns, key, error, words):
     table = pd.DataFrame({"name": list("ab"), "Apex": [1, 2]})
     with pytest.raises(getattr(errors, error), match=words):
         swap(table, rows(a=11.0), columns, key)
+
+
+def test_swap_refuses_an_empty_cell_of_the_key_and_a_table_that_was_swapped():
+    table = pd.DataFrame({"name": ["a", None], "Apex": [1, 2]}, dtype=object)
+    with pytest.raises(errors.OptionError, match="cannot be filled in"):
+        swap(table, rows(a=11.0), {"apex": "Apex"}, "{name:0>3}")
+    once = swap(table.head(1), rows(a=11.0), {"apex": "Apex"}, "{name}")
+    with pytest.raises(errors.OptionError, match="'Apex_human' already"):
+        swap(once, rows(a=12.0), {"apex": "Apex"}, "{name}")

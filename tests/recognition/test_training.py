@@ -287,3 +287,22 @@ def test_the_released_recipe_is_as_published():
 def test_an_unknown_model_is_named_with_what_is_known():
     with pytest.raises(OptionError, match=r"no model is called 'tinny' .* did you mean tiny"):
         get_model("tinny")
+
+
+@pytest.mark.parametrize("augment", [Augment(), JOINT])
+def test_a_fold_with_fewer_clips_than_others_have_steps_trains_alike_in_all_ways(augment):
+    maps = make_maps()
+    folds = [(np.arange(6), np.arange(6, 9)), (np.arange(9, 24), np.arange(3))]
+    options = {"maps": maps, "folds": folds, "epochs": 3, "batch": 2, "augment": augment}
+    alone, together = (trained(way=way, **options) for way in ("turn", "at once"))
+    np.testing.assert_allclose(
+        together.probabilities[:9], alone.probabilities[:9], atol=1e-10, rtol=0
+    )
+
+
+def test_a_pool_keeps_no_maps_of_runs_that_are_done(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with FoldPool(1) as pool:
+        other = make_maps(seed=1)[0]
+        trained(way="processes", pool=pool, epochs=1, test_inputs=other)
+        assert not list(tmp_path.rglob("*.npy"))

@@ -155,3 +155,15 @@ def test_reports_on_other_datasets_are_not_compared(earlier):
     earlier.refuse_other_datasets(["e", "d"])
     with pytest.raises(OptionError, match="is of d and this report of e, so that nothing"):
         earlier.refuse_other_datasets(["e"])
+
+
+def test_a_number_without_an_earlier_interval_is_not_said_to_move_within_it(inputs, earlier):
+    rows = pd.DataFrame(earlier.found["estimates"])
+    place = int(rows["conf_low"].notna().idxmax())
+    bare = {"estimate": rows.loc[place, "estimate"] + 1, "conf_low": None, "conf_high": None}
+    content = Content(**inputs.cohort(), earlier=edited(earlier, "estimates", place, **bare))
+    told = changes_section.section(content).blocks
+    assert "1 moved, without an interval or a number to compare with" in told[0].text
+    assert "moved within" not in told[0].text
+    cells = [c.text for b in told if hasattr(b, "rows") for r in b.rows for c in r]
+    assert "moved within its earlier interval" not in cells

@@ -1,34 +1,30 @@
-"""Pictures of single clips: what is marked where, read from the artists; files; the command."""
+"""Pictures of single clips: what is marked where, read from the artists."""
 
-import itertools
 import tracemalloc
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Text
+from reporting.clip_pictures import (
+    PLOTS,
+    WIDTHS,
+    artist,
+    assert_legible,
+    count,
+    frames_of,
+    simulated,
+    without,
+    words,
+)
 
 import mebias
 from mebias import tables
-from mebias.cli import main
 from mebias.errors import FrameError, OptionError
-from mebias.reporting import clip_figures
 from mebias.reporting.clip_motion import movement
 from mebias.reporting.clip_view import view
 from mebias.reporting.figure_style import MM
 from mebias.selection.distances import signed_squared, uint8_squared
-
-PLOTS = {
-    "distances": mebias.plot_distances,
-    "motion": mebias.plot_motion,
-    "film": mebias.plot_film,
-}
-WIDTHS = (89.0, 183.0)
-
-
-def simulated(name="samm", **options):
-    return mebias.simulate(name, **{"n_subjects": 2, "n_clips": 2, "size": (64, 64)} | options)
 
 
 @pytest.fixture(scope="module")
@@ -39,57 +35,6 @@ def cohort():
 @pytest.fixture(scope="module")
 def clip(cohort):
     return cohort.clips["clip"].iloc[1]
-
-
-def frames_of(table, clip, source):
-    own = table[(table["clip"] == clip) & (table["source"] == source)]
-    return own.set_index("keyframe")["frame"].to_dict()
-
-
-def artist(part, gid):
-    (found,) = part.findobj(lambda a: a.get_gid() == gid)
-    return found
-
-
-def count(part, gid):
-    return len(part.findobj(lambda a: str(a.get_gid() or "").startswith(gid)))
-
-
-def words(figure):
-    return [t.get_text() for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
-
-
-def lettering(figure):
-    """Texts that are drawn, with their boxes in pixels; ticks beyond an axis are not drawn."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    every = list(figure.axes)
-    for axes in every:
-        every += axes.child_axes
-    hidden = set()
-    for axes in every:
-        if not axes.axison:
-            hidden |= {id(t) for axis in (axes.xaxis, axes.yaxis) for t in axis.findobj(Text)}
-        for axis, ends in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-            slack = 1e-6 * abs(ends[1] - ends[0])
-            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
-                if not min(ends) - slack <= tick.get_loc() <= max(ends) + slack:
-                    hidden |= {id(tick.label1), id(tick.label2)}
-    texts = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
-    return [(t, t.get_window_extent(canvas.get_renderer())) for t in texts if id(t) not in hidden]
-
-
-def assert_legible(figure):
-    """No text below 6 pt, none beyond the page, no two on top of each other."""
-    drawn = lettering(figure)
-    width, height = figure.bbox.size
-    for text, box in drawn:
-        assert text.get_fontsize() >= 6, text.get_text()
-        inside = box.x0 > -1 and box.y0 > -1 and box.x1 < width + 1 and box.y1 < height + 1
-        assert inside, f"{text.get_text()!r} leaves the page"
-    for (one, a), (two, b) in itertools.combinations(drawn, 2):
-        wide, high = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert wide <= 1 or high <= 1, f"{one.get_text()!r} lies on {two.get_text()!r}"
 
 
 CASES = {
@@ -159,7 +104,7 @@ def test_distances_are_per_pixel_and_the_apex_is_the_minuend(name, exact):
         squared = exact(film.at(round(apex)), film.at(round(other)))
         expected = (squared / film.at(round(apex)).size) ** 0.5
         assert values[row, column] == pytest.approx(expected)
-    assert f"{name} difference (RMS grey levels per pixel)" in words(figure)
+    assert f"{name} difference (RMS gray levels per pixel)" in words(figure)
 
 
 def test_each_detail_holds_its_window_and_points(cohort, clip):
@@ -383,14 +328,6 @@ def test_bad_input_is_said_in_a_sentence(cohort, clip, plot):
         plot(replace(cohort, frames=Nothing()), clip)
 
 
-def without(cohort, keyframe):
-    lacking = cohort.keyframes["keyframe"] == keyframe
-    keyframes = cohort.keyframes.copy()
-    keyframes.loc[lacking, "frame"] = np.nan
-    keyframes.loc[lacking, "status"] = "missing"
-    return replace(cohort, keyframes=keyframes)
-
-
 def test_missing_keyframes(cohort, clip):
     no_apex, no_onset = without(cohort, "apex"), without(cohort, "onset")
     with pytest.raises(FrameError, match="no usable human apex"):
@@ -414,114 +351,3 @@ def test_a_coder_is_chosen(cohort, clip):
     both = replace(cohort, keyframes=tables.pd.concat([cohort.keyframes, second]))
     first = view(both, clip).human["onset"].frame
     assert view(both, clip, coder="two").human["onset"].frame == first + 2
-
-
-# Which clips, and their files
-
-
-def test_the_clips_that_disagree_most(cohort):
-    shifts = mebias.compare(cohort, mebias.reselect(cohort))
-    sizes = shifts.groupby("clip")["shift_ms"].apply(lambda s: s.abs().mean())
-    assert clip_figures.most_disagreeing(shifts, 1) == [sizes.idxmax()]
-
-
-def test_file_names_are_safe_and_stable():
-    names = clip_figures._file_names(["s1/a#1", "../x", "S1-a-1", "ü b", "/"])
-    assert len(set(map(str.casefold, names.values()))) == 5
-    assert not any(set(name) & set('/\\#: "') or name.startswith(".") for name in names.values())
-
-
-def test_the_same_clip_gives_the_same_bytes(cohort, clip, tmp_path):
-    written = []
-    for run in ("a", "b"):
-        paths, problems = clip_figures.write_clip_figures(
-            cohort, [clip], tmp_path / run, faces=True
-        )
-        assert not problems
-        written.append({p.relative_to(tmp_path / run).as_posix(): p.read_bytes() for p in paths})
-    assert written[0] == written[1]
-    stem = clip.replace("/", "-")
-    expected = {f"{stem}_{kind}.{suffix}" for kind in PLOTS for suffix in ("svg", "pdf", "png")}
-    assert set(written[0]) == expected | {f"one-column/{name}" for name in expected}
-    for name, content in written[0].items():
-        if name.endswith(".pdf"):
-            assert b"/FontFile2" in content
-
-
-def test_a_picture_that_fails_leaves_nothing_and_the_others_go_on(
-    cohort, clip, tmp_path, monkeypatch
-):
-    paths, problems = clip_figures.write_clip_figures(
-        without(cohort, "apex"), [clip], tmp_path, faces=True
-    )
-    assert len(problems) == 1 and "no picture of distances" in problems[0]
-    assert {p.stem.split("_")[-1] for p in paths} == {"motion", "film"}
-
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("os.replace", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        clip_figures.write_clip_figures(cohort, [clip], tmp_path / "new")
-    assert [p for p in (tmp_path / "new").rglob("*") if p.is_file()] == []
-
-
-# The command
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("own") / "data"
-    small = ["--subjects", "3", "--clips", "6", "--size", "48x48"]
-    assert main(["simulate", "4dme", *small, "--frames", "--out", str(folder), "--quiet"]) == 0
-    return folder
-
-
-def reselect(capsys, root, out, *more):
-    code = main(["reselect", "folder", "--root", str(root), "--out", str(out), *more])
-    return code, capsys.readouterr()
-
-
-def test_command_draws_a_number_or_named_clips(capsys, root, tmp_path):
-    code, said = reselect(capsys, root, tmp_path / "n", "--figures", "1")
-    assert code == 0 and "12 files with pictures of 1 clip, no faces" in said.out
-    assert len(list((tmp_path / "n/figures/clips").glob("*_motion.svg"))) == 1
-    assert not list((tmp_path / "n").rglob("*film*"))
-    code, said = reselect(
-        capsys, root, tmp_path / "c", "--figures", "s02/s02_01", "--rule", "motion",
-        "--faces",
-    )  # fmt: skip
-    assert "18 files with pictures of 1 clip, faces among them" in said.out
-    drawn = {p.name for p in (tmp_path / "c/figures/clips").glob("*.png")}
-    assert code == 0 and len(drawn) == 3 and all("s02_01" in name for name in drawn)
-
-
-def test_command_without_figures_draws_none(capsys, root, tmp_path):
-    code, _ = reselect(capsys, root, tmp_path / "plain")
-    assert code == 0 and not (tmp_path / "plain/figures").exists()
-
-
-def test_command_refuses_what_it_cannot_draw(capsys, root, tmp_path):
-    for given, words_ in (("s99/1", "has no clip 's99/1'"), ("0", "expected 1 clip or more")):
-        code, said = reselect(capsys, root, tmp_path, "--figures", given)
-        assert code == 2 and words_ in said.err and said.err.count("\n") <= 2
-    code, said = reselect(capsys, root, tmp_path, "--faces")
-    assert code == 2 and "give --figures too" in said.err
-    assert not (tmp_path / "keyframes.csv").exists()
-
-
-def test_command_without_frames_says_so_and_goes_on(capsys, root, tmp_path):
-    bare = tmp_path / "bare"
-    bare.mkdir()
-    for file in root.glob("*.*"):
-        (bare / file.name).write_bytes(file.read_bytes())
-    code, said = reselect(capsys, bare, tmp_path / "out", "--figures", "--fps", "60")
-    assert code == 0 and "no picture can be drawn" in said.err
-    assert (tmp_path / "out/keyframes.csv").exists()
-
-
-def test_the_help_says_that_faces_are_shown(capsys):
-    with pytest.raises(SystemExit):
-        main(["reselect", "--help"])
-    told = " ".join(capsys.readouterr().out.split())
-    assert "--faces with --figures: film strips as well; THEY SHOW FACES" in told

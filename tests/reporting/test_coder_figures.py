@@ -57,3 +57,13 @@ def test_without_cultures_or_bias_there_is_nothing_to_draw(found):
     alone = found.estimates[found.estimates["quantity"] != "culture_difference"]
     with pytest.raises(TableError, match="state cultures and groups"):
         culture_plot(alone)
+
+
+def test_contrasts_of_new_and_of_these_coders_do_not_stand_in_one_row(found):
+    e = found.estimates
+    gone = (e["quantity"] == "culture_by_ethnicity") & (e["keyframe"] == "apex")
+    bare = e.assign(conf_low=e["conf_low"].mask(gone), conf_high=e["conf_high"].mask(gone))
+    figure = culture_plot(bare)
+    labels = [t.get_text() for t in figure.axes[0].get_yticklabels()]
+    assert labels[-1] == "contrast"
+    assert [len([y for _, y in points(axes) if y == 2]) for axes in figure.axes] == [1, 0, 1]

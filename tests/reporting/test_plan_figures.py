@@ -27,7 +27,7 @@ def test_lines_stand_where_the_table_says(plan):
             line = next(v for v in axes.lines if v.get_label() == f"{coders} coders")
             assert np.allclose(line.get_ydata(), own.sort_values("double_coded")["tolerance_ms"])
     assert any("SIMULATED" in t.get_text() for t in figure.texts)
-    # In grey: lines and markers differ too.
+    # In gray: lines and markers differ too.
     looks = {(v.get_linestyle(), v.get_marker()) for v in figure.axes[0].lines
              if "coders" in str(v.get_label())}  # fmt: skip
     assert len(looks) == 2

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -39,8 +40,6 @@ def shared(tmp_path_factory, inputs):
         ]  # fmt: skip
         more = mebias.tables.from_rows(rows, "issues")
         both = mebias.tables.conform(pd.concat([issues, more]), "issues")
-        from dataclasses import replace
-
         given["findings"] = replace(given["findings"], issues=both)
         layout = {"from": "as stored", "folders": {"Ada Person": 8}, "such_as": "Ada_1.jpg"}
         settings = given["provenance"]["cohorts"]["d"] | {"frames": layout}
@@ -117,3 +116,21 @@ def test_a_recognizer_that_noticed_nothing_is_no_obstacle(inputs):
     quiet = Measured("d", "short", issues=tables.empty("issues"))
     shared = shareable(Content(**given, measured=[quiet]))
     assert shared.measured[0].issues.empty
+
+
+def test_clips_that_are_numbers_leave_the_numbers_of_sentences_alone(inputs):
+    given = inputs.cohort()
+    shifts = given["findings"].shifts
+    numbers = {clip: str(n) for n, clip in enumerate(sorted(set(shifts["clip"])))}
+    found = mebias.quantify(shifts.assign(clip=shifts["clip"].map(numbers)), min_subjects=2)
+    texts = ["8 subjects, p = 1.000, 4 ms", "clip 4 alone", "clips '4', 5"]
+    claims = found.claims.head(3).assign(rests_on=texts)
+    rows = [{"dataset": "d", "severity": "warning", "message": text} for text in texts[:2]]
+    issues = tables.from_rows(rows, "issues")
+    made = Content(**{**given, "findings": replace(found, claims=claims, issues=issues)})
+    shared = shareable(made)
+    told = shared.findings.claims["rests_on"].tolist()
+    assert told[:2] == [texts[0], "clip (not told) alone"]
+    assert "'4'" not in told[2]
+    assert texts[0] in shared.findings.issues["message"].tolist()
+    assert texts[1] not in shared.findings.issues["message"].tolist()

@@ -57,7 +57,7 @@ SPOILED = {
     "16 bits": (lambda image: image.astype(np.uint16) * 200, "c2/15.png holds uint16 values"),
     "transparency": (lambda image: cv2.cvtColor(image, cv2.COLOR_GRAY2BGRA), "has 4 channels"),
     "another size": (lambda image: image[:, :20], "shape"),
-    "color amid grey": (lambda image: cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), "shape"),
+    "color amid gray": (lambda image: cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), "shape"),
 }
 
 

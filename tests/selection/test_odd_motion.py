@@ -60,7 +60,7 @@ def test_ten_frames_at_thirty_per_second(rule):
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("value", [0, 90, 255])
-def test_frames_of_one_grey_hold_no_motion(rule, value):
+def test_frames_of_one_gray_hold_no_motion(rule, value):
     frames = [np.full((48, 48), value, np.uint8)] * 40
     assert statuses(located(rule, frames, (5, 20, 35), 100.0)) == {"undetectable"}
 

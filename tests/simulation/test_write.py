@@ -22,7 +22,7 @@ def make(name="4dme", **options):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"trimmed": True}, {"name": "casme3"}], ids=["grey", "trimmed", "color"]
+    "options", [{}, {"trimmed": True}, {"name": "casme3"}], ids=["gray", "trimmed", "color"]
 )
 def test_a_cohort_comes_back_pixel_by_pixel(tmp_path, options):
     cohort = make(**options)

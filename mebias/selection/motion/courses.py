@@ -31,7 +31,7 @@ class Courses:
     courses : ndarray, shape (n, k), float32
         Orthonormal courses of the strongest moving patterns, free of drift.
     strength : ndarray, shape (k,)
-        Squared norm of each course in grey levels of the reduced frames.
+        Squared norm of each course in gray levels of the reduced frames.
     noise : float
         Variance of a course's value in one frame by noise alone, same unit.
     detected : bool
@@ -57,7 +57,7 @@ def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
     Parameters
     ----------
     frames : iterable of ndarray
-        Grey or BGR frames of one shape in the order of time, uint8, or float32 where they
+        Gray or BGR frames of one shape in the order of time, uint8, or float32 where they
         were averaged before; each is let go once it is reduced.
     times_ms : ndarray
         Time of each frame (ms), ascending.
@@ -69,7 +69,7 @@ def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
     Raises
     ------
     UnusableClipError
-        Fewer than 8 frames, frames of different shapes, or none of 8-bit grey or BGR.
+        Fewer than 8 frames, frames of different shapes, or none of 8-bit gray or BGR.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def reduce_clip(frames: Iterable[np.ndarray], times_ms: np.ndarray) -> Courses:
 
 
 def reduced(frame: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """A frame in grey, averaged to about a size (pixels, shorter side), float32."""
+    """A frame in gray, averaged to about a size (pixels, shorter side), float32."""
     if frame.size == 0 or (frame.ndim != 2 and frame.shape[2:] != (3,)):
         raise UnusableClipError(f"a frame has shape {frame.shape}; expected grey or three colors.")
     if frame.dtype not in (np.uint8, np.float32):
@@ -138,7 +138,7 @@ def _courses(gram: np.ndarray, pixels: int, times: np.ndarray) -> Courses:
     noise = float(np.median(values[: count - degree - 1]))
     # The largest eigenvalue of pure noise (Marchenko and Pastur), and what heads at rest leave.
     edge = noise * (1 + np.sqrt(count / pixels)) ** 2 * 1.7
-    # The floor, a thousandth of a grey level, is above what rounding leaves of a saturated frame.
+    # The floor, a thousandth of a gray level, is above what rounding leaves of a saturated frame.
     moving = int((values > max(edge, 1e-6 * pixels)).sum())
     kept = int(np.clip(moving, 1, MOST_COURSES))
     return Courses(
