@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from mebias.errors import TableError
 from mebias.reporting.figure_style import (
     COLORS,
     INK,
@@ -27,6 +28,8 @@ _ROWS_MM = 210.0
 """Height that rows may take beside axis and legend on a journal's page."""
 _ONE_LINE = 20
 """Letters of a row's name that fit on one line of a column-wide figure."""
+_OF_SHIFTS = {"primary", "group-vs-rest", "pairs", "heterogeneity", "adjusted"}
+"""Families that compare mean shifts."""
 _BESIDES = 6.0
 """Bounds further out than this many times their median may leave the axis, with an arrow."""
 
@@ -54,7 +57,7 @@ def contrast_plot(
     Raises
     ------
     TableError
-        A column is missing, or there is no test of these families.
+        A column is missing, there is no test of these families, or they have several units.
 
     Examples
     --------
@@ -70,6 +73,12 @@ def contrast_plot(
     families = [family] if isinstance(family, str) else list(family)
     rows = tests[tests["family"].isin(families)]
     need(rows, [], f"contrast plot (family {', '.join(families)})")
+    unit = str(rows["unit"].iloc[0])
+    if len(units := list(rows["unit"].unique())) > 1:
+        raise TableError(
+            f"contrast plot: families {', '.join(families)} have the units {' and '.join(units)}; "
+            f"expected one unit: draw families of one unit at a time."
+        )
     names = _names(rows, "ethnicity")
     figure = new_figure(width_mm, 17 + _pitch(names) * len(rows), rows)
     axes = figure.subplots()
@@ -77,13 +86,22 @@ def contrast_plot(
     zero_line(axes)
     _forest(axes, rows, "estimate", names, [_p_text(float(p)) for p in rows["p_adjusted"]],
             also=np.array([margin]))  # fmt: skip
-    unit = str(rows["unit"].iloc[0])
-    label = f"difference of mean shifts ({unit})"
+    label = f"{_compared(families)} ({unit})"
     if np.isfinite(margin):
         axes.axvspan(-margin, margin, color="#e6ebf0", zorder=-1)
         label += f"; band: margin ±{margin:.0f} {unit}"
     axes.set_xlabel(label)
     return figure
+
+
+def _compared(families: Sequence[str]) -> str:
+    """What the estimates of these families are."""
+    kinds = {family.split(" ")[0] for family in families}
+    if kinds == {"annotation-error"}:
+        return "difference of mean annotation errors"
+    if kinds == {"error-reduction"}:
+        return "difference of mean reductions of error"
+    return "difference of mean shifts" if kinds <= _OF_SHIFTS else "estimate"
 
 
 def planted_plot(planted: pd.DataFrame, *, width_mm: float = ONE_COLUMN_MM) -> Figure:

@@ -15,6 +15,7 @@ from reporting.drawn_tables import (
     versions,
 )
 
+from mebias.errors import TableError
 from mebias.quantification import quantify, unevenness
 from mebias.reporting import figures, revision_figures
 from mebias.reporting.figure_style import MM
@@ -86,6 +87,22 @@ def test_a_contrast_without_margin_has_no_band(findings):
     with figures.style():
         figure = figures.contrast_plot(findings.tests.assign(margin=np.nan))
     assert figure.axes[0].get_xlabel() == "difference of mean shifts (ms)"
+
+
+def test_the_axis_says_what_is_contrasted(findings):
+    tests = findings.tests.assign(margin=np.nan)
+    error = tests.assign(family="annotation-error " + tests["family"])
+    with figures.style():
+        named = figures.contrast_plot(error, family="annotation-error primary").axes[0]
+        mixed = figures.contrast_plot(
+            pd.concat([tests, error]), family=["primary", "annotation-error primary"]
+        ).axes[0]
+        lacking = figures.contrast_plot(tests, family="missingness").axes[0]
+        with pytest.raises(TableError, match="have the units ms and share"):
+            figures.contrast_plot(tests, family=["primary", "missingness"])
+    assert named.get_xlabel() == "difference of mean annotation errors (ms)"
+    assert mixed.get_xlabel() == "estimate (ms)"
+    assert lacking.get_xlabel() == "estimate (share)"
 
 
 def test_one_huge_interval_does_not_squash_the_others(findings):
