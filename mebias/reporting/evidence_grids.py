@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from mebias import tables
+from mebias.errors import listed
 from mebias.reporting.blocks import Cell, Grid, Notes
 from mebias.reporting.formats import NONE, amount, is_missing, p_cell, share, whole, with_interval
 from mebias.reporting.grids import (
@@ -216,10 +217,11 @@ def influence_grid(influence: pd.DataFrame, caption: str) -> Grid:
 def _hanging(hanging: pd.DataFrame) -> str:
     if hanging.empty:
         return "none"
-    first = hanging.iloc[0]
-    names = ", ".join(map(str, hanging["left_out"].head(3)))
-    more = f" and {len(hanging) - 3} more" if len(hanging) > 3 else ""
-    return f"{names}{more}: {first['full_conclusion']} becomes {first['conclusion']}"
+    changes = ["full_conclusion", "conclusion"]
+    return "; ".join(
+        f"{listed(own['left_out'], 3)}: {before} becomes {after}"
+        for (before, after), own in hanging.groupby(changes, sort=False)
+    )
 
 
 def flags_grid(flags: pd.DataFrame, caption: str, most: int = 20) -> Grid:

@@ -10,6 +10,7 @@ import mebias
 from mebias import reporting, tables
 from mebias.reporting import cohort_sections, evidence_sections, methods, recognition_section
 from mebias.reporting.content import Content
+from mebias.reporting.evidence_grids import influence_grid
 from mebias.reporting.lookup import Estimates, Part
 from mebias.reporting.text import contrast_sentence
 
@@ -138,3 +139,17 @@ def test_an_unknown_frame_rate_is_called_unknown(inputs):
     content = Content(**{**given, "findings": replace(found, shifts=shifts)})
     data = dict(methods.paragraphs(content.run))["Data"]
     assert data == "d: 40 clips of 10 subjects at an unknown frame rate."
+
+
+def test_each_subject_on_whom_a_conclusion_hangs_has_the_conclusion_without_it():
+    place = {"ethnicity": "A vs B", "keyframe": "apex", "left_out_kind": "subject",
+             "full_estimate": 3.0, "full_conf_low": 1.0, "full_conf_high": 5.0,
+             "full_conclusion": "found"}  # fmt: skip
+    rows = [
+        place | {"left_out": name, "estimate": 2.0, "conf_low": -1.0, "conf_high": 5.0,
+                 "change": -1.0, "changes_conclusion": after != "found", "conclusion": after}
+        for name, after in (("s1", "can't be told"), ("s2", "not found"), ("s3", "found"),
+                            ("s4", "can't be told"))
+    ]  # fmt: skip
+    (row,) = influence_grid(pd.DataFrame(rows), "").rows
+    assert row[-1].text == "s1, s4: found becomes can't be told; s2: found becomes not found"
