@@ -26,6 +26,8 @@ _DESCRIBED = (
     "random-intercept weights (REML, fitted anew), CR2 with Satterthwaite df; conclusions from "
     "the interval alone"
 )
+_AT_ONCE = 1 << 18
+"""Subjects times data sets that are held at a time."""
 NO_TEST = "a mean shift is described, not tested"
 
 
@@ -154,40 +156,58 @@ def _left_out(
 ) -> _Without:
     """All the data of a keyframe, then the data without each name."""
     subjects, code = np.unique(own["subject"].to_numpy(dtype=str), return_inverse=True)
-    n, total, square = (own[c].to_numpy(dtype=float) for c in ("n", "sum", "square"))
-    shape = (1 + len(names), len(subjects))
-    sizes, sums, squares = (
-        np.tile(np.bincount(code, v, minlength=len(subjects)), (shape[0], 1))
-        for v in (n, total, square)
-    )
+    values = np.stack([own[c].to_numpy(dtype=float) for c in ("n", "sum", "square")])
     item = pd.Index(names).get_indexer(own[kind]) + 1
-    for array, values in ((sizes, n), (sums, total), (squares, square)):
-        np.subtract.at(array, (item, code), values)
+    first = side_of.reindex(subjects).to_numpy() == primary.groups[0] if contrast else None
+    members = [np.ones(len(subjects))] if first is None else [first, ~first]
+    n_rows, step = 1 + len(names), max(1, _AT_ONCE // max(1, len(subjects)))
+    parts = [
+        _contrasted(_without(values, code, len(subjects), item, start, min(start + step, n_rows)),
+                    members)
+        for start in range(0, n_rows, step)
+    ]  # fmt: skip
+    estimate, error, df, flat, n_subjects = map(np.concatenate, zip(*parts, strict=True))
+    center = 0.0 if contrast or own.empty else float(own["center"].iloc[0])
+    n_clips = np.full(n_rows, float(len(own))) - np.bincount(item, minlength=n_rows)
+    present = np.bincount(code, minlength=len(subjects)) > 0
+    error = np.where(flat, np.nan, error)
+    reason = _reason(present, members, bool(flat[0]), primary, min_subjects)
+    if reason:
+        error = np.full(n_rows, np.nan)
+    return _Without(
+        Found(estimate + center, error, np.where(np.isnan(error), np.nan, df)),
+        n_clips,
+        n_subjects,
+        np.isin(np.arange(n_rows), item),
+        reason,
+    )
+
+
+def _without(
+    values: np.ndarray, code: np.ndarray, n_subjects: int, item: np.ndarray, start: int, stop: int
+) -> Batch:
+    """Some data sets: 0 is all the data, i the data without item i."""
+    here = (start <= item) & (item < stop)
+    arrays = []
+    for own in values:
+        array = np.tile(np.bincount(code, own, minlength=n_subjects), (stop - start, 1))
+        np.subtract.at(array, (item[here] - start, code[here]), own[here])
+        arrays.append(array)
+    sizes, sums, squares = arrays
     present = sizes > 0.5
     means = np.where(present, sums / np.maximum(sizes, 1), 0.0)
     within = np.where(present, squares - sizes * means**2, 0.0)
-    batch = Batch(np.where(present, sizes, 0.0), means, np.maximum(within.sum(axis=1), 0.0))
-    first = side_of.reindex(subjects).to_numpy() == primary.groups[0] if contrast else None
-    members = [np.ones(len(subjects))] if first is None else [first, ~first]
+    return Batch(np.where(present, sizes, 0.0), means, np.maximum(within.sum(axis=1), 0.0))
+
+
+def _contrasted(batch: Batch, members: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+    """Estimates, errors, degrees of freedom, whether there is no spread, numbers of subjects."""
     found = contrasts(batch, members, "subject")
-    if contrast:  # a side without spread between its subjects cannot be tested
-        sides = [contrasts(batch, [m], "subject-mean").std_error for m in members]
-        flat = ~(np.minimum(*sides) > 0)
-    else:
-        flat = ~(found.std_error > 0)
-    error = np.where(flat, np.nan, found.std_error)
-    center = 0.0 if contrast or own.empty else float(own["center"].iloc[0])
-    n_clips = np.full(shape[0], float(len(own))) - np.bincount(item, minlength=shape[0])
-    reason = _reason(present[0], members, flat[0], primary, min_subjects)
-    if reason:
-        error = np.full(shape[0], np.nan)
-    return _Without(
-        Found(found.estimate + center, error, np.where(np.isnan(error), np.nan, found.df)),
-        n_clips,
-        present.sum(axis=1),
-        np.isin(np.arange(shape[0]), item),
-        reason,
-    )
+    spread = [found.std_error]
+    if len(members) > 1:  # a side without spread between its subjects cannot be tested
+        spread = [contrasts(batch, [m], "subject-mean").std_error for m in members]
+    flat = ~(np.min(spread, axis=0) > 0)
+    return found.estimate, found.std_error, found.df, flat, (batch.sizes > 0).sum(axis=1)
 
 
 def _reason(

@@ -1,6 +1,8 @@
 """Influence: each left-out row against a run without it, and who is named."""
 
+import sys
 import time
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -206,6 +208,23 @@ def test_several_coders_of_a_clip_leave_together():
     two = pd.concat([table, table.assign(coder="2", selected=table["selected"] + 1)])
     found = influence(two.reset_index(drop=True)).query("left_out_kind == 'clip'")
     assert (found["n_clips"] == table["clip"].nunique() - 1).all()
+
+
+def test_how_many_data_sets_are_held_at_a_time_makes_no_difference(monkeypatch):
+    table = shifts({"A": 9, "B": 8})
+    whole = influence(table)
+    monkeypatch.setattr(sys.modules[influence.__module__], "_AT_ONCE", 40)
+    pd.testing.assert_frame_equal(influence(table), whole)
+
+
+def test_memory_does_not_grow_with_clips_times_subjects():
+    table = shifts({"A": 200, "B": 200}, clips=(6, 8))
+    n_clips = table["clip"].nunique()
+    tracemalloc.start()
+    influence(table)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 8 * n_clips * 400, "bytes; four arrays of all clips by all subjects"
 
 
 def test_it_is_quick():
