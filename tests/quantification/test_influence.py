@@ -217,7 +217,8 @@ def test_how_many_data_sets_are_held_at_a_time_makes_no_difference(monkeypatch):
     pd.testing.assert_frame_equal(influence(table), whole)
 
 
-def test_memory_does_not_grow_with_clips_times_subjects():
+def test_memory_does_not_grow_with_clips_times_subjects(monkeypatch):
+    monkeypatch.setattr(sys.modules[influence.__module__], "_AT_ONCE", 1 << 15)
     table = shifts({"A": 200, "B": 200}, clips=(6, 8))
     n_clips = table["clip"].nunique()
     tracemalloc.start()
