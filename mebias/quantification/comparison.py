@@ -16,8 +16,8 @@ from mebias.quantification.means import WEIGHTINGS, Mean
 Row = dict[str, object]
 FEW_SUBJECTS = 8
 """With fewer subjects on a side the larger of the two p-values decides."""
-SPREAD_RATIO = (2 / 3, 3 / 2)
-"""Outside of these the spreads of two sides count as unequal."""
+SPREAD_RATIO = 3 / 2
+"""SDs of two sides whose ratio, larger by smaller, is above this count as unequal."""
 METHOD = "random-intercept weights (REML); CR2 with Satterthwaite df"
 
 
@@ -174,7 +174,7 @@ def _tested(
     )
     ratio = spreads.max() / spreads.min() if spreads.min() > 0 else math.inf
     few = int(np.bincount(labels).min()) < FEW_SUBJECTS
-    cautious = few or ratio > SPREAD_RATIO[1]
+    cautious = few or ratio > SPREAD_RATIO
     p_cr2 = 1.0 if math.isnan(found.p_value) else found.p_value
     half = t_half_width(found.std_error, found.df, options.conf_level) if two else math.nan
     return {
@@ -200,7 +200,7 @@ def _described(two: bool, exhaustive: bool, n: int, few: bool, ratio: float) -> 
     why = []
     if few:
         why.append(f"a side has fewer than {FEW_SUBJECTS} subjects")
-    if ratio > SPREAD_RATIO[1]:
+    if ratio > SPREAD_RATIO:
         why.append(f"the ratio of SDs is {ratio:.1f}")
     return text + (f"the larger p decides ({', '.join(why)})" if why else "its p decides")
 

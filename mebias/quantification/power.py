@@ -248,6 +248,6 @@ def _note(own: pd.DataFrame, values: np.ndarray, first: np.ndarray, smallest: fl
         )
     spreads = [float(np.std(values[side], ddof=1)) for side in (first, ~first)]
     ratio = max(spreads) / min(spreads) if min(spreads) > 0 else math.inf
-    if ratio > SPREAD_RATIO[1]:
+    if ratio > SPREAD_RATIO:
         notes.append(f"the SDs of the sides differ by a factor of {ratio:.1f}, taken as equal")
     return "; ".join(notes)

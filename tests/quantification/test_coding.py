@@ -278,6 +278,8 @@ def test_options_are_checked(drawn):
             mebias.coders(drawn.annotations, **options)
     with pytest.raises(OptionError, match="no plot"):
         mebias.coders(drawn.annotations).plot("pie")
+    with pytest.raises(OptionError, match="no plot 'age'; expected bias or culture"):
+        mebias.coders(drawn.annotations).plot("age")
     mixed = pd.concat([drawn.annotations, drawn.annotations.assign(dataset="other", video="w")])
     with pytest.raises(TableError, match="several datasets"):
         mebias.coders(mixed)

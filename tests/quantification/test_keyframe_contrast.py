@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from mebias.quantification.blind import judged
 from mebias.quantification.coder_sd import coder_sd_interval, variances, with_ratio_bounds
@@ -197,6 +198,9 @@ def test_between_datasets_the_difference_is_observational_and_its_errors_add_up(
     assert row["std_error"] == pytest.approx(math.sqrt(v.sum()))
     assert row["df"] == pytest.approx(v.sum() ** 2 / (v**2 / df).sum())
     assert row["conf_low"] < math.log(2) < row["conf_high"]
+    half = stats.t.ppf(0.975, row["df"]) * row["std_error"]
+    assert row["conf_high"] - row["estimate"] == pytest.approx(half)
+    assert row["estimate"] - row["conf_low"] == pytest.approx(half)
     assert row["n_clips"] == each["n_clips"].sum()
 
 
