@@ -1,11 +1,7 @@
 """Tables to draw, each kind of figure drawn from them, and whether it can be read."""
 
-import itertools
-
 import numpy as np
 import pandas as pd
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Text
 
 from mebias import tables
 from mebias.quantification import quantify, revisions
@@ -37,34 +33,6 @@ def shifts(groups=("A", "B", "C"), n_subjects=18, spread=3.0, dataset="test", ou
 
 def found(table):
     return quantify(table, n_permutations=99)
-
-
-def lettering(figure):
-    """Texts that are drawn, with their boxes in pixels; ticks beyond an axis are not drawn."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    hidden = set()
-    for axes in figure.axes:
-        for axis, ends in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-            slack = 1e-6 * abs(ends[1] - ends[0])
-            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
-                if not min(ends) - slack <= tick.get_loc() <= max(ends) + slack:
-                    hidden |= {id(tick.label1), id(tick.label2)}
-    texts = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
-    return [(t, t.get_window_extent(canvas.get_renderer())) for t in texts if id(t) not in hidden]
-
-
-def assert_legible(figure):
-    """No text below 6 pt, none beyond the page, no two on top of each other."""
-    drawn = lettering(figure)
-    width, height = figure.bbox.size
-    for text, box in drawn:
-        assert text.get_fontsize() >= 6, text.get_text()
-        inside = box.x0 > -1 and box.y0 > -1 and box.x1 < width + 1 and box.y1 < height + 1
-        assert inside, f"{text.get_text()!r} leaves the page"
-    for (one, a), (two, b) in itertools.combinations(drawn, 2):
-        wide, high = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert wide <= 1 or high <= 1, f"{one.get_text()!r} lies on {two.get_text()!r}"
 
 
 def planted(**columns):

@@ -10,13 +10,13 @@ from reporting.clip_pictures import (
     PLOTS,
     WIDTHS,
     artist,
-    assert_legible,
     count,
     frames_of,
     simulated,
     without,
     words,
 )
+from reporting.drawn_letters import assert_legible
 
 import mebias
 from mebias import tables

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
+from reporting.drawn_letters import assert_legible
 from reporting.drawn_tables import (
     KEYS,
     NAMES,
-    assert_legible,
     confusion,
     found,
     gains,

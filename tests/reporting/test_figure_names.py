@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.text import Text
+from reporting import drawn_letters
 
 import mebias
 from mebias import tables
@@ -20,24 +20,9 @@ HAS_CHINESE = lettering.drawable("汉")
 KINDS = [("plain", 2, 89), ("long", 12, 89), ("scripts", 12, 183)]
 
 
-def lettering_of(figure):
-    """Texts as drawn, with their boxes; ticks beyond an axis are not drawn."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    hidden = set()
-    for axes in figure.axes:
-        for axis, ends in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-            slack = 1e-6 * abs(ends[1] - ends[0])
-            for tick in [*axis.get_major_ticks(), *axis.get_minor_ticks()]:
-                if not min(ends) - slack <= tick.get_loc() <= max(ends) + slack:
-                    hidden |= {id(tick.label1), id(tick.label2)}
-    texts = [t for t in figure.findobj(Text) if t.get_text().strip() and t.get_visible()]
-    return [(t, t.get_window_extent(canvas.get_renderer())) for t in texts if id(t) not in hidden]
-
-
 def faults(figure):
     """Letters under 6 pt, beyond the page, on top of each other; panels squeezed to nothing."""
-    drawn = lettering_of(figure)
+    drawn = drawn_letters.lettering(figure)
     width, height = figure.bbox.size
     found = [f"{t.get_text()!r} is small" for t, _ in drawn if t.get_fontsize() < 6]
     found += [
@@ -101,7 +86,7 @@ def test_a_name_without_any_font_is_written_out_and_told(monkeypatch):
         with figures.style(), warnings.catch_warnings():
             warnings.simplefilter("error")
             figure = figures.raincloud_plot(table)
-            shown = [t.get_text() for t, _ in lettering_of(figure)]
+            shown = [t.get_text() for t, _ in drawn_letters.lettering(figure)]
         assert any("U+6C49" in text for text in shown)
         assert not any("汉" in text for text in shown)
     finally:
@@ -120,14 +105,14 @@ def test_chinese_is_drawn_in_a_font_that_has_it():
     assert ord("汉") in lettering._glyphs(path)
     assert family != lettering.FONT
     with figures.style():
-        drawn = lettering_of(figures.raincloud_plot(cases.shifts(("汉族", "B"))))
+        drawn = drawn_letters.lettering(figures.raincloud_plot(cases.shifts(("汉族", "B"))))
     (label,) = [t for t, _ in drawn if t.get_text() == "汉族"]
     assert label.get_fontfamily() == [lettering.FONT, family]
 
 
 def test_a_name_read_from_right_to_left_stays_before_what_follows_it():
     with figures.style():
-        drawn = lettering_of(figures.raincloud_plot(cases.shifts(("عرب", "B"))))
+        drawn = drawn_letters.lettering(figures.raincloud_plot(cases.shifts(("عرب", "B"))))
     if lettering._shapes():
         assert "\u200eعرب" in [t.get_text() for t, _ in drawn]
 
@@ -152,7 +137,7 @@ def test_a_name_read_from_right_to_left_that_was_cut_ends_in_its_dots_on_the_lef
 def test_dollars_and_odd_white_space_in_names_are_drawn_as_they_are(tmp_path):
     with figures.style():
         figure = figures.raincloud_plot(cases.shifts(("a$b_{c}$^", "x\t\ny\x07")))
-        texts = [t.get_text() for t, _ in lettering_of(figure)]
+        texts = [t.get_text() for t, _ in drawn_letters.lettering(figure)]
         figures.save(figure, tmp_path, "f")
     assert {"a$b_{c}$^", "x y"} <= set(texts)
 
@@ -185,7 +170,9 @@ def test_counts_of_the_audit_stay_in_their_tiles():
     issues = tables.pd.concat([cases.issues(cases.LATIN)] * 10)
     with figures.style():
         figure = figures.audit_plot(issues, width_mm=89)
-        drawn = {t.get_text(): b for t, b in lettering_of(figure) if t in figure.axes[0].texts}
+        drawn = {
+            t.get_text(): b for t, b in drawn_letters.lettering(figure) if t in figure.axes[0].texts
+        }
     axes = figure.axes[0]
     wide = axes.get_window_extent().width / len(cases.LATIN)
     assert "12k" in drawn

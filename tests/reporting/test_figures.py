@@ -5,9 +5,9 @@ import sys
 
 import numpy as np
 import pytest
+from reporting.drawn_letters import assert_legible
 from reporting.drawn_tables import (
     NAMES,
-    assert_legible,
     confusion,
     every_figure,
     found,
