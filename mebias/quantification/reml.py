@@ -103,19 +103,19 @@ def variance_ratios_by_size(
     whole : ndarray, shape (3, S)
         Sums over all subjects of each size: 1, mean, squared mean.
     groups : sequence of ndarray, shape (2 or more, S, B)
-        Sums of 1 and mean over the subjects of each group, in each of B assignments; each subject
-        is in one of the groups.
+        Sums of 1 and mean over the subjects of each group, in each of B assignments; each
+        subject is in one of the groups.
     ss_within : float
         Sum of squares within subjects.
 
     Returns
     -------
     ndarray, shape (B,)
-        The minimum on a grid of 16 ratios, refined by a polynomial. The grid is one of log(1 + r
-        times the mean size), fine near 0 and wider further out: in it the criterion has much the
-        same shape whatever the sizes. The studentized difference that follows is within 0.01 % of the one
-        at the exact minimum in the median and within 1 % at the most, in cohorts of 12 to 60
-        subjects with 5 to 70 clips each.
+        The minimum on a grid of 16 ratios, refined by a polynomial. The grid is one of
+        log(1 + r times the mean size), fine near 0 and wider further out: in it the criterion
+        has much the same shape whatever the sizes. The studentized difference that follows is
+        within 0.01 % of the one at the exact minimum in the median and within 1 % at the most,
+        in cohorts of 12 to 60 subjects with 5 to 70 clips each.
     """
     if sizes.max() == 1:
         return np.zeros(groups[0].shape[2])

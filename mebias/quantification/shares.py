@@ -60,11 +60,9 @@ class Shares:
         self._names, self._codes = coded(subjects)
 
     @cached_property
-    def _weights(self) -> tuple[np.ndarray, np.ndarray, float]:
-        """Clips of each subject, their share of all clips, and the df of a share between."""
-        sizes = np.bincount(self._codes).astype(float)
-        even = weighted_mean(np.zeros(len(sizes)), sizes)
-        return sizes, sizes / sizes.sum(), 1 / even.sum_squares
+    def _sizes(self) -> np.ndarray:
+        """Clips of each subject."""
+        return np.bincount(self._codes).astype(float)
 
     def of(self, hits: np.ndarray) -> Interval:
         """`share_interval` of the clips that are hits."""
@@ -75,18 +73,12 @@ class Shares:
         share, n, n_subjects = float(hits.mean()), len(hits), len(self._names)
         error, df, effective = nan, nan, float(n_subjects)
         if 0 < share < 1 and n_subjects > 1:
-            variance, df = self._variance(hits), self._weights[2]
-            error = math.sqrt(variance)
-            effective = _effective(share, variance, df, n, level)
+            sizes = self._sizes
+            found = weighted_mean(np.bincount(self._codes, hits) / sizes, sizes)
+            error, df = math.sqrt(found.variance), 1 / found.sum_squares
+            effective = _effective(share, found.variance, df, n, level)
         low, high = clopper_pearson(share, effective, level)
         return Interval(share, error, df, low, high, level, n, n_subjects, METHOD)
-
-    def _variance(self, hits: np.ndarray) -> float:
-        """CR2 variance of a share, as in `weighted_mean`."""
-        sizes, u, _ = self._weights
-        means = np.bincount(self._codes, hits) / sizes
-        estimate = (u * means).sum()
-        return float((u**2 * (means - estimate) ** 2 / (1 - u)).sum())
 
 
 def _effective(share: float, variance: float, df: float, n: int, conf_level: float) -> float:
